@@ -1,0 +1,67 @@
+//! The errors of building: the one moment at which this workspace may say no.
+
+use std::time::Duration;
+
+/// Why a configuration, a host or an id was refused. Messages carry the value that was wrong, unless it could be a
+/// secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A setting is outside its bounds.
+    #[error("{name} is {value}, and must be {expected}")]
+    OutOfBounds {
+        /// The setting's name.
+        name: &'static str,
+        /// The value that was given.
+        value: String,
+        /// The bounds, in words.
+        expected: &'static str,
+    },
+    /// A text is not a host that telemetry may be sent to.
+    #[error("not a host that telemetry may be sent to: {reason}")]
+    InvalidHost {
+        /// What is wrong with it, in words. The text itself isn't repeated, as it may hold a password.
+        reason: &'static str,
+    },
+    /// A text is not a session or statement id.
+    #[error("not an id: 1 to 63 letters, digits or -_.: are")]
+    InvalidId,
+    /// A name holds what a name may not hold.
+    #[error("{name} is {value:?}, and may hold only visible ASCII, 1 to 128 characters")]
+    InvalidName {
+        /// The setting's name.
+        name: &'static str,
+        /// The value that was given.
+        value: String,
+    },
+    /// A part without which nothing can be delivered was not given.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A part from outside (a TLS provider, an HTTP client, a file) could not be set up.
+    #[error("{what} could not be set up: {reason}")]
+    Setup {
+        /// The part.
+        what: &'static str,
+        /// What it said.
+        reason: String,
+    },
+}
+
+impl BuildError {
+    pub(crate) fn out_of_bounds(name: &'static str, value: impl ToString, expected: &'static str) -> Self {
+        BuildError::OutOfBounds { name, value: value.to_string(), expected }
+    }
+
+    pub(crate) fn check_duration(
+        name: &'static str,
+        value: Duration,
+        bounds: std::ops::RangeInclusive<Duration>,
+        expected: &'static str,
+    ) -> Result<(), Self> {
+        if bounds.contains(&value) {
+            Ok(())
+        } else {
+            Err(Self::out_of_bounds(name, format!("{value:?}"), expected))
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What can go wrong, and what follows from it: one table for exports and for a driver's own errors.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+/// What went wrong, as far as anybody knows.
+///
+/// Exporters and transports say it of a request of ours, a driver says it of an error of its own; [`classify`] tells
+/// what follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The service answered with this HTTP status.
+    Status(u16),
+    /// A credential is missing, expired, or could not be had.
+    Authentication,
+    /// No answer within the time allowed.
+    Timeout,
+    /// No connection: refused, unreachable, or no route.
+    Connect,
+    /// The connection broke before the answer was there.
+    Reset,
+    /// The host's name doesn't resolve.
+    NoSuchHost,
+    /// The TLS handshake failed.
+    Tls,
+    /// The host, or the address its name resolves to, is one that must not be called.
+    RefusedHost,
+    /// The service answered with a redirect, which is never followed.
+    Redirect,
+    /// An answer of success whose body can't be read, so nobody knows what was accepted.
+    BadAnswer,
+    /// The request would be larger than its limit, and was not sent.
+    TooLarge,
+    /// The request can't be made at all: a header or a value that doesn't encode.
+    Unsendable,
+    /// A plug-in panicked.
+    Panicked,
+    /// Anything else.
+    Other,
+}
+
+/// What follows from a [`Fault`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorClass {
+    /// Trying again changes nothing.
+    Terminal,
+    /// Trying again later may help.
+    Retryable,
+    /// Nobody knows. A driver's own error of this class is handled as retryable; an export's is dropped and counted.
+    Unknown,
+}
+
+/// The class of a fault, of an HTTP status, or of an [`io::Error`].
+///
+/// Terminal: HTTP 400, 401, 403, 404, authentication, a refused host, a redirect. Retryable: 408, 425, 429, 500, 502,
+/// 503, 504, a timeout, a connection refused or reset, a name that doesn't resolve. All else is unknown. (The sets are
+/// those that Databricks' drivers share.)
+///
+/// ```
+/// use telemetry_core::{ErrorClass, classify};
+///
+/// assert_eq!(classify(401), ErrorClass::Terminal);
+/// assert_eq!(classify(503), ErrorClass::Retryable);
+/// assert_eq!(classify(418), ErrorClass::Unknown);
+/// ```
+pub fn classify(fault: impl Into<Fault>) -> ErrorClass {
+    match fault.into() {
+        Fault::Status(400 | 401 | 403 | 404)
+        | Fault::Authentication
+        | Fault::RefusedHost
+        | Fault::Redirect => ErrorClass::Terminal,
+        Fault::Status(status) if (300..400).contains(&status) => ErrorClass::Terminal,
+        Fault::Status(408 | 425 | 429 | 500 | 502 | 503 | 504)
+        | Fault::Timeout
+        | Fault::Connect
+        | Fault::Reset
+        | Fault::NoSuchHost => ErrorClass::Retryable,
+        Fault::Status(_)
+        | Fault::Tls
+        | Fault::BadAnswer
+        | Fault::TooLarge
+        | Fault::Unsendable
+        | Fault::Panicked
+        | Fault::Other => ErrorClass::Unknown,
+    }
+}
+
+impl From<u16> for Fault {
+    fn from(status: u16) -> Self {
+        Fault::Status(status)
+    }
+}
+
+impl From<io::ErrorKind> for Fault {
+    fn from(kind: io::ErrorKind) -> Self {
+        match kind {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Fault::Timeout,
+            io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown => Fault::Connect,
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof => Fault::Reset,
+            _ => Fault::Other,
+        }
+    }
+}
+
+impl From<&io::Error> for Fault {
+    fn from(error: &io::Error) -> Self {
+        error.kind().into()
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Fault::Status(status) => return write!(f, "HTTP status {status}"),
+            Fault::Authentication => "no valid credential",
+            Fault::Timeout => "timeout",
+            Fault::Connect => "no connection",
+            Fault::Reset => "connection broken",
+            Fault::NoSuchHost => "no such host",
+            Fault::Tls => "TLS handshake failed",
+            Fault::RefusedHost => "refused host",
+            Fault::Redirect => "redirect refused",
+            Fault::BadAnswer => "unreadable answer",
+            Fault::TooLarge => "request too large",
+            Fault::Unsendable => "request can't be encoded",
+            Fault::Panicked => "a plug-in panicked",
+            Fault::Other => "unclassified failure",
+        };
+        f.write_str(text)
+    }
+}
+
+/// Why a plug-in (an exporter, a transport, a flag source, a credential provider) could not do what was asked of it.
+///
+/// It carries no text on purpose: what a server or a library says may hold a secret, and nothing here needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[error("{fault}")]
+pub struct Failure {
+    /// What went wrong.
+    pub fault: Fault,
+    /// How long the service asks to be left alone, from its `Retry-After`. Callers cap it.
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure of which no more is known than what went wrong.
+    pub fn new(fault: impl Into<Fault>) -> Self {
+        Failure { fault: fault.into(), retry_after: None }
+    }
+
+    /// The same with the wait that the service asked for.
+    #[must_use]
+    pub fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.retry_after = retry_after;
+        self
+    }
+
+    /// What follows: [`classify`] of the fault.
+    pub fn class(&self) -> ErrorClass {
+        classify(self.fault)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Failure::new(fault)
+    }
+}
+
+/// Why an export failed: a [`Failure`].
+pub type ExportError = Failure;
+/// Why a request had no answer: a [`Failure`].
+pub type TransportError = Failure;
+/// Why flags could not be had: a [`Failure`].
+pub type FlagError = Failure;
+/// Why there are no credentials: a [`Failure`].
+pub type CredentialError = Failure;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authentication_and_4xx_are_terminal() {
+        for status in [400, 401, 403, 404, 302] {
+            assert_eq!(classify(status), ErrorClass::Terminal, "{status}");
+        }
+        assert_eq!(classify(Fault::Authentication), ErrorClass::Terminal);
+        assert_eq!(classify(Fault::RefusedHost), ErrorClass::Terminal);
+        assert_eq!(classify(Fault::Redirect), ErrorClass::Terminal);
+    }
+
+    #[test]
+    fn overload_and_server_errors_are_retryable() {
+        for status in [408, 425, 429, 500, 502, 503, 504] {
+            assert_eq!(classify(status), ErrorClass::Retryable, "{status}");
+        }
+    }
+
+    #[test]
+    fn network_timeouts_are_retryable() {
+        assert_eq!(classify(&io::Error::from(io::ErrorKind::TimedOut)), ErrorClass::Retryable);
+        assert_eq!(classify(io::ErrorKind::ConnectionReset), ErrorClass::Retryable);
+        assert_eq!(classify(io::ErrorKind::ConnectionRefused), ErrorClass::Retryable);
+    }
+
+    #[test]
+    fn unknown_errors_are_handled_safely() {
+        assert_eq!(classify(Fault::Other), ErrorClass::Unknown);
+        assert_eq!(classify(413), ErrorClass::Unknown);
+        assert_eq!(classify(999), ErrorClass::Unknown);
+        assert_eq!(classify(io::ErrorKind::PermissionDenied), ErrorClass::Unknown);
+    }
+}

@@ -1,0 +1,154 @@
+//! Headers whose values never show, and who provides the ones that authorise.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::fault::CredentialError;
+use crate::id::ScopeId;
+
+/// HTTP headers in order, names in lower case. Values are treated as secrets: `Debug` shows the names alone.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(Cow<'static, str>, String)>);
+
+impl Headers {
+    /// No headers.
+    pub const fn new() -> Self {
+        Headers(Vec::new())
+    }
+
+    /// One `authorization: Bearer …` header.
+    pub fn bearer(token: &str) -> Self {
+        Headers::new().with("authorization", format!("Bearer {token}"))
+    }
+
+    /// The same with one header more. A value that isn't a valid header is refused where the request is made, as
+    /// [`Fault::Unsendable`](crate::Fault::Unsendable).
+    #[must_use]
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.push(name, value);
+        self
+    }
+
+    /// Adds a header; an equal name that is there already stays.
+    pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+        let mut name = name.into();
+        if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            name = Cow::Owned(name.to_ascii_lowercase());
+        }
+        self.0.push((name, value.into()));
+    }
+
+    /// The first value under a name, which is compared without regard to case.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// Names and values in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), value.as_str()))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.iter().map(|(name, _)| (name, Hidden))).finish()
+    }
+}
+
+/// Stands for a value that must not be shown.
+pub(crate) struct Hidden;
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// The headers that authorise a request.
+pub type AuthHeaders = Headers;
+
+/// Who a connection is, and the headers that prove it. The driver implements it over what it already has.
+///
+/// Obligations of an implementation:
+///
+/// - [`scope`](CredentialProvider::scope) is equal for all connections of one principal, stays the same when its
+///   token rotates, and differs between principals: records of one scope never travel under another's headers. It is
+///   asked once per connection, on the driver's thread, so it neither waits nor does I/O.
+/// - [`headers`](CredentialProvider::headers) is asked once per request, on the worker, and answers with what is valid
+///   now. It is **never interactive**: no browser, no prompt; if only a login would help, it fails with
+///   [`Fault::Authentication`](crate::Fault::Authentication).
+/// - Its future may be dropped at any time. It is given the request timeout, after which the request is given up;
+///   telemetry then waits and asks again, and nobody else notices.
+/// - Neither method shows a credential in an error or a log.
+#[async_trait]
+pub trait CredentialProvider: Send + Sync + 'static {
+    /// Who this is. See the trait's obligations.
+    fn scope(&self) -> ScopeId;
+    /// What authorises a request now.
+    async fn headers(&self) -> Result<AuthHeaders, CredentialError>;
+}
+
+/// A personal access token, or any other bearer token that doesn't change.
+#[derive(Clone)]
+pub struct StaticToken {
+    scope: ScopeId,
+    headers: AuthHeaders,
+}
+
+impl StaticToken {
+    /// A provider that always gives `authorization: Bearer TOKEN`, with a scope derived from the token by a keyed hash
+    /// that can't be turned back.
+    pub fn new(token: &str) -> Self {
+        StaticToken { scope: ScopeId::derived_from(token), headers: Headers::bearer(token) }
+    }
+}
+
+impl fmt::Debug for StaticToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let StaticToken { scope, headers: _ } = self;
+        f.debug_struct("StaticToken").field("scope", scope).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl CredentialProvider for StaticToken {
+    fn scope(&self) -> ScopeId {
+        self.scope
+    }
+
+    async fn headers(&self) -> Result<AuthHeaders, CredentialError> {
+        Ok(self.headers.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_names_and_no_values() {
+        let headers = Headers::bearer("canary").with("X-Org", "canary");
+        let shown = format!("{headers:?} {:?}", StaticToken::new("canary"));
+        assert!(shown.contains("authorization") && shown.contains("x-org"));
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
+    fn names_compare_without_case() {
+        let headers = Headers::new().with("Retry-After", "5");
+        assert_eq!(headers.get("retry-after"), Some("5"));
+        assert_eq!(headers.get("RETRY-AFTER"), Some("5"));
+    }
+}

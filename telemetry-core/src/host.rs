@@ -1,0 +1,365 @@
+//! The host that telemetry goes to: normalised once, validated once, compared as a value.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use crate::error::BuildError;
+
+/// Which hosts may be called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HostPolicy {
+    /// HTTPS alone, and no address of this machine or of its link.
+    #[default]
+    Public,
+    /// Also plain HTTP, and also this machine. For tests and local development: a token sent this way is readable by
+    /// anybody on the way.
+    AllowLoopback,
+}
+
+/// A workspace host: a name in lower case, a port, and whether it is called over HTTPS.
+///
+/// Two spellings of one host are equal: case, white space around it, a scheme, a trailing slash or dot and an explicit
+/// default port make no difference.
+///
+/// ```
+/// use telemetry_core::{Host, HostPolicy};
+///
+/// # fn main() -> Result<(), telemetry_core::BuildError> {
+/// let host = Host::parse(" https://DBC-a1b2.cloud.databricks.com:443/ ", HostPolicy::Public)?;
+/// assert_eq!(host, Host::parse("dbc-a1b2.cloud.databricks.com", HostPolicy::Public)?);
+/// assert_eq!(host.name(), "dbc-a1b2.cloud.databricks.com");
+/// assert_eq!(host.port(), 443);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Host {
+    name: Arc<str>,
+    port: u16,
+    secure: bool,
+    loopback: bool,
+}
+
+impl Host {
+    /// Reads a host as a user would write it: a name or an address, optionally with `https://` before it and a port
+    /// or a slash behind it.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::InvalidHost`] when it is empty, longer than 253 characters or not ASCII (write international names
+    /// in their `xn--` form), holds a user name, a path, a query or a character that names don't hold, is plain `http://`,
+    /// or is an address (or one of the names `localhost`, `*.localhost`) that the policy refuses.
+    pub fn parse(text: &str, policy: HostPolicy) -> Result<Host, BuildError> {
+        let loopback = policy == HostPolicy::AllowLoopback;
+        let rest = text.trim();
+        let (secure, rest) = match split_scheme(rest) {
+            (None, rest) => (true, rest),
+            (Some(scheme), rest) if scheme.eq_ignore_ascii_case("https") => (true, rest),
+            (Some(scheme), rest) if scheme.eq_ignore_ascii_case("http") && loopback => (false, rest),
+            (Some(scheme), _) if scheme.eq_ignore_ascii_case("http") => {
+                return Err(invalid("plain HTTP would show the token to everybody on the way"));
+            }
+            (Some(_), _) => return Err(invalid("its scheme isn't https")),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let default_port = if secure { 443 } else { 80 };
+        let (name, port) = split_port(rest, default_port)?;
+        let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+        let name = match address_of(&name) {
+            Some(address) if loopback || may_connect(address) => canonical(address),
+            Some(_) => return Err(invalid("it is an address of this machine or of its link")),
+            None => {
+                check_name(&name)?;
+                if !loopback && (name == "localhost" || name.ends_with(".localhost")) {
+                    return Err(invalid("it is a name of this machine"));
+                }
+                name
+            }
+        };
+        Ok(Host { name: name.into(), port, secure, loopback })
+    }
+
+    /// The bare name or address in lower case; an IPv6 address has its brackets.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The port: 443 unless another was given.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether it is called over HTTPS, as it always is under [`HostPolicy::Public`].
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Scheme, name and port, as a URL starts with them: `https://name`, or `https://name:8443`.
+    pub fn origin(&self) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        match (self.secure, self.port) {
+            (true, 443) | (false, 80) => format!("{scheme}://{}", self.name),
+            (_, port) => format!("{scheme}://{}:{port}", self.name),
+        }
+    }
+
+    /// Whether a transport may connect to this address on the host's behalf: asked for every address that the name
+    /// resolves to, so that a name can't smuggle in what is refused when spelled as an address.
+    ///
+    /// Refused are this machine, its link (where clouds keep their metadata services), and addresses that are no single
+    /// peer: unspecified, multicast, broadcast. Private ranges are allowed, as workspaces behind a private link resolve
+    /// to them. Under [`HostPolicy::AllowLoopback`] all are allowed.
+    pub fn may_connect(&self, address: IpAddr) -> bool {
+        self.loopback || may_connect(address)
+    }
+}
+
+fn invalid(reason: &'static str) -> BuildError {
+    BuildError::InvalidHost { reason }
+}
+
+fn split_scheme(text: &str) -> (Option<&str>, &str) {
+    match text.split_once("://") {
+        Some((scheme, rest)) => (Some(scheme), rest),
+        None => (None, text),
+    }
+}
+
+fn split_port(text: &str, default_port: u16) -> Result<(&str, u16), BuildError> {
+    let (name, port) = if text.starts_with('[') {
+        let end = text.find(']').ok_or_else(|| invalid("its bracket doesn't close"))?;
+        let (name, behind) = text.split_at(end + 1);
+        match (behind, behind.strip_prefix(':')) {
+            ("", _) => (name, None),
+            (_, Some(port)) => (name, Some(port)),
+            (_, None) => return Err(invalid("something other than a port stands behind it")),
+        }
+    } else {
+        match text.split_once(':') {
+            Some((name, port)) => (name, Some(port)),
+            None => (text, None),
+        }
+    };
+    let Some(port) = port else { return Ok((name, default_port)) };
+    if port.is_empty() || port.len() > 5 || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(invalid("its port isn't a number"));
+    }
+    match port.parse() {
+        Ok(0) | Err(_) => Err(invalid("its port is out of range")),
+        Ok(port) => Ok((name, port)),
+    }
+}
+
+fn check_name(name: &str) -> Result<(), BuildError> {
+    if name.is_empty() {
+        return Err(invalid("it is empty"));
+    }
+    if name.len() > 253 {
+        return Err(invalid("it is longer than 253 characters"));
+    }
+    for label in name.split('.') {
+        if label.is_empty() || label.len() > 63 {
+            return Err(invalid("a part between its dots is empty or longer than 63 characters"));
+        }
+        if !label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
+            return Err(invalid("it holds something other than letters, digits, hyphens and dots"));
+        }
+        if label.starts_with('-') || label.ends_with('-') {
+            return Err(invalid("a part of it starts or ends with a hyphen"));
+        }
+    }
+    // Resolvers read `127.1`, `0x7f.1` and `2130706433` as addresses: a last part that is a number is no name.
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let hexadecimal =
+        last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if hexadecimal || last.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(invalid("it is an address in a form that isn't accepted"));
+    }
+    Ok(())
+}
+
+fn address_of(name: &str) -> Option<IpAddr> {
+    match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(inner) => inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        None => name.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+    }
+}
+
+fn canonical(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
+fn may_connect(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => may_connect_v4(address),
+        IpAddr::V6(address) => {
+            if let Some(inner) = embedded_v4(address) {
+                return may_connect_v4(inner);
+            }
+            !(address.is_loopback()
+                || address.is_unspecified()
+                || address.is_multicast()
+                || address.is_unicast_link_local())
+                // The metadata service of one large cloud has this unique local address.
+                && address != Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+        }
+    }
+}
+
+fn may_connect_v4(address: Ipv4Addr) -> bool {
+    !(address.is_loopback()
+        || address.is_unspecified()
+        || address.octets()[0] == 0
+        || address.is_link_local()
+        || address.is_multicast()
+        || address.octets()[0] >= 240)
+}
+
+/// The IPv4 address inside an IPv6 one: mapped, compatible, NAT64, or 6to4.
+fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    if address.is_loopback() || address.is_unspecified() {
+        return None;
+    }
+    let [a, b, c, d, e, f, g, h] = address.segments();
+    let join = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    match (a, b, c, d, e, f) {
+        (0, 0, 0, 0, 0, 0 | 0xffff) | (0x64, 0xff9b, 0, 0, 0, 0) => Some(join(g, h)),
+        (0x2002, ..) => Some(join(b, c)),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.port == if self.secure { 443 } else { 80 } {
+            f.write_str(&self.name)
+        } else {
+            write!(f, "{}:{}", self.name, self.port)
+        }
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Host({})", self.origin())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_host_are_one_host() {
+        let host = Host::parse("dbc-a1.cloud.databricks.com", HostPolicy::Public).unwrap();
+        for spelling in [
+            "DBC-A1.cloud.databricks.com",
+            " dbc-a1.cloud.databricks.com",
+            "dbc-a1.cloud.databricks.com/",
+            "dbc-a1.cloud.databricks.com.",
+            "https://dbc-a1.cloud.databricks.com",
+            "HTTPS://dbc-a1.cloud.databricks.com:443/\n",
+        ] {
+            assert_eq!(Host::parse(spelling, HostPolicy::Public).unwrap(), host, "{spelling}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_public_https_host() {
+        for text in [
+            "",
+            "/",
+            "https://",
+            "http://dbc.databricks.com",
+            "ftp://dbc.databricks.com",
+            "user:secret@dbc.databricks.com",
+            "https://user@dbc.databricks.com",
+            "dbc.databricks.com/path",
+            "dbc.databricks.com?o=1",
+            "dbc.databricks.com#x",
+            "dbc.databricks.com:0",
+            "dbc.databricks.com:70000",
+            "dbc.databricks.com:+443",
+            "dbc databricks.com",
+            "dbc.databricks.com\r\nx: y",
+            "dbc..databricks.com",
+            "-dbc.databricks.com",
+            "düc.databricks.com",
+            "localhost",
+            "a.LOCALHOST.",
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f.0.0.1",
+            "0x7f000001",
+            "0.0.0.0",
+            "169.254.169.254",
+            "224.0.0.1",
+            "255.255.255.255",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::]",
+            "[fe80::1]",
+            "[fd00:ec2::254]",
+            "[::1",
+            "[::1]x",
+        ] {
+            assert!(Host::parse(text, HostPolicy::Public).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_does_not_repeat_the_text() {
+        let error = Host::parse("https://user:canary@host", HostPolicy::Public).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("canary"));
+    }
+
+    #[test]
+    fn private_ranges_are_reachable_for_private_links() {
+        let host = Host::parse("10.1.2.3", HostPolicy::Public).unwrap();
+        assert!(host.may_connect(IpAddr::from([192, 168, 0, 1])));
+        assert!(!host.may_connect(IpAddr::from([127, 0, 0, 1])));
+        assert!(!host.may_connect(IpAddr::from([169, 254, 169, 254])));
+    }
+
+    #[test]
+    fn loopback_and_plain_http_need_the_test_policy() {
+        let host = Host::parse("http://127.0.0.1:8080", HostPolicy::AllowLoopback).unwrap();
+        assert_eq!(host.origin(), "http://127.0.0.1:8080");
+        assert!(!host.is_secure());
+        assert!(host.may_connect(IpAddr::from([127, 0, 0, 1])));
+        assert_eq!(Host::parse("http://[::1]", HostPolicy::AllowLoopback).unwrap().origin(), "http://[::1]");
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics_and_what_it_gives_parses_to_itself(text in "\\PC*", loopback: bool) {
+            let policy = if loopback { HostPolicy::AllowLoopback } else { HostPolicy::Public };
+            if let Ok(host) = Host::parse(&text, policy) {
+                prop_assert_eq!(&Host::parse(&host.origin(), policy).unwrap(), &host);
+            }
+        }
+
+        #[test]
+        fn hosts_in_any_spelling_parse_to_themselves(
+            name in "[a-zA-Z0-9.-]{1,40}", port in proptest::option::of(1u16..), slash: bool,
+        ) {
+            let mut text = name;
+            if let Some(port) = port { text.push_str(&format!(":{port}")); }
+            if slash { text.push('/'); }
+            if let Ok(host) = Host::parse(&text, HostPolicy::Public) {
+                prop_assert!(host.is_secure());
+                prop_assert_eq!(&Host::parse(&host.to_string(), HostPolicy::Public).unwrap(), &host);
+            }
+        }
+    }
+}

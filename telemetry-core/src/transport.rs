@@ -1,0 +1,132 @@
+//! A request of bytes out, an answer of bytes in.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::fault::TransportError;
+use crate::headers::Headers;
+use crate::host::Host;
+
+/// The method of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Method {
+    /// `GET`, without a body.
+    Get,
+    /// `POST`.
+    Post,
+}
+
+/// One HTTP request to one workspace host.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct HttpRequest {
+    /// The method.
+    pub method: Method,
+    /// The host, scheme and port.
+    pub host: Host,
+    /// The path and query, starting with `/`.
+    pub path: String,
+    /// All headers to send, save those that the protocol itself needs (`host`, `content-length`).
+    pub headers: Headers,
+    /// The body, empty for none.
+    pub body: Vec<u8>,
+    /// How long the whole of it may take, the reading of the answer included.
+    pub timeout: Duration,
+    /// How many bytes of the answer's body are read at the most.
+    pub max_response_bytes: usize,
+}
+
+impl HttpRequest {
+    /// A request with an empty body, a timeout of 10 s, and at most 64 KiB of answer.
+    pub fn new(method: Method, host: Host, path: impl Into<String>) -> Self {
+        HttpRequest {
+            method,
+            host,
+            path: path.into(),
+            headers: Headers::new(),
+            body: Vec::new(),
+            timeout: Duration::from_secs(10),
+            max_response_bytes: 64 * 1024,
+        }
+    }
+}
+
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HttpRequest { method, host, path, headers, body, timeout, max_response_bytes } = self;
+        f.debug_struct("HttpRequest")
+            .field("method", method)
+            .field("host", host)
+            .field("path", path)
+            .field("headers", headers)
+            .field("body_bytes", &body.len())
+            .field("timeout", timeout)
+            .field("max_response_bytes", max_response_bytes)
+            .finish()
+    }
+}
+
+/// The answer to a request, whatever its status.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct HttpResponse {
+    /// The status code.
+    pub status: u16,
+    /// The answer's headers.
+    pub headers: Headers,
+    /// The body, up to the request's limit.
+    pub body: Vec<u8>,
+    /// Whether `body` is all of it: `false` when it was longer than the limit or broke off.
+    pub complete: bool,
+}
+
+impl HttpResponse {
+    /// A whole answer without headers.
+    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        HttpResponse { status, headers: Headers::new(), body: body.into(), complete: true }
+    }
+}
+
+impl fmt::Debug for HttpResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HttpResponse { status, headers, body, complete } = self;
+        f.debug_struct("HttpResponse")
+            .field("status", status)
+            .field("headers", headers)
+            .field("body_bytes", &body.len())
+            .field("complete", complete)
+            .finish()
+    }
+}
+
+/// An HTTP stack. `telemetry-export-http` has one on reqwest; a driver with a stack of its own implements this instead,
+/// and needs no reqwest.
+///
+/// Obligations of an implementation:
+///
+/// - A response outside 2xx is a response, not an error. A redirect is a response too, and **is not followed**.
+/// - It sends the request once: no retries, no cookies, no headers of the driver's own that identify or authorise.
+/// - It keeps to `timeout` and `max_response_bytes`: it stops reading at the limit and sets
+///   [`HttpResponse::complete`] to `false`.
+/// - It speaks to [`HttpRequest::host`] and nobody else, verifies its certificate, and refuses to connect when the name
+///   resolves to an address for which [`Host::may_connect`](crate::Host::may_connect) is `false`
+///   ([`Fault::RefusedHost`](crate::Fault::RefusedHost)).
+/// - It is safe to cancel by dropping its future, doesn't block its thread, and records no telemetry of its own
+///   requests.
+#[async_trait]
+pub trait Transport: fmt::Debug + Send + Sync + 'static {
+    /// Sends one request and reads its answer.
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError>;
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        (**self).send(request).await
+    }
+}
