@@ -7,9 +7,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
-use crate::clock::{BoxFuture, Clock, Tick};
+use crate::clock::{BoxFuture, Clock, SystemClock, Tick};
 use crate::fault::Fault;
 
 /// Runs foreign code; `None` when it panicked. The panic's payload is dropped unseen, as it may hold anything.
@@ -71,16 +71,23 @@ impl<T> Drop for Contained<'_, T> {
 pub(crate) struct SafeClock {
     inner: Arc<dyn Clock>,
     latest: Arc<AtomicU64>,
+    /// Where the time goes on from when the clock inside panics, so that nothing stands still or spins.
+    origin: (Tick, Instant),
 }
 
 impl SafeClock {
     pub(crate) fn new(inner: Arc<dyn Clock>) -> Self {
-        SafeClock { inner, latest: Arc::new(AtomicU64::new(0)) }
+        let start = contained(|| inner.now()).unwrap_or_default();
+        SafeClock {
+            inner,
+            latest: Arc::new(AtomicU64::new(start.as_nanos())),
+            origin: (start, Instant::now()),
+        }
     }
 
-    /// The present, or the last known one when the clock inside panics.
     pub(crate) fn now(&self) -> Tick {
-        let now = contained(|| self.inner.now()).unwrap_or_default().as_nanos();
+        let (start, since) = self.origin;
+        let now = contained(|| self.inner.now()).unwrap_or_else(|| start + since.elapsed()).as_nanos();
         Tick::from_nanos(self.latest.fetch_max(now, Ordering::Relaxed).max(now))
     }
 
@@ -88,10 +95,17 @@ impl SafeClock {
         contained(|| self.inner.wall()).unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
-    /// Completes at `at`; never, when the clock inside panics.
+    /// Completes at `at`; when the clock inside panics, after as long on tokio's.
     pub(crate) async fn sleep_until(&self, at: Tick) {
-        if at == Tick::MAX || Contained::new(|| self.inner.sleep_until(at)).await.is_none() {
-            std::future::pending::<()>().await;
+        if at == Tick::MAX {
+            return std::future::pending().await;
+        }
+        if Contained::new(|| self.inner.sleep_until(at)).await.is_none() {
+            let backup = SystemClock::new();
+            let at = Tick::ZERO + at.since(self.now());
+            if Contained::new(|| backup.sleep_until(at)).await.is_none() {
+                std::future::pending().await
+            }
         }
     }
 
@@ -129,10 +143,17 @@ pub(crate) fn own_work<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// Says that this thread never does anything but the workspace's own work.
+pub(crate) fn only_own_work() {
+    let _ = OWN_WORK.try_with(|own| own.set(true));
+}
+
 /// Logs at DEBUG, where no lock may be held: a subscriber is foreign code, and may panic or record.
 macro_rules! log {
     ($($arg:tt)*) => {
-        $crate::contain::own_work(|| drop($crate::contain::contained(|| tracing::debug!($($arg)*))))
+        $crate::contain::own_work(|| {
+            $crate::contain::contained(|| tracing::debug!($($arg)*));
+        })
     };
 }
 pub(crate) use log;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -98,6 +99,18 @@ pub trait CredentialProvider: Send + Sync + 'static {
     fn scope(&self) -> ScopeId;
     /// What authorises a request now.
     async fn headers(&self) -> Result<AuthHeaders, CredentialError>;
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: CredentialProvider + ?Sized> CredentialProvider for Arc<T> {
+    fn scope(&self) -> ScopeId {
+        (**self).scope()
+    }
+
+    async fn headers(&self) -> Result<AuthHeaders, CredentialError> {
+        (**self).headers().await
+    }
 }
 
 /// A personal access token, or any other bearer token that doesn't change.

@@ -19,7 +19,7 @@ struct Inline {
 impl Inline {
     fn new(text: &str) -> Option<Inline> {
         let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
-        if text.is_empty() || text.len() > MAX_ID_BYTES || !text.as_bytes().iter().all(|byte| allowed(byte)) {
+        if text.is_empty() || text.len() > MAX_ID_BYTES || !text.as_bytes().iter().all(allowed) {
             return None;
         }
         let mut bytes = [0; MAX_ID_BYTES];

@@ -114,11 +114,7 @@ impl Pipeline {
         self.finished
     }
 
-    pub(crate) fn is_closing(&self) -> bool {
-        self.closing.is_some()
-    }
-
-    /// Whether nothing is held and nothing open, so that the worker may sleep until it is woken.
+    /// Whether nothing is held, so that the worker may sleep until it is woken.
     pub(crate) fn is_idle(&self) -> bool {
         self.delivery.held() == 0
     }

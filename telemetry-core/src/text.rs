@@ -10,6 +10,9 @@ use crate::redact::redact;
 /// The longest error text that is kept, in characters.
 pub const MAX_TEXT_CHARS: usize = 2048;
 
+/// How much of a text is looked at, in bytes.
+pub(crate) const LOOK_BYTES: usize = 16 * 1024;
+
 /// A redacted text that counts towards its client's bound for as long as it lives.
 ///
 /// It can't be made from a raw text without redaction.

@@ -4,6 +4,6 @@ mod aggregator;
 mod chunks;
 mod statement;
 
-pub(crate) use aggregator::{Absorbed, Aggregator, Draft};
+pub(crate) use aggregator::{Aggregator, Draft};
 pub(crate) use chunks::ChunkTotals;
-pub(crate) use statement::{Errors, StatementAggregate};
+pub(crate) use statement::{Applied, Errors, StatementAggregate};

@@ -17,9 +17,12 @@ use crate::config::TelemetryConfig;
 use crate::exporter::Receipt;
 use crate::fault::{ErrorClass, Failure, Fault, classify};
 use crate::ledger::{DropReason, RecordLedger};
-use crate::record::{Record, RecordKind};
+use crate::record::Record;
 
 use pause::{Backoff, Pause};
+
+/// The least wait after a breaker's rejection.
+const MIN_REJECTION: Duration = Duration::from_millis(100);
 
 /// A record and when it was made.
 #[derive(Clone, Debug)]
@@ -126,8 +129,7 @@ impl Delivery {
         self.urgent |= urgent;
         self.queue.push_back(Held { record, since: now });
         while self.held() > self.max_records {
-            let oldest =
-                self.queue.iter().position(|held| held.record.kind != RecordKind::Error).unwrap_or(0);
+            let oldest = self.queue.iter().position(|held| held.record.error.is_none()).unwrap_or(0);
             self.drop_at(oldest, DropReason::Overflow);
         }
     }
@@ -176,7 +178,8 @@ impl Delivery {
         match attempted {
             Attempted::Rejected { retry_at } => {
                 self.give_back(None);
-                self.not_before = retry_at;
+                // Whatever a breaker says, it isn't asked in a loop.
+                self.not_before = retry_at.max(now + MIN_REJECTION);
             }
             Attempted::NoCredentials(failure) => {
                 self.give_back(None);
@@ -257,12 +260,6 @@ impl Delivery {
         self.ledger.dropped.add(reason, self.in_flight.len() as u64);
         self.gone.extend(self.in_flight.drain(..).map(|held| held.record));
         self.retrying = None;
-    }
-
-    /// Counts a record that could not even be taken in.
-    pub(crate) fn drop_unmade(&mut self, count: u64, reason: DropReason) {
-        self.ledger.made += count;
-        self.ledger.dropped.add(reason, count);
     }
 
     /// The batch goes back to the head of the queue, to go again in this size or in any.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::event::tests::session;
 use crate::id::EventId;
+use crate::record::{ErrorInfo, RecordKind};
 use proptest::prelude::*;
 use std::time::SystemTime;
 
@@ -21,7 +22,11 @@ fn record(kind: RecordKind) -> Arc<Record> {
         latency: None,
         sql: None,
         volume: None,
-        error: None,
+        error: (kind == RecordKind::Error).then(|| ErrorInfo {
+            name: "E".to_owned(),
+            class: ErrorClass::Unknown,
+            text: None,
+        }),
     })
 }
 

@@ -1,0 +1,225 @@
+//! One client: what all connections of one principal to one host share.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use tokio::sync::{Notify, watch};
+
+use crate::breaker::{Breaker, BreakerState};
+use crate::buffer::{EventBuffer, Pushed, lock};
+use crate::clock::Tick;
+use crate::contain::{contained, is_own_work};
+use crate::event::Event;
+use crate::fault::Failure;
+use crate::gate::Known;
+use crate::headers::CredentialProvider;
+use crate::host::Host;
+use crate::ledger::{DropReason, EventLedger, RecordLedger, Refusal};
+use crate::pipeline::{Busy, Pipeline, Step};
+use crate::plugins::Plugins;
+use crate::record::{Record, SessionContext};
+use crate::text::TextBudget;
+
+/// Shared between the handles of its connections, which push into its buffer, and its worker, which does all else.
+pub(crate) struct Client {
+    pub(crate) plugins: Arc<Plugins>,
+    pub(crate) host: Host,
+    pub(crate) credentials: Option<Arc<dyn CredentialProvider>>,
+    pub(crate) text: Arc<TextBudget>,
+    pub(crate) forced: bool,
+    buffer: EventBuffer,
+    pipeline: Mutex<Pipeline>,
+    /// Whether handles record: one load is all that a driver pays while it is `false`.
+    recording: AtomicBool,
+    /// Whether the worker sleeps with nothing to wake it but an event.
+    parked: AtomicBool,
+    pub(crate) wake: Notify,
+    finished: watch::Sender<bool>,
+    breaker: OnceLock<Arc<dyn Breaker>>,
+    /// The number of waiting events at which the worker is woken.
+    high_water: usize,
+}
+
+/// What a client says of itself, taken at one moment.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) known: Known,
+    pub(crate) finished: bool,
+    pub(crate) events: EventLedger,
+    pub(crate) records: RecordLedger,
+    pub(crate) breaker: Option<BreakerState>,
+    pub(crate) last_failure: Option<Failure>,
+    pub(crate) open_statements: usize,
+}
+
+impl Client {
+    pub(crate) fn new(
+        plugins: Arc<Plugins>,
+        host: Host,
+        credentials: Option<Arc<dyn CredentialProvider>>,
+        forced: bool,
+    ) -> Self {
+        let config = &plugins.config;
+        let pipeline = Pipeline::new(config, plugins.driver.identity.flag(), forced, fastrand::u64(..));
+        Client {
+            host,
+            credentials,
+            text: Arc::new(TextBudget::new(config.max_text_bytes as u64)),
+            forced,
+            buffer: EventBuffer::new(config.max_events),
+            pipeline: Mutex::new(pipeline),
+            recording: AtomicBool::new(true),
+            parked: AtomicBool::new(false),
+            wake: Notify::new(),
+            finished: watch::Sender::new(false),
+            breaker: OnceLock::new(),
+            high_water: config.batch_size.min(config.max_events / 2).max(1),
+            plugins,
+        }
+    }
+
+    /// Whether events are worth making.
+    pub(crate) fn is_recording(&self) -> bool {
+        self.recording.load(Ordering::Relaxed)
+    }
+
+    /// Takes an event from a driver's thread. Never waits.
+    pub(crate) fn record(&self, event: Event) {
+        if is_own_work() {
+            return;
+        }
+        let urgent = event.is_urgent();
+        let Pushed::Waiting(waiting) = self.buffer.push(event) else { return };
+        if urgent || waiting == self.high_water || self.parked.load(Ordering::SeqCst) {
+            self.wake_up();
+        }
+    }
+
+    /// Counts an event that could not be made.
+    pub(crate) fn refuse(&self, reason: Refusal, weight: u64) {
+        if weight > 0 && !is_own_work() {
+            self.buffer.refuse(reason, weight);
+        }
+    }
+
+    /// Wakes the worker; not in a forked child, which has none, and where a lock may be held for ever.
+    pub(crate) fn wake_up(&self) {
+        if self.plugins.is_home() {
+            self.parked.store(false, Ordering::SeqCst);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Tells the next event to wake the worker. `false` if there is one already.
+    pub(crate) fn park(&self) -> bool {
+        self.parked.store(true, Ordering::SeqCst);
+        let parked = self.buffer.is_empty();
+        if !parked {
+            self.parked.store(false, Ordering::SeqCst);
+        }
+        parked
+    }
+
+    /// Takes in what was recorded, and says what to do next.
+    pub(crate) fn step(&self, busy: Busy) -> Step {
+        let wall = self.plugins.clock.wall();
+        // What a session's exporter keeps with it may not be dropped under the lock, so it is kept until after.
+        let mut sessions: Vec<Arc<SessionContext>> = Vec::new();
+        let step = self.with_pipeline(|pipeline, now| {
+            let events = self.buffer.take();
+            sessions.extend(events.iter().map(|event| Arc::clone(&event.session)));
+            pipeline.absorb(events, now, wall);
+            pipeline.step(now, busy)
+        });
+        contained(move || drop(sessions));
+        step
+    }
+
+    /// Changes the pipeline under its lock, and lets go of what left it after.
+    pub(crate) fn with_pipeline<T>(&self, change: impl FnOnce(&mut Pipeline, Tick) -> T) -> T {
+        let now = self.plugins.clock.now();
+        let (changed, gone) = self.change_pipeline(|pipeline| change(pipeline, now));
+        contained(move || drop(gone));
+        changed
+    }
+
+    /// Changes the pipeline under its lock. What left it may hold foreign code, and is to be dropped without a lock.
+    pub(crate) fn change_pipeline<T>(
+        &self,
+        change: impl FnOnce(&mut Pipeline) -> T,
+    ) -> (T, Vec<Arc<Record>>) {
+        let mut pipeline = lock(&self.pipeline);
+        let changed = change(&mut pipeline);
+        self.recording.store(pipeline.records(), Ordering::Relaxed);
+        let gone = pipeline.take_gone();
+        (changed, gone)
+    }
+
+    /// The end: whatever is still held is dropped under `reason`, what is under way is given up, and nothing new comes.
+    pub(crate) fn finish(&self, reason: DropReason) {
+        let wall = self.plugins.clock.wall();
+        self.buffer.close();
+        self.with_pipeline(|pipeline, now| {
+            if !pipeline.is_finished() {
+                let events = self.buffer.take();
+                pipeline.absorb(events, now, wall);
+                pipeline.finish(reason, now);
+            }
+        });
+        self.finished.send_replace(true);
+        self.wake_up();
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        *self.finished.borrow()
+    }
+
+    /// Completes when the client is finished.
+    pub(crate) fn finished(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut finished = self.finished.subscribe();
+        async move {
+            // The sender lives in the client; without it there is nothing left to wait for.
+            let _ = finished.wait_for(|finished| *finished).await;
+        }
+    }
+
+    /// The host's breaker. `None` when its source panics.
+    pub(crate) fn breaker(&self) -> Option<&Arc<dyn Breaker>> {
+        if self.breaker.get().is_none() {
+            let breaker = contained(|| self.plugins.breakers.breaker(&self.host))?;
+            let _ = self.breaker.set(breaker);
+        }
+        self.breaker.get()
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let pipeline = lock(&self.pipeline);
+        // Under the pipeline's lock, so that nothing is between the buffer and the pipeline.
+        let buffer = self.buffer.books();
+        let taken = pipeline.books();
+        let mut refused = buffer.refused;
+        refused.merge(&taken.refused);
+        Snapshot {
+            known: pipeline.known(),
+            finished: pipeline.is_finished(),
+            events: EventLedger {
+                seen: buffer.seen,
+                folded: taken.folded,
+                made: taken.made,
+                refused,
+                waiting: buffer.waiting,
+            },
+            records: pipeline.ledger(),
+            breaker: pipeline.breaker(),
+            last_failure: pipeline.last_failure(),
+            open_statements: pipeline.open_statements(),
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("host", &self.host).finish_non_exhaustive()
+    }
+}

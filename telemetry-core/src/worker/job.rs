@@ -1,0 +1,135 @@
+//! Where plug-ins run: each call on a thread of its own, so that one that blocks holds up nobody else.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::client::Client;
+use crate::clock::{BoxFuture, Tick};
+use crate::contain::{SafeClock, contained, own_work};
+use crate::fault::Fault;
+
+/// How much longer than the request timeout a job may take before it counts as lost: a call that merely hangs is given
+/// up by its own timeout, so one that takes longer blocks its thread.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How jobs are run.
+#[derive(Clone, Debug)]
+pub(crate) enum Jobs {
+    /// Each on a thread of its own, with the timers and sockets of this runtime.
+    Threads(Handle),
+    /// In the worker itself, for deterministic tests.
+    Inline,
+}
+
+/// A place for one job at a time.
+pub(super) struct Slot<T> {
+    jobs: Jobs,
+    job: Option<Job<T>>,
+    deadline: Tick,
+    /// A job that was given up, and whose thread is still there. As long as it is, no other is started.
+    stuck: Weak<Leaving>,
+}
+
+enum Job<T> {
+    Thread(oneshot::Receiver<T>, Weak<Leaving>),
+    Inline(BoxFuture<'static, T>),
+    /// The system had no thread for it.
+    NoThread,
+}
+
+/// Lives as long as a job's thread does, and wakes the worker when it ends.
+struct Leaving(Arc<Client>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.wake_up();
+    }
+}
+
+impl<T: Send + 'static> Slot<T> {
+    pub(super) fn new(jobs: Jobs) -> Self {
+        Slot { jobs, job: None, deadline: Tick::MAX, stuck: Weak::new() }
+    }
+
+    pub(super) fn is_taken(&self) -> bool {
+        self.job.is_some() || self.stuck.strong_count() > 0
+    }
+
+    /// When the job counts as lost.
+    pub(super) fn deadline(&self) -> Tick {
+        self.deadline
+    }
+
+    pub(super) fn start(&mut self, client: &Arc<Client>, work: impl Future<Output = T> + Send + 'static) {
+        self.deadline = client.plugins.clock.now() + client.plugins.config.request_timeout + GRACE;
+        self.job = Some(match &self.jobs {
+            Jobs::Inline => Job::Inline(Box::pin(work)),
+            Jobs::Threads(handle) => {
+                let (answer, receiver) = oneshot::channel();
+                let leaving = Arc::new(Leaving(Arc::clone(client)));
+                let alive = Arc::downgrade(&leaving);
+                let handle = handle.clone();
+                let finished = client.finished();
+                let run = move || {
+                    own_work(|| contained(|| handle.block_on(until_unwanted(work, answer, finished))));
+                    drop(leaving);
+                };
+                match std::thread::Builder::new().name("telemetry-call".to_owned()).spawn(run) {
+                    Ok(_) => Job::Thread(receiver, alive),
+                    Err(_) => Job::NoThread,
+                }
+            }
+        });
+    }
+
+    /// The job's answer, once there is one; a fault when there will be none.
+    pub(super) fn poll(&mut self, clock: &SafeClock, cx: &mut Context<'_>) -> Poll<Result<T, Fault>> {
+        let answer = match &mut self.job {
+            None => return Poll::Pending,
+            // Worth trying again: nothing was sent.
+            Some(Job::NoThread) => Poll::Ready(Err(Fault::Connect)),
+            Some(Job::Inline(work)) => work.as_mut().poll(cx).map(Ok),
+            Some(Job::Thread(receiver, _)) => {
+                Pin::new(receiver).poll(cx).map(|answer| answer.map_err(|_| Fault::Panicked))
+            }
+        };
+        let answer = match answer {
+            Poll::Pending if self.deadline <= clock.now() => Poll::Ready(Err(Fault::Timeout)),
+            answer => answer,
+        };
+        if answer.is_ready() {
+            if let Some(Job::Thread(_, alive)) = self.job.take() {
+                self.stuck = alive;
+            }
+            self.deadline = Tick::MAX;
+        }
+        answer
+    }
+}
+
+/// Runs the work until it is done, its answer isn't wanted any more, or the client is finished.
+async fn until_unwanted<T>(
+    work: impl Future<Output = T>,
+    mut answer: oneshot::Sender<T>,
+    finished: impl Future<Output = ()>,
+) {
+    let mut work = pin!(work);
+    let mut finished = pin!(finished);
+    let done = std::future::poll_fn(|cx| {
+        if answer.poll_closed(cx).is_ready() || finished.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        work.as_mut().poll(cx).map(Some)
+    })
+    .await;
+    if let Some(done) = done {
+        // Nobody waiting for it any more is as good as nobody having asked.
+        drop(answer.send(done));
+    }
+}
