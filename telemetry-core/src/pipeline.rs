@@ -140,6 +140,10 @@ impl Pipeline {
                 self.books.refused.add(reason, count);
             }
         }
+        if self.closing.is_some() {
+            // What was on its way when the close began.
+            self.aggregator.drain(&mut self.drafts);
+        }
         self.make_records(now);
     }
 

@@ -1,0 +1,194 @@
+//! From a handle to an exporter.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
+
+mod common;
+
+use common::*;
+use telemetry_core::*;
+
+#[test]
+fn a_statement_with_chunks_becomes_one_record_within_the_flush_interval() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    let session = open(&lease);
+    let mut statement = session.statement();
+    statement.kind(StatementType::Query);
+    statement.id("statement-1");
+    statement.chunks_present(3);
+    let mut recorders = [statement.chunk_recorder(), statement.chunk_recorder()];
+    statement.chunk(Chunk::new(0, 5 * MS).bytes(10));
+    recorders[0].chunk(Chunk::new(1, 9 * MS).bytes(20));
+    recorders[1].chunk(Chunk::new(2, 7 * MS).bytes(30));
+    drop(recorders);
+    bench.clock.advance(40 * MS);
+    statement.result_ready();
+    bench.clock.advance(2 * MS);
+    statement.complete();
+    bench.pass(4 * SECOND);
+    assert!(bench.exporter.attempts().is_empty(), "before the interval is over");
+    bench.pass(7 * SECOND);
+    let records = bench.exporter.accepted();
+    let kinds: Vec<_> = records.iter().map(|record| record.kind).collect();
+    assert_eq!(kinds, [RecordKind::Connection, RecordKind::Statement]);
+    assert_eq!(records[1].latency, Some(42 * MS));
+    assert_eq!(records[1].statement_id, StatementId::new("statement-1"));
+    let sql = records[1].sql.as_ref().unwrap();
+    let chunks = sql.chunks.unwrap();
+    assert_eq!((chunks.present, chunks.iterated, chunks.bytes), (Some(3), 3, 60));
+    assert_eq!(sql.result_ready, Some(40 * MS));
+    let status = lease.status();
+    assert_eq!((status.records.made, status.records.accepted), (2, 2));
+    assert_eq!(status.events.seen, 1 + 8, "the opening, and the statement's own from its start to its end");
+    assert_balanced(&lease);
+}
+
+#[test]
+fn a_terminal_error_goes_out_at_once_and_the_statement_gives_no_second_record_of_it() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    let session = open(&lease);
+    bench.pass(SECOND);
+    let mut statement = session.statement();
+    statement.id("s1");
+    statement.error(|| ErrorDetails::new("PERMISSION_DENIED").fault(403).message("no"));
+    bench.provider.step();
+    let sent = bench.exporter.accepted();
+    assert_eq!(sent.last().unwrap().kind, RecordKind::Error);
+    statement.complete();
+    bench.pass(10 * SECOND);
+    let errors = bench.exporter.accepted().iter().filter(|record| record.error.is_some()).count();
+    assert_eq!((errors, bench.exporter.accepted().len()), (1, 3));
+    assert_balanced(&lease);
+}
+
+#[test]
+fn a_retryable_error_waits_with_its_statement() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    let session = open(&lease);
+    let mut statement = session.statement();
+    statement.error(|| ErrorDetails::new("TEMPORARILY_UNAVAILABLE").fault(503));
+    bench.pass(20 * SECOND);
+    assert_eq!(bench.exporter.accepted().len(), 1, "the connection alone");
+    statement.complete();
+    bench.pass(10 * SECOND);
+    assert_eq!(bench.exporter.accepted().len(), 3);
+}
+
+#[test]
+fn a_dropped_statement_is_reported_unfinished() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    drop(open(&lease).statement());
+    bench.pass(10 * SECOND);
+    let records = bench.exporter.accepted();
+    assert_eq!((records[1].kind, records[1].latency), (RecordKind::Statement, None));
+}
+
+#[test]
+fn a_recorder_that_outlives_its_statement_is_counted_and_gives_no_ghost() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    let mut statement = open(&lease).statement();
+    let mut recorder = statement.chunk_recorder();
+    recorder.chunk(Chunk::new(0, MS));
+    recorder.chunk(Chunk::new(1, MS));
+    statement.complete();
+    drop(recorder);
+    bench.pass(10 * SECOND);
+    assert_eq!(lease.status().events.refused.get(Refusal::Late), 2);
+    assert_eq!(bench.exporter.accepted().len(), 2);
+    assert_balanced(&lease);
+}
+
+#[test]
+fn statements_by_id_add_up_like_handles() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    let emitter = open(&lease).emitter();
+    emitter.started("s1", StatementType::Update);
+    emitter.poll("s1", 3 * MS);
+    emitter.poll("s1", 4 * MS);
+    emitter.chunk("s1", Chunk::new(0, MS));
+    emitter.completed("s1", 42 * MS);
+    emitter.chunk("s1", Chunk::new(1, MS));
+    emitter.poll("not an id", MS);
+    bench.pass(10 * SECOND);
+    let records = bench.exporter.accepted();
+    assert_eq!(records.len(), 2);
+    let sql = records[1].sql.as_ref().unwrap();
+    assert_eq!(sql.operation.unwrap().status_calls, Some(2));
+    assert_eq!(sql.chunks.unwrap().iterated, 1);
+    let refused = lease.status().events.refused;
+    assert_eq!((refused.get(Refusal::UnknownStatement), refused.get(Refusal::InvalidId)), (1, 1));
+    assert_balanced(&lease);
+}
+
+#[test]
+fn connections_that_open_fail_and_close_go_out_with_the_next_batch() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    let session = open(&lease);
+    session.closed(3 * MS);
+    lease.opening(ConnectionInfo::new()).failed(|| ErrorDetails::new("TIMED_OUT").fault(Fault::Timeout));
+    drop(lease.opening(ConnectionInfo::new()));
+    bench.pass(10 * SECOND);
+    let records = bench.exporter.accepted();
+    let told: Vec<_> = records
+        .iter()
+        .map(|record| {
+            let operation = record.sql.as_ref().unwrap().operation.unwrap().operation_type.unwrap();
+            (record.kind, operation, record.error.as_ref().map(|error| error.name.as_str()))
+        })
+        .collect();
+    use OperationType::{CreateSession, DeleteSession};
+    assert_eq!(
+        told,
+        [
+            (RecordKind::Connection, CreateSession, None),
+            (RecordKind::Connection, DeleteSession, None),
+            (RecordKind::Connection, CreateSession, Some("TIMED_OUT")),
+            (RecordKind::Connection, CreateSession, Some("abandoned")),
+        ]
+    );
+    assert_eq!(bench.exporter.attempts().len(), 1);
+}
+
+#[test]
+fn a_full_batch_goes_at_once() {
+    let bench = Bench::with(config().batch_size(3), |builder| builder);
+    let lease = bench.lease();
+    let session = open(&lease);
+    for _ in 0..5 {
+        session.statement().complete();
+    }
+    bench.provider.step();
+    let sizes: Vec<_> = bench.exporter.attempts().iter().map(|attempt| attempt.records.len()).collect();
+    assert_eq!(sizes, [3, 3]);
+}
+
+#[test]
+fn closing_flushes_what_is_held_and_ends_open_statements() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    let session = open(&lease);
+    session.emitter().started("s1", StatementType::Query);
+    let (closed, took) = bench.close(&lease, 2 * SECOND);
+    assert_eq!((closed, took), (Closed::Flushed, std::time::Duration::ZERO));
+    assert_eq!(bench.exporter.accepted().len(), 2);
+    session.statement().complete();
+    assert_eq!(lease.status().state, State::Off(OffReason::Closed));
+    assert_balanced(&lease);
+}
+
+#[test]
+fn a_hung_export_is_given_up_at_the_closing_deadline_and_counted() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    bench.exporter.script().set(telemetry_testkit::Do::Hang);
+    open(&lease).statement().complete();
+    let (closed, took) = bench.close(&lease, 2 * SECOND);
+    assert_eq!((closed, took), (Closed::Incomplete { undelivered: 2 }, 2 * SECOND));
+    assert_eq!(lease.status().records.dropped.get(DropReason::OutcomeUnknown), 2);
+    assert_balanced(&lease);
+}
