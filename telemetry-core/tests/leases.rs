@@ -1,0 +1,208 @@
+//! Leases: sharing, releasing, reviving, and tenants apart.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
+
+mod common;
+
+use common::*;
+use telemetry_core::*;
+use telemetry_testkit::*;
+
+#[test]
+fn connections_of_one_principal_to_one_host_share_a_client() {
+    let bench = Bench::new();
+    let token = ScriptedCredentials::token("a");
+    let first = bench.lease_of(token.clone());
+    let second = bench.lease_of(token);
+    open(&first).statement().complete();
+    open(&second).statement().complete();
+    bench.pass(6 * SECOND);
+    assert_eq!(bench.exporter.attempts().len(), 1, "one batch");
+    assert_eq!(bench.flags.script().calls(), 1);
+    assert_eq!(first.status().records.made, 4);
+    assert_eq!(bench.close(&first, SECOND).0, Closed::Shared);
+    open(&second).statement().complete();
+    assert_eq!(bench.close(&second, SECOND).0, Closed::Flushed);
+    assert_eq!(bench.exporter.accepted().len(), 6);
+}
+
+#[test]
+fn tenants_never_travel_under_each_others_token() {
+    let bench = Bench::new();
+    let leases: Vec<_> = ["a", "b"].map(|token| bench.lease_of(ScriptedCredentials::token(token))).into();
+    for (number, lease) in leases.iter().enumerate() {
+        let session = lease.opening(ConnectionInfo::new()).opened(&format!("session-{number}"));
+        session.statement().complete();
+    }
+    bench.pass(6 * SECOND);
+    let attempts = bench.exporter.attempts();
+    assert_eq!(attempts.len(), 2);
+    for attempt in attempts {
+        let token = attempt.credentials.as_ref().unwrap().get("authorization").unwrap();
+        let expected = if token == "Bearer a" { "session-0" } else { "session-1" };
+        for record in &attempt.records {
+            assert_eq!(record.session.session_id.unwrap().as_str(), expected);
+        }
+    }
+}
+
+#[test]
+fn a_refused_tenant_pauses_alone() {
+    let bench = Bench::new();
+    let bad = bench.lease_of(ScriptedCredentials::token("bad"));
+    let good = bench.lease_of(ScriptedCredentials::token("good"));
+    bench.exporter.script().set(Do::Fail(Failure::new(401)));
+    open(&bad).statement().complete();
+    bench.pass(6 * SECOND);
+    bench.exporter.script().set(Do::Give(Accept::All));
+    open(&bad).statement().complete();
+    open(&good).statement().complete();
+    bench.pass(6 * SECOND);
+    assert_eq!(good.status().records.accepted, 2);
+    assert_eq!((bad.status().records.accepted, bad.status().records.held), (0, 2));
+    assert_eq!(bad.status().records.dropped.get(DropReason::Terminal), 2);
+    bench.pass(60 * SECOND);
+    assert_eq!(bad.status().records.accepted, 2);
+    assert_balanced(&bad);
+}
+
+#[test]
+fn a_rotated_token_is_used_from_the_next_request_on() {
+    let bench = Bench::new();
+    let credentials = ScriptedCredentials::token("old");
+    let lease = bench.lease_of(credentials.clone());
+    let session = open(&lease);
+    bench.pass(6 * SECOND);
+    credentials.headers_script().set(Do::Give(AuthHeaders::bearer("new")));
+    session.statement().complete();
+    bench.pass(6 * SECOND);
+    let tokens: Vec<_> = bench
+        .exporter
+        .attempts()
+        .iter()
+        .map(|attempt| attempt.credentials.as_ref().unwrap().get("authorization").unwrap().to_owned())
+        .collect();
+    assert_eq!(tokens, ["Bearer old", "Bearer new"]);
+}
+
+#[test]
+fn credentials_that_fail_or_hang_keep_the_records_and_are_asked_again() {
+    for fault in [Do::Fail(Failure::new(Fault::Authentication)), Do::Hang, Do::Panic] {
+        let bench = Bench::new();
+        let credentials = ScriptedCredentials::token("t");
+        let lease = bench.lease_of(credentials.clone());
+        let session = open(&lease);
+        bench.pass(6 * SECOND);
+        credentials.headers_script().set(fault);
+        session.statement().complete();
+        bench.pass(20 * SECOND);
+        assert_eq!((lease.status().records.held, lease.status().records.accepted), (1, 1));
+        credentials.headers_script().set(Do::Give(AuthHeaders::bearer("t")));
+        bench.pass(80 * SECOND);
+        assert_eq!(lease.status().records.accepted, 2);
+        assert_balanced(&lease);
+    }
+}
+
+#[test]
+fn dropping_the_last_handle_flushes_in_the_background() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    let session = open(&lease);
+    let statement = session.statement();
+    drop(lease);
+    drop(session);
+    bench.provider.step();
+    assert!(bench.exporter.accepted().is_empty(), "the statement still needs the client");
+    statement.complete();
+    bench.provider.step();
+    assert_eq!(bench.exporter.accepted().len(), 2);
+}
+
+#[test]
+fn a_lease_taken_while_the_client_drains_revives_it() {
+    let bench = Bench::new();
+    bench.exporter.script().set(Do::Hang);
+    let first = bench.lease();
+    open(&first).statement().complete();
+    drop(first);
+    bench.provider.step();
+    assert_eq!(bench.exporter.attempts().len(), 1, "the final flush is in flight");
+    let second = bench.lease();
+    assert_eq!(second.status().records.made, 2, "it is the same client");
+    bench.exporter.script().set(Do::Give(Accept::All));
+    bench.pass(30 * SECOND);
+    assert_eq!(second.status().records.accepted, 2, "and its records were not lost with the drain");
+    assert_eq!(second.status().state, State::On(FlagOrigin::Fetched));
+    assert_balanced(&second);
+}
+
+#[test]
+fn a_lease_taken_while_another_closes_gets_a_client_of_its_own_and_waits_for_nothing() {
+    let bench = Bench::new();
+    bench.exporter.script().set(Do::Hang);
+    let first = bench.lease();
+    open(&first).statement().complete();
+    let mut close = std::pin::pin!(first.close(2 * SECOND));
+    let context = &mut std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(close.as_mut().poll(context).is_pending());
+    let second = bench.lease();
+    assert_eq!(second.status().records, RecordLedger::default());
+    open(&second);
+    bench.exporter.script().set(Do::Give(Accept::All));
+    bench.pass(10 * SECOND);
+    assert_eq!(second.status().records.accepted, 1);
+    assert_eq!(close.as_mut().poll(context), std::task::Poll::Ready(Closed::Incomplete { undelivered: 2 }));
+}
+
+#[test]
+fn a_lease_is_given_back_once_however_often_it_is_closed() {
+    let bench = Bench::new();
+    let first = bench.lease();
+    let second = bench.lease();
+    assert_eq!(bench.close(&first, SECOND).0, Closed::Shared);
+    assert_eq!(bench.close(&first, SECOND).0, Closed::Already);
+    drop(first);
+    open(&second).statement().complete();
+    bench.pass(6 * SECOND);
+    assert_eq!(bench.exporter.accepted().len(), 2, "the second lease is untouched");
+    assert_eq!(bench.close(&second, SECOND).0, Closed::Flushed);
+    assert_eq!(bench.close(&bench.provider.acquire(Target::new("bad host")), SECOND).0, Closed::Off);
+}
+
+#[test]
+fn a_connection_that_fails_to_open_leaks_nothing() {
+    let bench = Bench::new();
+    for _ in 0..10 {
+        let lease = bench.lease();
+        drop(lease.opening(ConnectionInfo::new()));
+        drop(lease);
+        bench.pass(3 * SECOND);
+    }
+    assert_eq!(bench.exporter.accepted().len(), 10);
+    // Each had gone before the next came, so that each asked for the flag.
+    assert_eq!(bench.flags.script().calls(), 10);
+    assert_eq!(bench.clock.sleepers(), 0, "no worker is left");
+}
+
+#[test]
+fn clients_are_capped_and_a_finished_one_makes_room() {
+    let bench = Bench::with(config().max_clients(2), |builder| builder);
+    let lease = |host: &str| bench.provider.acquire(Target::new(host));
+    let first = lease("a.databricks.com");
+    let second = lease("b.databricks.com");
+    let third = lease("c.databricks.com");
+    assert_eq!(third.status().state, State::Off(OffReason::TooManyClients));
+    open(&third).statement().complete();
+    assert_eq!(bench.close(&first, SECOND).0, Closed::Flushed);
+    assert_eq!(lease("c.databricks.com").status().state, State::Undecided);
+    drop(second);
+}
+
+#[test]
+fn a_credential_provider_that_panics_is_off_with_the_reason() {
+    let bench = Bench::new();
+    let credentials = ScriptedCredentials::new(Script::always(Do::Panic), Script::always(Do::Panic));
+    let lease = bench.lease_of(credentials);
+    assert_eq!(lease.status().state, State::Off(OffReason::CredentialsPanicked));
+    open(&lease).statement().complete();
+}
