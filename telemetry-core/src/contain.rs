@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock::{BoxFuture, Clock, SystemClock, Tick};
 use crate::fault::Fault;
@@ -95,15 +95,16 @@ impl SafeClock {
         contained(|| self.inner.wall()).unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
-    /// Completes at `at`; when the clock inside panics, after as long on tokio's.
+    /// Completes at `at`; when the clock inside panics, or wakes too early, after as long on tokio's.
     pub(crate) async fn sleep_until(&self, at: Tick) {
         if at == Tick::MAX {
             return std::future::pending().await;
         }
-        if Contained::new(|| self.inner.sleep_until(at)).await.is_none() {
+        let slept = Contained::new(|| self.inner.sleep_until(at)).await;
+        let left = at.since(self.now());
+        if slept.is_none() || left > Duration::ZERO {
             let backup = SystemClock::new();
-            let at = Tick::ZERO + at.since(self.now());
-            if Contained::new(|| backup.sleep_until(at)).await.is_none() {
+            if Contained::new(|| backup.sleep_until(Tick::ZERO + left)).await.is_none() {
                 std::future::pending().await
             }
         }

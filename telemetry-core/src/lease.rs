@@ -39,9 +39,8 @@ impl Hold {
         if self.released.swap(true, Ordering::AcqRel) {
             return Err(Closed::Already);
         }
-        let now = self.client.plugins.clock.now();
-        let deadline = now + within;
-        if self.shared.registry.release_to_close(&self.key, &self.client, deadline, now) {
+        let deadline = self.client.plugins.clock.now() + within;
+        if self.shared.registry.release_to_close(&self.key, &self.client, deadline) {
             Ok(deadline)
         } else {
             self.client.wake_up();

@@ -201,12 +201,12 @@ impl Pipeline {
         }
     }
 
-    /// Begins the close: nothing new comes, what is open is ended as it is, and what waits goes at once.
-    pub(crate) fn close_by(&mut self, deadline: Tick, now: Tick) {
+    /// Begins the close: what waits goes at once. Open statements are ended as they are once what is still in the buffer has
+    /// been taken in, as that may end them properly.
+    pub(crate) fn close_by(&mut self, deadline: Tick) {
         let deadline = self.closing.map_or(deadline, |earlier| earlier.min(deadline));
         self.closing = Some(deadline);
         self.delivery.close_by(deadline);
-        self.end_statements(now);
     }
 
     /// Ends every open statement as it is: its driver will not speak of it again.

@@ -85,7 +85,7 @@ impl Registry {
         };
         entry.leases = entry.leases.saturating_sub(1);
         if entry.leases == 0 {
-            let (_, gone) = client.change_pipeline(|pipeline| pipeline.close_by(now + within, now));
+            let (_, gone) = client.change_pipeline(|pipeline| pipeline.close_by(now + within));
             drop(entries);
             contained(move || drop(gone));
             client.wake_up();
@@ -94,13 +94,7 @@ impl Registry {
 
     /// One lease less, to be closed; whether it was the last. The client has left the registry then, so that its close
     /// holds up nobody: a lease taken from now on gets another.
-    pub(crate) fn release_to_close(
-        &self,
-        key: &Key,
-        client: &Arc<Client>,
-        deadline: Tick,
-        now: Tick,
-    ) -> bool {
+    pub(crate) fn release_to_close(&self, key: &Key, client: &Arc<Client>, deadline: Tick) -> bool {
         let mut entries = lock(&self.entries);
         let Some(entry) = entries.get_mut(key).filter(|entry| Arc::ptr_eq(&entry.client, client)) else {
             return true;
@@ -112,7 +106,7 @@ impl Registry {
         let entry = entries.remove(key);
         drop(entries);
         drop(entry);
-        client.with_pipeline(|pipeline, _| pipeline.close_by(deadline, now));
+        client.with_pipeline(|pipeline, _| pipeline.close_by(deadline));
         client.wake_up();
         true
     }

@@ -107,9 +107,11 @@ fn a_kill_switch_stops_a_long_lived_connection_within_one_ttl_and_it_comes_back(
 #[test]
 fn a_failed_refresh_keeps_the_last_known_value() {
     let now = Clock::now(&FakeClock::new());
-    let bench = Bench::with_flags(
-        Script::always(Do::Fail(Failure::new(503))).first(Do::Give(flag(FLAG, true, now + minutes(15)))),
-    );
+    let bench = Bench::with_flags(Script::always(Do::Fail(Failure::new(503))).first(Do::Give(flag(
+        FLAG,
+        true,
+        now + minutes(15),
+    ))));
     let lease = bench.lease();
     let session = open(&lease);
     bench.pass(minutes(16));
@@ -153,7 +155,8 @@ fn settings_win_over_each_other_in_their_order() {
 fn off_is_decided_before_anything_is_asked() {
     let bench = Bench::new();
     let credentials = ScriptedCredentials::token("t");
-    let lease = bench.provider.acquire(Target::new(HOST).credentials(credentials.clone()).setting(Setting::Off));
+    let lease =
+        bench.provider.acquire(Target::new(HOST).credentials(credentials.clone()).setting(Setting::Off));
     open(&lease).statement().complete();
     bench.pass(minutes(20));
     assert_eq!((bench.flags.script().calls(), credentials.headers_script().calls()), (0, 0));

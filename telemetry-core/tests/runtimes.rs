@@ -1,0 +1,175 @@
+//! Runtimes of every kind, and none. The clock is the machine's here, but no outcome depends on how fast it is.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::*;
+use telemetry_core::*;
+use telemetry_testkit::*;
+use tokio::runtime::{Builder, Runtime};
+
+/// Long enough never to be reached on a machine that works at all.
+const LONG: Duration = Duration::from_secs(60);
+
+fn provider(worker: Worker, exporter: &RecordingExporter) -> ClientProvider {
+    ClientProvider::builder(identity())
+        .config(config())
+        .exporter(exporter.clone())
+        .flags(ScriptedFlags::fixed(FLAG, true))
+        .breakers(AlwaysClosed)
+        .worker(worker)
+        .environment(|_| None)
+        .build()
+        .unwrap()
+}
+
+fn runtimes() -> [Runtime; 2] {
+    [
+        Builder::new_current_thread().enable_all().build().unwrap(),
+        Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
+    ]
+}
+
+#[test]
+fn works_with_no_runtime_at_all() {
+    let exporter = RecordingExporter::new();
+    let lease = provider(Worker::Own, &exporter).acquire(Target::new(HOST));
+    open(&lease).statement().complete();
+    assert_eq!(lease.close_blocking(LONG), Closed::Flushed);
+    assert_eq!(exporter.accepted().len(), 2);
+}
+
+#[test]
+fn the_close_runs_on_any_executor() {
+    let exporter = RecordingExporter::new();
+    let lease = provider(Worker::Own, &exporter).acquire(Target::new(HOST));
+    open(&lease).statement().complete();
+    // A runtime without timers or sockets.
+    let bare = Builder::new_current_thread().build().unwrap();
+    assert_eq!(bare.block_on(lease.close(LONG)), Closed::Flushed);
+}
+
+#[test]
+fn works_inside_runtimes_of_both_kinds_on_its_own_thread_and_on_theirs() {
+    for runtime in runtimes() {
+        for worker in [Worker::Own, Worker::Handle(runtime.handle().clone())] {
+            let exporter = RecordingExporter::new();
+            let provider = provider(worker, &exporter);
+            let closed = runtime.block_on(async {
+                let lease = provider.acquire(Target::new(HOST));
+                open(&lease).statement().complete();
+                let closed = lease.close(LONG).await;
+                drop(lease);
+                // Dropped inside a runtime, where a blocking shutdown would panic.
+                drop(provider);
+                closed
+            });
+            assert_eq!((closed, exporter.accepted().len()), (Closed::Flushed, 2));
+        }
+    }
+}
+
+#[test]
+fn a_blocking_close_on_a_runtimes_own_thread_returns_at_once() {
+    for runtime in runtimes() {
+        let exporter = RecordingExporter::scripted(Script::always(Do::Hang));
+        let lease = provider(Worker::Own, &exporter).acquire(Target::new(HOST));
+        let closed = runtime.block_on(async {
+            open(&lease).statement().complete();
+            lease.close_blocking(LONG)
+        });
+        assert_eq!(closed, Closed::NotAwaited);
+    }
+}
+
+#[test]
+fn a_runtime_that_shuts_down_under_us_is_counted_and_hurts_nobody() {
+    for runtime in runtimes() {
+        let exporter = RecordingExporter::scripted(Script::always(Do::Hang));
+        let provider = provider(Worker::Handle(runtime.handle().clone()), &exporter);
+        let lease = provider.acquire(Target::new(HOST));
+        let session = open(&lease);
+        session.statement().complete();
+        runtime.block_on(tokio::task::yield_now());
+        drop(runtime);
+        session.statement().complete();
+        assert_eq!(lease.status().state, State::Off(OffReason::Closed));
+        let dropped = lease.status().records.dropped;
+        assert_eq!(dropped.total(), lease.status().records.made);
+        assert_balanced(&lease);
+        assert!(matches!(lease.close_blocking(LONG), Closed::Flushed | Closed::Incomplete { .. }));
+        // And a connection that comes later is none the wiser.
+        open(&provider.acquire(Target::new(HOST))).statement().complete();
+    }
+}
+
+#[test]
+fn the_closing_deadline_fires_without_the_workers_help() {
+    // A runtime of the driver's that nobody runs: its tasks never move.
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let exporter = RecordingExporter::new();
+    let lease = provider(Worker::Handle(runtime.handle().clone()), &exporter).acquire(Target::new(HOST));
+    open(&lease).statement().complete();
+    let closed = lease.close_blocking(Duration::from_millis(20));
+    assert_eq!(closed, Closed::Incomplete { undelivered: 2 });
+    assert_balanced(&lease);
+    let other = provider(Worker::Handle(runtime.handle().clone()), &exporter).acquire(Target::new(HOST));
+    open(&other).statement().complete();
+    let elsewhere = Builder::new_current_thread().build().unwrap();
+    let closed = elsewhere.block_on(other.close(Duration::from_millis(20)));
+    assert_eq!(closed, Closed::Incomplete { undelivered: 2 });
+}
+
+#[test]
+fn many_threads_of_a_synchronous_driver_lose_nothing() {
+    let exporter = RecordingExporter::new();
+    let config = config().max_records(100_000).max_events(100_000);
+    let provider = ClientProvider::builder(identity())
+        .config(config)
+        .exporter(exporter.clone())
+        .flags(ScriptedFlags::fixed(FLAG, true))
+        .breakers(AlwaysClosed)
+        .environment(|_| None)
+        .build()
+        .unwrap();
+    let lease = provider.acquire(Target::new(HOST));
+    let session = open(&lease);
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let session = &session;
+            scope.spawn(move || {
+                let emitter = session.emitter();
+                for number in 0..200 {
+                    let id = format!("s-{thread}-{number}");
+                    emitter.started(&id, StatementType::Query);
+                    emitter.chunk(&id, Chunk::new(0, MS));
+                    emitter.completed(&id, MS);
+                    session.statement().complete();
+                }
+            });
+        }
+    });
+    assert_eq!(lease.close_blocking(LONG), Closed::Flushed);
+    let status = lease.status();
+    assert_eq!(status.events.refused.total(), 0, "{}", status.events);
+    assert_eq!(status.records.accepted, 1 + 8 * 400);
+    assert_eq!(exporter.accepted().len(), 1 + 8 * 400);
+    assert_balanced(&lease);
+}
+
+#[test]
+fn a_flush_that_was_begun_outlives_the_provider() {
+    let exporter = RecordingExporter::new();
+    let provider = provider(Worker::Own, &exporter);
+    let lease = provider.acquire(Target::new(HOST));
+    open(&lease).statement().complete();
+    let script = exporter.script().clone();
+    drop(lease);
+    drop(provider);
+    while exporter.accepted().len() < 2 {
+        std::thread::yield_now();
+    }
+    assert_eq!(script.calls(), 1);
+}
