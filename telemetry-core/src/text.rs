@@ -29,7 +29,7 @@ impl ErrorText {
 
     /// A text for a record that belongs to no client: redacted and cut as any other.
     pub fn detached(raw: &str) -> Self {
-        let text = redact(raw).into_owned().into_boxed_str();
+        let text = kept(raw).into_boxed_str();
         ErrorText { budget: Arc::new(TextBudget::new(text.len() as u64)), text }
     }
 }
@@ -77,7 +77,7 @@ impl TextBudget {
 
     /// Redacts, and keeps the text if it fits; an error whose text doesn't fit travels by name.
     pub(crate) fn admit(self: &Arc<Self>, raw: &str) -> Option<ErrorText> {
-        let text = redact(raw).into_owned().into_boxed_str();
+        let text = kept(raw).into_boxed_str();
         let bytes = text.len() as u64;
         let fits = |held: u64| held.checked_add(bytes).filter(|held| *held <= self.limit);
         if self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_err() {
@@ -102,6 +102,23 @@ impl TextBudget {
     pub(crate) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
+}
+
+/// What is kept of a text: its first 16 KiB are redacted, without a last word that was torn, and cut.
+fn kept(raw: &str) -> String {
+    let looked_at = if raw.len() <= LOOK_BYTES { raw } else { whole_words(raw) };
+    let mut text = redact(looked_at).into_owned();
+    if let Some((end, _)) = text.char_indices().nth(MAX_TEXT_CHARS) {
+        text.truncate(end);
+    }
+    text
+}
+
+/// The start of a text, up to the end of a word.
+fn whole_words(raw: &str) -> &str {
+    let end = (0..=LOOK_BYTES).rev().find(|end| raw.is_char_boundary(*end)).unwrap_or(0);
+    let start = &raw[..end];
+    start.rfind(char::is_whitespace).map_or("", |end| &start[..end])
 }
 
 #[cfg(test)]

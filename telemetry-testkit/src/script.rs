@@ -202,6 +202,11 @@ impl RecordingExporter {
         self.lock().iter().map(|(attempt, _)| attempt.clone()).collect()
     }
 
+    /// Takes all attempts out, so that nothing keeps their records alive.
+    pub fn take(&self) -> Vec<Attempted> {
+        std::mem::take(&mut *self.lock()).into_iter().map(|(attempt, _)| attempt).collect()
+    }
+
     /// The records that were accepted, in order.
     pub fn accepted(&self) -> Vec<Arc<Record>> {
         self.lock()
