@@ -165,7 +165,7 @@ impl Pipeline {
             return Step::Ask;
         }
         let mut until = self.closing.unwrap_or(Tick::MAX);
-        if !busy.asking {
+        if !busy.asking && worth_asking {
             until = until.min(self.gate.ask_at());
         }
         until = until.min(self.aggregator.next_eviction().unwrap_or(Tick::MAX));
@@ -259,3 +259,6 @@ impl Pipeline {
 fn date((now, wall): (Tick, SystemTime), at: Tick) -> SystemTime {
     wall.checked_sub(now.since(at)).unwrap_or(wall).checked_add(at.since(now)).unwrap_or(wall)
 }
+
+#[cfg(test)]
+mod tests;

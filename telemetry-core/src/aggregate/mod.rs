@@ -6,4 +6,6 @@ mod statement;
 
 pub(crate) use aggregator::{Aggregator, Draft};
 pub(crate) use chunks::ChunkTotals;
+#[cfg(test)]
+pub(crate) use statement::tests;
 pub(crate) use statement::{Applied, Errors, StatementAggregate};

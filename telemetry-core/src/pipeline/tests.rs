@@ -1,0 +1,154 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::event::tests::event;
+use crate::event::{EventKind, StatementEvent};
+use crate::exporter::Receipt;
+use crate::fault::Fault;
+use crate::flags::FlagOrigin;
+use crate::id::StatementId;
+use crate::model::StatementType;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn flags(on: bool, fresh_until: Tick) -> FlagSet {
+    FlagSet::new(BTreeMap::from([("flag".to_owned(), on.to_string())]), FlagOrigin::Fetched, fresh_until)
+}
+
+fn at(seconds: u32) -> Tick {
+    Tick::ZERO + SECOND * seconds
+}
+
+#[test]
+fn a_close_does_not_wait_for_a_flag_that_is_known_and_due() {
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    pipeline.flags(Ok(&flags(true, at(10))), at(0));
+    pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH);
+    pipeline.close_by(at(20));
+    assert!(matches!(pipeline.step(at(12), Busy::default()), Step::Send(_)));
+    let busy = Busy { sending: true, asking: false };
+    assert!(matches!(pipeline.step(at(12), busy), Step::Wait(until) if until == at(20)));
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Action {
+    Single,
+    Start(u8),
+    Error(u8),
+    Complete(u8),
+    Pass(u16),
+    Flag(Option<bool>),
+    Settle(u8),
+    Close,
+    Revive,
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        4 => Just(Action::Single),
+        3 => (0u8..4).prop_map(Action::Start),
+        2 => (0u8..4).prop_map(Action::Error),
+        3 => (0u8..4).prop_map(Action::Complete),
+        4 => (0u16..2000).prop_map(Action::Pass),
+        3 => proptest::option::of(any::<bool>()).prop_map(Action::Flag),
+        6 => (0u8..8).prop_map(Action::Settle),
+        1 => Just(Action::Close),
+        1 => Just(Action::Revive),
+    ]
+}
+
+fn happened(what: Action) -> Option<EventKind> {
+    let id = |number: u8| StatementId::new(&format!("s{number}")).unwrap();
+    Some(match what {
+        Action::Single => event(1).kind,
+        Action::Start(number) => {
+            EventKind::Started { id: id(number), what: StatementEvent::Kind(StatementType::Query) }
+        }
+        Action::Error(number) => {
+            let error = crate::aggregate::tests::error(crate::ErrorClass::Retryable);
+            EventKind::Happened { id: id(number), what: StatementEvent::Failed(error, None) }
+        }
+        Action::Complete(number) => EventKind::Completed { id: id(number), latency: None },
+        _ => return None,
+    })
+}
+
+fn attempted(how: u8, sent: usize) -> Attempted {
+    match how {
+        0 | 1 => Attempted::Answered(Ok(Receipt::new(sent))),
+        2 => Attempted::Answered(Ok(Receipt::new(sent / 2))),
+        3 => Attempted::Answered(Err(Failure::new(503))),
+        4 => Attempted::Answered(Err(Failure::new(413))),
+        5 => Attempted::Answered(Err(Failure::new(401))),
+        6 => Attempted::Rejected { retry_at: Tick::ZERO },
+        _ => Attempted::NoCredentials(Failure::new(Fault::Timeout)),
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_books_balance_nothing_goes_while_the_gate_is_shut_and_no_wait_is_over_before_it_begins(
+        actions in proptest::collection::vec(action(), 1..120),
+    ) {
+        let config = TelemetryConfig::default().max_records(10).batch_size(4).max_errors(2).max_open_statements(3);
+        let mut pipeline = Pipeline::new(&config, "flag", false, 7);
+        let session = event(0).session;
+        let mut now = at(1000);
+        let mut seen = 0;
+        let mut busy = Busy::default();
+        let mut sent = 0;
+        for action in actions {
+            match action {
+                Action::Pass(seconds) => now = now + SECOND * u32::from(seconds),
+                Action::Flag(answer) if busy.asking => {
+                    busy.asking = false;
+                    let answer = answer.map(|on| flags(on, now + 900 * SECOND)).ok_or(Failure::new(Fault::Connect));
+                    pipeline.flags(answer.as_ref().map_err(|failure| *failure), now);
+                }
+                Action::Settle(how) if busy.sending => {
+                    busy.sending = false;
+                    pipeline.settle(attempted(how, sent), now);
+                }
+                Action::Close => pipeline.close_by(now + 2 * SECOND),
+                Action::Revive => pipeline.revive(),
+                other => if let Some(kind) = happened(other) {
+                    seen += 1;
+                    pipeline.absorb(vec![Event { at: now, session: Arc::clone(&session), kind }], now, SystemTime::UNIX_EPOCH);
+                },
+            }
+            // As a worker does: everything that can be done at once.
+            for turn in 0.. {
+                prop_assert!(turn < 5, "it has always something to do");
+                match pipeline.step(now, busy) {
+                    Step::Ask => {
+                        prop_assert!(!busy.asking);
+                        busy.asking = true;
+                    }
+                    Step::Send(batch) => {
+                        prop_assert!(!busy.sending && pipeline.gate.is_open() && !batch.is_empty());
+                        prop_assert!(batch.len() <= 4);
+                        busy.sending = true;
+                        sent = batch.len();
+                    }
+                    Step::Wait(until) => {
+                        prop_assert!(until > now, "a wait that is over before it begins");
+                        break;
+                    }
+                    Step::Finished => break,
+                }
+            }
+            let ledger = pipeline.ledger();
+            prop_assert!(ledger.balances(), "{ledger}");
+            prop_assert!(ledger.held <= 10);
+            let books = pipeline.books();
+            prop_assert_eq!(books.folded + books.made + books.refused.total(), seen);
+            prop_assert!(pipeline.open_statements() <= 3);
+        }
+        pipeline.finish(DropReason::Closed, now);
+        prop_assert_eq!(pipeline.ledger().held, 0);
+        prop_assert!(pipeline.ledger().balances());
+    }
+}
