@@ -1,0 +1,125 @@
+//! The breaker of one host.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use telemetry_core::{Breaker, BreakerState, Outcome, Permit, Rejected, Tick};
+
+use crate::config::{BreakerConfig, InvalidConfig};
+use crate::machine::{Leave, Machine, Transition};
+
+/// Is told of every transition, after it, and under no lock. A panic in it is swallowed.
+pub(crate) type Observer = Arc<dyn Fn(&Transition) + Send + Sync>;
+
+/// Watches the calls to one service. Clones are the same breaker.
+///
+/// - **Closed**, it admits everything, and opens when its [`Policy`](crate::Policy) says so.
+/// - **Open**, it rejects everything, and says until when: the open interval, or what `Retry-After` asked, within its cap.
+/// - **Half-open**, after that, it admits one probe at a time. Enough successes close it; one failure opens it again. A probe
+///   whose permit is dropped gives its place up at once, and one that hangs after
+///   [`probe_timeout`](BreakerConfig::probe_timeout).
+///
+/// Results that come late, from before the last transition, change nothing. A neutral result never counts.
+///
+/// ```
+/// use telemetry_breaker::{BreakerConfig, CircuitBreaker};
+/// use telemetry_core::{Breaker, BreakerState, Outcome, Tick};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let breaker = CircuitBreaker::new(BreakerConfig::default())?;
+/// let now = Tick::ZERO;
+/// for _ in 0..5 {
+///     let permit = breaker.admit(now).map_err(|_| "closed breakers admit")?;
+///     breaker.settle(permit, Outcome::FAILURE, now);
+/// }
+/// assert!(matches!(breaker.state(now), BreakerState::Open { .. }));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct CircuitBreaker {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    machine: Mutex<Machine>,
+    observer: Option<Observer>,
+}
+
+impl CircuitBreaker {
+    /// A closed breaker.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidConfig`] when a setting makes no sense.
+    pub fn new(config: BreakerConfig) -> Result<Self, InvalidConfig> {
+        config.validate()?;
+        Ok(CircuitBreaker::valid(config, None))
+    }
+
+    /// A closed breaker, and somebody to be told of its transitions: after each, under no lock. Two that follow closely may be
+    /// told in either order; their times tell.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidConfig`] when a setting makes no sense.
+    pub fn observed(
+        config: BreakerConfig,
+        observer: impl Fn(&Transition) + Send + Sync + 'static,
+    ) -> Result<Self, InvalidConfig> {
+        config.validate()?;
+        Ok(CircuitBreaker::valid(config, Some(Arc::new(observer))))
+    }
+
+    pub(crate) fn valid(config: BreakerConfig, observer: Option<Observer>) -> Self {
+        CircuitBreaker { inner: Arc::new(Inner { machine: Mutex::new(Machine::new(config)), observer }) }
+    }
+
+    /// Whether nothing is lost by forgetting it: nobody else holds it, and its state is that of a new one.
+    pub(crate) fn is_forgettable(&self) -> bool {
+        Arc::strong_count(&self.inner) == 1 && self.inner.lock().is_as_new()
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, Machine> {
+        // Every change is whole before the lock is released, so a poisoned one is as good as any.
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, transition: Option<Transition>) {
+        if let (Some(transition), Some(observer)) = (transition, &self.observer) {
+            drop(catch_unwind(AssertUnwindSafe(|| observer(&transition))));
+        }
+    }
+}
+
+impl Breaker for CircuitBreaker {
+    fn admit(&self, now: Tick) -> Result<Permit, Rejected> {
+        let (leave, transition) = self.inner.lock().admit(now);
+        self.inner.tell(transition);
+        let Leave { generation, is_probe } = leave.map_err(Rejected::until)?;
+        if !is_probe {
+            return Ok(Permit::new(generation));
+        }
+        let inner = Arc::clone(&self.inner);
+        Ok(Permit::probe(generation, move || inner.lock().give_back(generation)))
+    }
+
+    fn settle(&self, permit: Permit, outcome: Outcome, now: Tick) {
+        let (generation, is_probe) = permit.into_parts();
+        let transition = self.inner.lock().settle(Leave { generation, is_probe }, outcome, now);
+        self.inner.tell(transition);
+    }
+
+    fn state(&self, now: Tick) -> BreakerState {
+        self.inner.lock().state(now)
+    }
+}
+
+impl fmt::Debug for CircuitBreaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CircuitBreaker").field("machine", &*self.inner.lock()).finish_non_exhaustive()
+    }
+}
