@@ -84,7 +84,7 @@ pub struct FlagSet {
     pub values: Arc<BTreeMap<String, String>>,
     /// Where they came from.
     pub origin: FlagOrigin,
-    /// Until when they need not be asked for again. In the past for stale ones: ask again when convenient.
+    /// Until when they need not be asked for again.
     pub fresh_until: Tick,
 }
 
@@ -92,6 +92,12 @@ impl FlagSet {
     /// A set of flags.
     pub fn new(values: BTreeMap<String, String>, origin: FlagOrigin, fresh_until: Tick) -> Self {
         FlagSet { values: Arc::new(values), origin, fresh_until }
+    }
+
+    /// The same flags from elsewhere, and fresh for another time.
+    #[must_use]
+    pub fn given_out_as(&self, origin: FlagOrigin, fresh_until: Tick) -> Self {
+        FlagSet { values: Arc::clone(&self.values), origin, fresh_until }
     }
 
     /// Whether the flag is there and its value is `true`, in any case and with any white space around it.

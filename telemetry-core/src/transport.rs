@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
-use crate::fault::TransportError;
+use crate::fault::{Fault, TransportError};
 use crate::headers::Headers;
 use crate::host::Host;
 
@@ -89,6 +89,32 @@ impl HttpResponse {
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         HttpResponse { status, headers: Headers::new(), body: body.into(), complete: true }
     }
+
+    /// The body of a success, whole; for everything else what it means.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Redirect`] for 3xx, [`Fault::BadAnswer`] for a success whose body isn't complete, [`Fault::Status`] for all
+    /// else, with its [`retry_after`](Self::retry_after).
+    pub fn into_success(self, wall: SystemTime) -> Result<Vec<u8>, TransportError> {
+        match self.status {
+            200..=299 if self.complete => Ok(self.body),
+            200..=299 => Err(Fault::BadAnswer.into()),
+            300..=399 => Err(Fault::Redirect.into()),
+            status => Err(TransportError::new(status).with_retry_after(self.retry_after(wall))),
+        }
+    }
+
+    /// How long the service asks to be left alone: its `Retry-After`, in seconds or as a date, which `wall` is compared
+    /// with. `None` when there is none, or none that can be read; zero for a date that has passed.
+    pub fn retry_after(&self, wall: SystemTime) -> Option<Duration> {
+        let value = self.headers.get("retry-after")?.trim();
+        if let Ok(seconds) = value.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let date = httpdate::parse_http_date(value).ok()?;
+        Some(date.duration_since(wall).unwrap_or_default())
+    }
 }
 
 impl fmt::Debug for HttpResponse {
@@ -128,5 +154,39 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
 impl<T: Transport + ?Sized> Transport for Arc<T> {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         (**self).send(request).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(value: &str) -> Option<Duration> {
+        let mut response = HttpResponse::new(503, "");
+        response.headers.push("Retry-After", value);
+        // 1994-11-06 08:49:07, half a minute before the date in the test.
+        response.retry_after(SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_747))
+    }
+
+    #[test]
+    fn retry_after_is_read_in_both_forms() {
+        assert_eq!(asked("120"), Some(Duration::from_secs(120)));
+        assert_eq!(asked(" 0 "), Some(Duration::ZERO));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(30)));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
+        for senseless in ["", "soon", "-1", "1e9", "99999999999999999999"] {
+            assert_eq!(asked(senseless), None, "{senseless}");
+        }
+    }
+
+    #[test]
+    fn only_a_whole_2xx_is_a_success() {
+        let answer = |status| HttpResponse::new(status, "x").into_success(SystemTime::UNIX_EPOCH);
+        assert_eq!(answer(200), Ok(b"x".to_vec()));
+        assert_eq!(answer(302), Err(Fault::Redirect.into()));
+        assert_eq!(answer(503), Err(TransportError::new(503)));
+        assert_eq!(answer(100), Err(TransportError::new(100)));
+        let broken = HttpResponse { complete: false, ..HttpResponse::new(200, "x") };
+        assert_eq!(broken.into_success(SystemTime::UNIX_EPOCH), Err(Fault::BadAnswer.into()));
     }
 }

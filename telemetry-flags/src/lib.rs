@@ -1,1 +1,28 @@
-//! x
+//! Feature flags for [`telemetry_core`]: may this host be told?
+//!
+//! [`HttpFlagSource`] asks a host, over whatever [`Transport`](telemetry_core::Transport) the driver has. [`FlagCache`] stands before
+//! it, or before any other source: however many connections ask, a host is asked once per time to live, by one of them, and what
+//! it said stays known when asking again fails. [`StaticFlags`] answers from a setting.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use telemetry_core::{Clock, SystemClock, Transport};
+//! use telemetry_flags::{FlagCache, HttpFlagSource};
+//!
+//! # fn flags(transport: Arc<dyn Transport>) -> FlagCache<HttpFlagSource> {
+//! // The provider is built with this clock too.
+//! let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+//! FlagCache::new(HttpFlagSource::new(transport, Arc::clone(&clock)), clock)
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod cache;
+mod fixed;
+mod http;
+mod machine;
+
+pub use cache::{DEFAULT_CAPACITY, FlagCache};
+pub use fixed::StaticFlags;
+pub use http::{Answer, DEFAULT_TTL, HttpFlagSource, MAX_TTL, MIN_TTL, parse};

@@ -1,0 +1,123 @@
+//! The cache: however many ask, a host is asked by one.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use telemetry_core::{Clock, FeatureFlagSource, FlagError, FlagQuery, FlagSet};
+use tokio::sync::Notify;
+
+use crate::machine::{Key, Look, Machine};
+
+/// How many hosts are kept unless something else is said.
+pub const DEFAULT_CAPACITY: usize = 1000;
+
+/// Keeps what a source said for as long as that is fresh, and asks again once, for all who want to know. Clones are the same
+/// cache.
+///
+/// - Flags belong to a host: connections of all principals share them.
+/// - While nothing is known, all wait for one answer. If the one who asks goes away, another asks.
+/// - Past its time, a value is given out as [stale](telemetry_core::FlagOrigin::Stale) while one caller asks for a new one, and
+///   when that fails.
+/// - After a failure the host is asked again after 60 s, or later when its `Retry-After` says so, up to 15 min. A 401 or 403
+///   is the failure of one caller, and keeps no other from asking.
+/// - Of hosts it keeps 1000; past that, what isn't fresh goes first.
+pub struct FlagCache<S> {
+    inner: Arc<Inner<S>>,
+}
+
+struct Inner<S> {
+    source: S,
+    clock: Arc<dyn Clock>,
+    machine: Mutex<Machine>,
+    /// Somebody's asking is over.
+    over: Notify,
+}
+
+impl<S: FeatureFlagSource> FlagCache<S> {
+    /// A cache before this source. The clock is the one that the provider is built with.
+    pub fn new(source: S, clock: Arc<dyn Clock>) -> Self {
+        FlagCache::with_capacity(source, clock, DEFAULT_CAPACITY)
+    }
+
+    /// The same for so many hosts, and at least one.
+    pub fn with_capacity(source: S, clock: Arc<dyn Clock>, capacity: usize) -> Self {
+        let machine = Mutex::new(Machine::new(capacity));
+        FlagCache { inner: Arc::new(Inner { source, clock, machine, over: Notify::new() }) }
+    }
+}
+
+impl<S> Inner<S> {
+    fn lock(&self) -> MutexGuard<'_, Machine> {
+        // Every change is whole before the lock is released.
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who asks a host. Gone without an answer, another takes over.
+struct Asking<'a, S> {
+    cache: &'a Inner<S>,
+    key: &'a Key,
+    is_over: bool,
+}
+
+impl<S> Asking<'_, S> {
+    fn over(mut self, answer: Result<FlagSet, FlagError>) -> Result<FlagSet, FlagError> {
+        self.is_over = true;
+        let now = self.cache.clock.now();
+        self.cache.lock().asked(self.key, answer, now)
+    }
+}
+
+impl<S> Drop for Asking<'_, S> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.cache.lock().given_up(self.key);
+        }
+        self.cache.over.notify_waiters();
+    }
+}
+
+#[async_trait]
+impl<S: FeatureFlagSource> FeatureFlagSource for FlagCache<S> {
+    async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, FlagError> {
+        let cache = &*self.inner;
+        let key = Key {
+            host: query.host.clone(),
+            client: query.client.to_owned(),
+            version: query.version.to_owned(),
+        };
+        loop {
+            let mut over = pin!(cache.over.notified());
+            // From here on no end of an asking is missed.
+            over.as_mut().enable();
+            let now = cache.clock.now();
+            let look = cache.lock().look(&key, now);
+            match look {
+                Look::Answer(answer) => return answer,
+                Look::Wait => over.await,
+                Look::Ask => {
+                    let asking = Asking { cache, key: &key, is_over: false };
+                    let answer = cache.source.flags(query).await;
+                    return asking.over(answer);
+                }
+            }
+        }
+    }
+}
+
+impl<S> Clone for FlagCache<S> {
+    fn clone(&self) -> Self {
+        FlagCache { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for FlagCache<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FlagCache")
+            .field("source", &self.inner.source)
+            .field("hosts", &self.inner.lock().len())
+            .finish_non_exhaustive()
+    }
+}

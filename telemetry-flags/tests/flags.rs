@@ -1,0 +1,190 @@
+//! The sources, as a provider uses them.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use telemetry_core::*;
+use telemetry_flags::*;
+use telemetry_testkit::{Do, FakeClock, Script, ScriptedFlags, ScriptedTransport, flag};
+
+const BODY: &str =
+    r#"{"flags":[{"name":"flag","value":"true"},{"name":"other","value":"[1,2]"}],"ttl_seconds":900}"#;
+
+fn host(name: &str) -> Host {
+    Host::parse(name, HostPolicy::Public).unwrap()
+}
+
+fn poll<T>(future: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Poll<T> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match poll(pin!(future)) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+fn ask(source: &impl FeatureFlagSource, name: &str, token: &str) -> Result<FlagSet, FlagError> {
+    let (host, credentials) = (host(name), AuthHeaders::bearer(token));
+    now(source.flags(&FlagQuery::new(&host, "TEST", "1.2.3").with_credentials(Some(&credentials))))
+}
+
+fn over_http(transport: &ScriptedTransport, clock: &FakeClock) -> HttpFlagSource {
+    HttpFlagSource::new(Arc::new(transport.clone()), Arc::new(clock.clone()))
+}
+
+fn cache(flags: &ScriptedFlags, clock: &FakeClock) -> FlagCache<ScriptedFlags> {
+    FlagCache::new(flags.clone(), Arc::new(clock.clone()))
+}
+
+#[test]
+fn asks_the_hosts_own_path_under_the_connections_credentials() {
+    let (clock, transport) = (FakeClock::new(), ScriptedTransport::answering(200, BODY));
+    let flags = ask(&over_http(&transport, &clock).user_agent("Test/1"), "a.com", "t").unwrap();
+    assert!(flags.is_on("flag") && !flags.is_on("other"));
+    assert_eq!(flags.fresh_until, Clock::now(&clock) + Duration::from_secs(900));
+    let request = transport.requests().remove(0);
+    assert_eq!((request.method, request.host.name()), (Method::Get, "a.com"));
+    assert_eq!(request.path, "/api/2.0/connector-service/feature-flags/TEST/1.2.3");
+    assert_eq!(request.headers.get("authorization"), Some("Bearer t"));
+    assert_eq!(request.headers.get("user-agent"), Some("Test/1"));
+}
+
+#[test]
+fn asks_nobody_without_credentials_or_for_a_path_of_somebody_elses() {
+    let (clock, transport) = (FakeClock::new(), ScriptedTransport::answering(200, BODY));
+    let source = over_http(&transport, &clock);
+    let (host, credentials) = (host("a.com"), AuthHeaders::bearer("t"));
+    let query = |client, credentials| {
+        now(source.flags(&FlagQuery::new(&host, client, "1").with_credentials(credentials)))
+    };
+    assert_eq!(query("TEST", None), Err(Fault::Authentication.into()));
+    for client in ["..", "a/b", "a?b", "", "a b"] {
+        assert_eq!(query(client, Some(&credentials)), Err(Fault::Unsendable.into()), "{client}");
+    }
+    assert!(transport.requests().is_empty());
+}
+
+#[test]
+fn answers_that_are_none_are_failures_and_never_off() {
+    let clock = FakeClock::new();
+    for (status, body, fault) in [
+        (200, "<html>log in</html>", Fault::BadAnswer),
+        (200, "", Fault::BadAnswer),
+        (204, "", Fault::BadAnswer),
+        (302, "", Fault::Redirect),
+        (401, BODY, Fault::Status(401)),
+        (503, BODY, Fault::Status(503)),
+    ] {
+        let source = over_http(&ScriptedTransport::answering(status, body), &clock);
+        assert_eq!(ask(&source, "a.com", "t"), Err(fault.into()), "{status} {body}");
+    }
+    let mut broken = HttpResponse::new(200, BODY);
+    broken.complete = false;
+    let source = over_http(&ScriptedTransport::new(Script::always(Do::Give(broken))), &clock);
+    assert_eq!(ask(&source, "a.com", "t"), Err(Fault::BadAnswer.into()));
+}
+
+#[test]
+fn a_retry_after_is_handed_on() {
+    let clock = FakeClock::new();
+    let mut busy = HttpResponse::new(429, "");
+    busy.headers.push("retry-after", "120");
+    let source = over_http(&ScriptedTransport::new(Script::always(Do::Give(busy))), &clock);
+    assert_eq!(ask(&source, "a.com", "t").unwrap_err().retry_after, Some(Duration::from_secs(120)));
+}
+
+#[test]
+fn many_callers_make_one_request() {
+    let (clock, flags) = (FakeClock::new(), ScriptedFlags::fixed("flag", true));
+    let cache = cache(&flags, &clock);
+    for token in ["a", "b", "c"] {
+        assert!(ask(&cache, " https://A.com/ ", token).unwrap().is_on("flag"));
+    }
+    assert_eq!(flags.script().calls(), 1);
+    ask(&cache, "b.com", "a").unwrap();
+    assert_eq!(flags.script().calls(), 2);
+}
+
+#[test]
+fn all_wait_for_one_answer_and_a_cancelled_question_is_taken_over() {
+    let (clock, flags) = (
+        FakeClock::new(),
+        ScriptedFlags::new(Script::always(Do::Give(flag("flag", true, Tick::MAX))).first(Do::Hang)),
+    );
+    let cache = cache(&flags, &clock);
+    let (host, credentials) = (host("a.com"), AuthHeaders::bearer("t"));
+    let query = FlagQuery::new(&host, "TEST", "1").with_credentials(Some(&credentials));
+    let mut first = Box::pin(cache.flags(&query));
+    let mut second = Box::pin(cache.flags(&query));
+    let mut third = Box::pin(cache.flags(&query));
+    assert!(
+        poll(first.as_mut()).is_pending()
+            && poll(second.as_mut()).is_pending()
+            && poll(third.as_mut()).is_pending()
+    );
+    assert_eq!(flags.script().calls(), 1);
+    drop(first);
+    assert!(matches!(poll(third.as_mut()), Poll::Ready(Ok(_))), "another asks");
+    assert!(matches!(poll(second.as_mut()), Poll::Ready(Ok(_))), "and the rest are told");
+    assert_eq!(flags.script().calls(), 2);
+}
+
+#[test]
+fn a_source_that_panics_leaves_nobody_waiting() {
+    let (clock, flags) = (
+        FakeClock::new(),
+        ScriptedFlags::new(Script::always(Do::Give(flag("flag", true, Tick::MAX))).first(Do::Panic)),
+    );
+    let cache = cache(&flags, &clock);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ask(&cache, "a.com", "t")));
+    assert!(panicked.is_err());
+    assert!(ask(&cache, "a.com", "t").is_ok());
+}
+
+#[test]
+fn one_hosts_hang_holds_up_no_other() {
+    let (clock, flags) = (
+        FakeClock::new(),
+        ScriptedFlags::new(Script::always(Do::Give(flag("flag", true, Tick::MAX))).first(Do::Hang)),
+    );
+    let cache = cache(&flags, &clock);
+    let (host, credentials) = (host("hung.com"), AuthHeaders::bearer("t"));
+    let query = FlagQuery::new(&host, "TEST", "1").with_credentials(Some(&credentials));
+    let mut hung = Box::pin(cache.flags(&query));
+    assert!(poll(hung.as_mut()).is_pending());
+    assert!(ask(&cache, "a.com", "t").is_ok());
+}
+
+#[test]
+fn an_unreachable_host_is_asked_again_after_sixty_seconds() {
+    let (clock, flags) =
+        (FakeClock::new(), ScriptedFlags::new(Script::always(Do::Fail(Failure::new(Fault::Connect)))));
+    let cache = cache(&flags, &clock);
+    for (advance, calls) in [(0, 1), (59, 1), (1, 2)] {
+        clock.advance(Duration::from_secs(advance));
+        assert_eq!(ask(&cache, "a.com", "t").unwrap_err().fault, Fault::Connect);
+        assert_eq!(flags.script().calls(), calls);
+    }
+}
+
+#[test]
+fn a_401_of_one_scope_settles_nothing_for_another() {
+    let clock = FakeClock::new();
+    let script = Script::always(Do::Give(flag("flag", true, Tick::MAX))).first(Do::Fail(Failure::new(401)));
+    let cache = cache(&ScriptedFlags::new(script), &clock);
+    assert_eq!(ask(&cache, "a.com", "expired"), Err(Failure::new(401)));
+    assert!(ask(&cache, "a.com", "good").unwrap().is_on("flag"));
+}
+
+#[test]
+fn static_flags_ask_nobody() {
+    let flags = ask(&StaticFlags::new([("flag", true), ("other", false)]), "a.com", "t").unwrap();
+    assert!(flags.is_on("flag") && !flags.is_on("other"));
+    assert_eq!((flags.origin, flags.fresh_until), (FlagOrigin::Fixed, Tick::MAX));
+}
