@@ -1,13 +1,36 @@
-//! What tests of telemetry need.
+//! What tests of drivers, exporters, breakers and transports need: a clock that stands still until it is moved, plug-ins that answer,
+//! fail, panic, hang or block by script, mocks of every trait, and a fake workspace that speaks real HTTP, well or badly.
+//!
+//! Nothing here waits for wall time to prove something; limits in wall time are safety nets that end a broken test.
+//!
+//! ```
+//! use std::time::Duration;
+//! use telemetry_core::Clock;
+//! use telemetry_testkit::FakeClock;
+//!
+//! let clock = FakeClock::new();
+//! let before = clock.now();
+//! clock.advance(Duration::from_secs(60));
+//! assert_eq!(clock.now() - before, Duration::from_secs(60));
+//! ```
 
 #![forbid(unsafe_code)]
-#![expect(clippy::panic, reason = "scripted panics are what this crate is for")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "plug-ins panic by script, and a test whose setup fails is to end there"
+)]
 
 mod clock;
+mod mocks;
 mod script;
+mod watched;
+mod workspace;
 
 pub use clock::FakeClock;
+pub use mocks::*;
 pub use script::{
     Accept, Attempted, Do, RecordingExporter, Script, ScriptedCredentials, ScriptedFlags, ScriptedTransport,
     flag,
 };
+pub use workspace::{Answer, Behaviour, FakeWorkspace, FakeWorkspaceBuilder, Received};

@@ -1,0 +1,128 @@
+//! One connection: HTTP for as long as its behaviour keeps to it.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use telemetry_core::Headers;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+use super::answer::{Answer, Received};
+use super::service::{self, Path, Raw, Reply, Routes};
+use super::state::State;
+use crate::watched::Watched;
+
+/// No test sends more, and a runaway one must not take the machine's memory.
+const MAX_BODY: usize = 64 * 1024 * 1024;
+
+/// Serves one connection until it ends.
+pub(crate) async fn serve(stream: TcpStream, state: Arc<Watched<State>>, routes: Arc<Routes>) {
+    let _open = Open::new(Arc::clone(&state));
+    let (raw, mut wants_raw) = mpsc::unbounded_channel();
+    let service = service_fn(move |request| {
+        let (state, routes, raw) = (Arc::clone(&state), Arc::clone(&routes), raw.clone());
+        async move {
+            match answer(request, &state, &routes).await {
+                Reply::Answer(answer) => return Ok::<_, Infallible>(response(answer)),
+                Reply::Hang => {}
+                Reply::Raw(act) => drop(raw.send(act)),
+            }
+            pending().await
+        }
+    });
+    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let act = tokio::select! {
+        // How a connection ends is the client's business.
+        _ = &mut connection => return,
+        act = wants_raw.recv() => act,
+    };
+    let stream = connection.into_parts().io.into_inner();
+    if let Some(act) = act {
+        // The client may hang up at any time.
+        drop(act_raw(stream, act).await);
+    }
+}
+
+async fn act_raw(mut stream: TcpStream, act: Raw) -> std::io::Result<()> {
+    match act {
+        Raw::Reset => stream.set_zero_linger(),
+        Raw::Bytes(bytes) => {
+            stream.write_all(&bytes).await?;
+            stream.shutdown().await
+        }
+        Raw::Endless(head, chunk) => {
+            stream.write_all(&head).await?;
+            loop {
+                stream.write_all(&chunk).await?;
+                // Writing to a client that reads fast never waits; others want their turn.
+                tokio::task::yield_now().await;
+            }
+        }
+        Raw::Slow(bytes, pause) => {
+            stream.set_nodelay(true)?;
+            for byte in bytes {
+                tokio::time::sleep(pause).await;
+                stream.write_all(&[byte]).await?;
+            }
+            stream.shutdown().await
+        }
+    }
+}
+
+async fn answer(request: Request<Incoming>, state: &Watched<State>, routes: &Arc<Routes>) -> Reply {
+    let (head, body) = request.into_parts();
+    let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {
+        return Reply::Answer(Answer::new(413, ""));
+    };
+    let mut headers = Headers::new();
+    for (name, value) in &head.headers {
+        headers.push(name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()));
+    }
+    let path = head.uri.path_and_query().map_or_else(|| head.uri.to_string(), ToString::to_string);
+    let request = Received::new(head.method.as_str(), &path, headers, body.to_bytes());
+    state.change(|state| state.received.push(request.clone()));
+    match Path::of(&request.path) {
+        Path::Other => {
+            let routes = Arc::clone(routes);
+            let routed = tokio::task::spawn_blocking(move || service::route(&routes, &request)).await;
+            Reply::Answer(routed.unwrap_or_else(|_| Answer::new(500, "the route panicked")))
+        }
+        path => service::reply(state, path, &request).await,
+    }
+}
+
+fn response(answer: Answer) -> Response<Full<Bytes>> {
+    let mut builder = Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
+        builder = builder.header(name, value);
+    }
+    builder.body(answer.body.into()).unwrap_or_else(|_| {
+        let mut response = Response::new("an answer with an invalid status or header".into());
+        *response.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
+        response
+    })
+}
+
+/// Counts a connection as open for as long as it lives.
+struct Open(Arc<Watched<State>>);
+
+impl Open {
+    fn new(state: Arc<Watched<State>>) -> Self {
+        state.change(|state| state.connections += 1);
+        Open(state)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.change(|state| state.connections -= 1);
+    }
+}

@@ -1,0 +1,71 @@
+//! The workspace's thread: it listens until it is dropped.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+
+use super::connection;
+use super::service::Routes;
+use super::state::State;
+use crate::watched::Watched;
+
+/// How long a route that still runs may hold up the end of the server.
+const SAFETY_NET: Duration = Duration::from_secs(5);
+
+pub(crate) struct Server {
+    port: u16,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    pub(crate) fn start(state: Arc<Watched<State>>, routes: Arc<Routes>) -> Server {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let run = move || {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                tokio::select! {
+                    () = accept(listener, state, routes) => {}
+                    _ = stopped => {}
+                }
+            });
+            runtime.shutdown_timeout(SAFETY_NET);
+        };
+        let thread = std::thread::Builder::new().name("fake-workspace".to_owned()).spawn(run).unwrap();
+        Server { port, stop: Some(stop), thread: Some(thread) }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+async fn accept(listener: tokio::net::TcpListener, state: Arc<Watched<State>>, routes: Arc<Routes>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(connection::serve(stream, Arc::clone(&state), Arc::clone(&routes)));
+            }
+            // A connection that was gone before it was accepted, or no file descriptor left: others may end.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // Its panic has been printed, and a second one in a drop would hide the test's.
+            drop(thread.join());
+        }
+    }
+}
