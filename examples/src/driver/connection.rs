@@ -1,0 +1,177 @@
+//! Connections: where a lease is taken and given back.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use telemetry_core::{
+    AuthFlow, AuthMech, Closed, ConnectionInfo, ConnectionParams, DriverMode, HostDetails, Lease,
+    OperationType, Session, Setting, StaticToken, Status, Target,
+};
+
+use super::api;
+use super::error::Error;
+use super::http::{Answered, Endpoint};
+use super::statement::{Fetch, Rows, Running};
+use super::{Driver, USER_AGENT};
+
+/// Where to connect, and as whom.
+#[derive(Clone)]
+pub struct Options {
+    url: String,
+    token: String,
+    warehouse_id: String,
+    telemetry: Option<Setting>,
+}
+
+impl Options {
+    /// A warehouse of a workspace, by the workspace's URL and a personal access token.
+    pub fn new(url: impl Into<String>, token: impl Into<String>, warehouse_id: impl Into<String>) -> Self {
+        Options { url: url.into(), token: token.into(), warehouse_id: warehouse_id.into(), telemetry: None }
+    }
+
+    /// The user's own setting for telemetry on this connection.
+    #[must_use]
+    pub fn telemetry(mut self, setting: Setting) -> Self {
+        self.telemetry = Some(setting);
+        self
+    }
+
+    /// What telemetry is told of the connection. No token, no SQL.
+    fn info(&self) -> ConnectionInfo {
+        let (host, port) = match self.url.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, port.parse().ok()),
+            _ => (self.url.as_str(), Some(443)),
+        };
+        let params = ConnectionParams {
+            http_path: Some(format!("/sql/1.0/warehouses/{}", self.warehouse_id)),
+            mode: Some(DriverMode::Sea),
+            host_info: Some(HostDetails { host_url: Some(host.to_owned()), port, proxy_auth_type: None }),
+            use_proxy: Some(false),
+            auth_mech: Some(AuthMech::Pat),
+            auth_flow: Some(AuthFlow::TokenPassthrough),
+            enable_arrow: Some(false),
+            enable_direct_results: Some(true),
+            async_poll_interval: Some(Duration::from_millis(5)),
+            auto_commit: Some(true),
+            ..ConnectionParams::default()
+        };
+        ConnectionInfo::new().params(params).auth_type("pat").user_agent(USER_AGENT)
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Options { url, token: _, warehouse_id, telemetry } = self;
+        f.debug_struct("Options")
+            .field("url", url)
+            .field("warehouse_id", warehouse_id)
+            .field("telemetry", telemetry)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection: one session of the warehouse.
+#[derive(Debug)]
+pub struct Connection {
+    endpoint: Arc<Endpoint>,
+    warehouse_id: String,
+    session_id: String,
+    telemetry: Session,
+    lease: Lease,
+}
+
+impl Connection {
+    pub(super) async fn open(driver: &Driver, options: Options) -> Result<Self, Error> {
+        let mut target = Target::new(&options.url).credentials(StaticToken::new(&options.token));
+        if let Some(setting) = options.telemetry {
+            target = target.setting(setting);
+        }
+        let lease = driver.telemetry.acquire(target);
+        let opening = lease.opening(options.info());
+        let Options { url, token, warehouse_id, telemetry: _ } = options;
+        let endpoint = Endpoint { client: driver.http.clone(), url, token };
+        match endpoint.post("/api/2.0/sql/sessions", &json!({ "warehouse_id": warehouse_id })).await {
+            Ok(Answered { value: api::Session { session_id }, .. }) => {
+                let telemetry = opening.opened(&session_id);
+                Ok(Connection { endpoint: Arc::new(endpoint), warehouse_id, session_id, telemetry, lease })
+            }
+            Err(error) => {
+                opening.failed(|| error.details());
+                Err(error)
+            }
+        }
+    }
+
+    /// Starts a statement, and returns when it runs, or is done if it is quick.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the service doesn't take the statement. That it fails is said by [`Running::rows`].
+    pub async fn submit(&self, sql: &str, fetch: Fetch) -> Result<Running, Error> {
+        let mut telemetry = self.telemetry.statement();
+        telemetry.kind(fetch.kind_of(sql));
+        let request = json!({
+            "statement": sql,
+            "warehouse_id": self.warehouse_id,
+            "session_id": self.session_id,
+            "format": "JSON_ARRAY",
+            "disposition": fetch.disposition(),
+            "wait_timeout": fetch.wait_timeout(),
+            "on_wait_timeout": "CONTINUE",
+        });
+        match self.endpoint.post("/api/2.0/sql/statements", &request).await {
+            Ok(answered) => {
+                Ok(Running::new(Arc::clone(&self.endpoint), self.telemetry.clone(), telemetry, answered))
+            }
+            Err(error) => {
+                telemetry.error(|| error.details());
+                telemetry.complete();
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs a statement, and reads all its rows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] as the service or the network has it.
+    pub async fn query(&self, sql: &str, fetch: Fetch) -> Result<Rows, Error> {
+        self.submit(sql, fetch).await?.rows().await
+    }
+
+    /// The tables that there are: a metadata call, made of a statement.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] as the service or the network has it.
+    pub async fn tables(&self, sql: &str) -> Result<Rows, Error> {
+        let mut running = self.submit(sql, Fetch::Metadata).await?;
+        running.is_operation(OperationType::ListTables);
+        running.rows().await
+    }
+
+    /// What holds for telemetry on this connection.
+    pub fn telemetry(&self) -> Status {
+        self.lease.status()
+    }
+
+    /// Closes the session, and then what telemetry there is; for that it takes at most `within`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the service can't close the session. Telemetry is closed all the same, and never an error.
+    pub async fn close(&self, within: Duration) -> Result<(Closed, Duration), Error> {
+        let path = format!("/api/2.0/sql/sessions/{}?warehouse_id={}", self.session_id, self.warehouse_id);
+        let closed = self.endpoint.delete(&path).await;
+        match &closed {
+            Ok(latency) => self.telemetry.closed(*latency),
+            Err(error) => self.telemetry.error(|| error.details()),
+        }
+        let start = Instant::now();
+        let telemetry = self.lease.close(within).await;
+        closed.map(|_| (telemetry, start.elapsed()))
+    }
+}

@@ -1,0 +1,72 @@
+//! What can go wrong, and what telemetry may know of it.
+
+use telemetry_core::{ErrorClass, ErrorDetails, Fault, classify};
+
+/// An error of the driver.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The network, or the HTTP client.
+    #[error("request failed")]
+    Http(#[from] reqwest::Error),
+    /// The service refused a request.
+    #[error("{code}: {message} (HTTP {status})")]
+    Service {
+        /// The HTTP status.
+        status: u16,
+        /// The service's error code.
+        code: String,
+        /// Its message.
+        message: String,
+    },
+    /// The statement failed.
+    #[error("{message}")]
+    Statement {
+        /// The error's class, such as `TABLE_OR_VIEW_NOT_FOUND`.
+        class: String,
+        /// The SQLSTATE.
+        sql_state: Option<String>,
+        /// The message.
+        message: String,
+    },
+    /// The statement was cancelled.
+    #[error("the statement was cancelled")]
+    Cancelled,
+    /// An answer that isn't what the API promises.
+    #[error("unexpected answer: {0}")]
+    Protocol(&'static str),
+}
+
+impl Error {
+    /// What telemetry is told: a name, a class, and the texts, which it redacts. Called only while telemetry is on.
+    pub(crate) fn details(&self) -> ErrorDetails {
+        let mut stack = String::new();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            stack.push_str(&format!("caused by: {error}\n"));
+            cause = error.source();
+        }
+        ErrorDetails::new(self.name()).class(self.class()).message(self).stack(stack)
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Error::Http(_) => "HTTP_REQUEST_FAILED",
+            Error::Service { code, .. } => code,
+            Error::Statement { class, .. } => class,
+            Error::Cancelled => "CANCELLED",
+            Error::Protocol(_) => "PROTOCOL_ERROR",
+        }
+    }
+
+    fn class(&self) -> ErrorClass {
+        match self {
+            Error::Http(error) if error.is_timeout() => classify(Fault::Timeout),
+            Error::Http(error) if error.is_connect() => classify(Fault::Connect),
+            Error::Service { status, .. } => classify(*status),
+            // Trying again changes nothing about a statement that is wrong.
+            Error::Statement { .. } => ErrorClass::Terminal,
+            Error::Http(_) | Error::Cancelled | Error::Protocol(_) => ErrorClass::Unknown,
+        }
+    }
+}
