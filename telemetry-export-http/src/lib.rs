@@ -1,1 +1,34 @@
-//! x
+//! Delivers telemetry over HTTP for [`telemetry_core`].
+//!
+//! [`HttpExporter`] turns a batch of records into one request of the [`wire`], makes one attempt over a
+//! [`Transport`](telemetry_core::Transport), and reads the answer into a receipt or a classified failure; when to try again is decided
+//! elsewhere. [`ReqwestTransport`] is the hardened transport: HTTPS alone, no redirect followed, no address called that a host name
+//! must not resolve to, every answer bounded. [`DryRunExporter`] writes the exact bytes to a file instead, and [`TeeExporter`] does
+//! both; [`default_exporter`] is what a driver composes, so that its users can look by setting an environment variable.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use telemetry_export_http::{HttpExporter, ReqwestTransport, default_exporter};
+//!
+//! # fn main() -> Result<(), telemetry_core::BuildError> {
+//! let exporter = default_exporter(HttpExporter::new(Arc::new(ReqwestTransport::new()?)));
+//! # drop(exporter);
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod dry_run;
+mod encode;
+mod endpoints;
+mod exporter;
+#[cfg(feature = "reqwest")]
+mod reqwest_transport;
+pub mod wire;
+
+pub use dry_run::{DRY_RUN_VARIABLE, DryRunExporter, MAX_FILE_BYTES, TeeExporter, default_exporter};
+pub use endpoints::Endpoints;
+pub use exporter::{HttpExporter, MAX_BODY_BYTES, parse_answer};
+#[cfg(feature = "reqwest")]
+pub use reqwest_transport::{ReqwestTransport, ReqwestTransportBuilder};

@@ -1,0 +1,208 @@
+//! Seeing what would be sent.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use serde::Serialize;
+use telemetry_core::{
+    Attempt, ExportError, Exporter, Fault, HttpRequest, HttpResponse, Receipt, Transport, TransportError,
+};
+
+use crate::exporter::HttpExporter;
+
+/// The variable that makes [`default_exporter`] write to a file instead of sending: its value is the file's path.
+pub const DRY_RUN_VARIABLE: &str = "DATABRICKS_TELEMETRY_DRY_RUN";
+
+/// How long a dry run's file grows before it is set aside: 10 MiB.
+pub const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
+
+/// Writes what would be sent, and sends nothing.
+///
+/// Each request is a line of JSON: `{"host": "…", "path": "…", "authenticated": true, "body": "…"}`, with the exact body as a string. No
+/// header is written, so no credential is. A file that would grow past its bound is set aside as `FILE.1`, in the place of the one
+/// before, so that both together take twice the bound at the most. What can't be written fails, and is tried again like any request.
+#[derive(Debug)]
+pub struct DryRunExporter {
+    request: HttpExporter,
+    out: Mutex<Output>,
+}
+
+enum Output {
+    Writer(Box<dyn Write + Send>),
+    File { path: PathBuf, file: Option<(File, u64)>, max_bytes: u64 },
+}
+
+/// One line of a dry run.
+#[derive(Serialize)]
+struct Line<'a> {
+    host: &'a str,
+    path: &'a str,
+    authenticated: bool,
+    body: &'a str,
+}
+
+impl DryRunExporter {
+    /// Writes to a file, which is created on the first batch, for its owner alone where the system knows such a thing, and bounded by
+    /// [`MAX_FILE_BYTES`].
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        DryRunExporter::bounded_file(path, MAX_FILE_BYTES)
+    }
+
+    /// The same with another bound, in bytes.
+    pub fn bounded_file(path: impl Into<PathBuf>, max_bytes: u64) -> Self {
+        DryRunExporter::new(Output::File { path: path.into(), file: None, max_bytes })
+    }
+
+    /// Writes to any writer, unbounded.
+    pub fn writer(writer: impl Write + Send + 'static) -> Self {
+        DryRunExporter::new(Output::Writer(Box::new(writer)))
+    }
+
+    fn new(out: Output) -> Self {
+        DryRunExporter { request: HttpExporter::new(Arc::new(Nowhere)), out: Mutex::new(out) }
+    }
+
+    /// The same for requests as this exporter would make them: to its paths, within its limit.
+    #[must_use]
+    pub fn as_sent_by(mut self, exporter: &HttpExporter) -> Self {
+        self.request = exporter.clone();
+        self
+    }
+
+    fn write(&self, attempt: &Attempt<'_>) -> Result<(), ExportError> {
+        let request = self.request.request(attempt)?;
+        let line = Line {
+            host: attempt.host.name(),
+            path: &request.path,
+            authenticated: attempt.credentials.is_some(),
+            body: std::str::from_utf8(&request.body).map_err(|_| Fault::Unsendable)?,
+        };
+        let mut line = serde_json::to_vec(&line).map_err(|_| Fault::Unsendable)?;
+        line.push(b'\n');
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        out.write(&line).map_err(|error| Fault::from(&error).into())
+    }
+}
+
+impl Output {
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        match self {
+            Output::Writer(writer) => writer.write_all(line).and_then(|()| writer.flush()),
+            Output::File { path, file, max_bytes } => {
+                let length = line.len() as u64;
+                let (mut open, mut size) = match file.take() {
+                    Some(open) => open,
+                    None => create(path)?,
+                };
+                if size > 0 && size + length > *max_bytes {
+                    let mut aside = path.clone().into_os_string();
+                    aside.push(".1");
+                    std::fs::rename(&*path, aside)?;
+                    (open, size) = create(path)?;
+                }
+                // One call, so that two processes that write to one file don't mix their lines.
+                open.write_all(line)?;
+                *file = Some((open, size + length));
+                Ok(())
+            }
+        }
+    }
+}
+
+fn create(path: &Path) -> io::Result<(File, u64)> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    let size = file.metadata()?.len();
+    Ok((file, size))
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Output::Writer(_) => f.write_str("Writer"),
+            Output::File { max_bytes, .. } => {
+                f.debug_struct("File").field("max_bytes", max_bytes).finish_non_exhaustive()
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Exporter for DryRunExporter {
+    /// Accepts all that it could write.
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, ExportError> {
+        self.write(attempt).map(|()| Receipt::new(attempt.records.len()))
+    }
+}
+
+/// The transport of requests that are only looked at.
+#[derive(Debug)]
+struct Nowhere;
+
+#[async_trait]
+impl Transport for Nowhere {
+    async fn send(&self, _request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        Err(Fault::Unsendable.into())
+    }
+}
+
+/// Writes what is sent, and sends it. What can't be written is sent all the same.
+#[derive(Debug)]
+pub struct TeeExporter {
+    copy: DryRunExporter,
+    exporter: HttpExporter,
+}
+
+impl TeeExporter {
+    /// Sends by `exporter`, and lets `copy` write the same bytes, once for each attempt.
+    pub fn new(copy: DryRunExporter, exporter: HttpExporter) -> Self {
+        TeeExporter { copy: copy.as_sent_by(&exporter), exporter }
+    }
+}
+
+#[async_trait]
+impl Exporter for TeeExporter {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, ExportError> {
+        if let Err(failure) = self.copy.write(attempt) {
+            tracing::debug!(%failure, "telemetry could not be copied");
+        }
+        self.exporter.export(attempt).await
+    }
+}
+
+/// What a driver composes: this exporter, unless the user has set [`DRY_RUN_VARIABLE`] to a file's path; then a [`DryRunExporter`]
+/// that writes there, and nothing is sent. A path that can't be written is found out by the first batch, and costs the driver
+/// nothing.
+pub fn default_exporter(exporter: HttpExporter) -> Arc<dyn Exporter> {
+    chosen(exporter, std::env::var_os(DRY_RUN_VARIABLE))
+}
+
+fn chosen(exporter: HttpExporter, dry_run: Option<OsString>) -> Arc<dyn Exporter> {
+    match dry_run.filter(|path| !path.is_empty()) {
+        Some(path) => Arc::new(DryRunExporter::file(path).as_sent_by(&exporter)),
+        None => Arc::new(exporter),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_turns_sending_into_writing() {
+        let exporter = || HttpExporter::new(Arc::new(Nowhere));
+        let is_dry = |value: Option<&str>| {
+            format!("{:?}", chosen(exporter(), value.map(Into::into))).starts_with("DryRun")
+        };
+        assert!(is_dry(Some("requests.jsonl")));
+        assert!(!is_dry(None) && !is_dry(Some("")));
+    }
+}

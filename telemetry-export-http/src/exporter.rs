@@ -1,0 +1,139 @@
+//! One attempt to deliver a batch.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Deserialize;
+use serde_json::Value;
+use telemetry_core::{Attempt, ExportError, Exporter, Fault, HttpRequest, Method, Receipt, Transport};
+
+use crate::encode;
+use crate::endpoints::Endpoints;
+
+/// The longest body that is sent unless something else is said: 1 MiB.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// How much of an answer is read.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+/// Posts batches to the host they are for.
+///
+/// With credentials it posts everything to the authenticated path, under the connection's own headers. Without, it posts to the other
+/// path what doesn't correlate, under no header of the connection.
+#[derive(Clone)]
+pub struct HttpExporter {
+    transport: Arc<dyn Transport>,
+    endpoints: Endpoints,
+    max_body_bytes: usize,
+    timeout: Duration,
+}
+
+impl HttpExporter {
+    /// An exporter over this transport, to [`Endpoints::PLAN`].
+    pub fn new(transport: Arc<dyn Transport>) -> Self {
+        HttpExporter {
+            transport,
+            endpoints: Endpoints::PLAN,
+            max_body_bytes: MAX_BODY_BYTES,
+            timeout: Duration::from_secs(10),
+        }
+    }
+
+    /// The same to other paths.
+    #[must_use]
+    pub fn endpoints(mut self, endpoints: Endpoints) -> Self {
+        self.endpoints = endpoints;
+        self
+    }
+
+    /// The same with another limit of a body, in bytes. A longer one is not sent, but comes back in halves; a single record
+    /// that is longer is dropped and counted.
+    #[must_use]
+    pub fn max_body_bytes(mut self, bytes: usize) -> Self {
+        self.max_body_bytes = bytes;
+        self
+    }
+
+    /// The same with another timeout of a request; 10 s by default. The provider's request timeout holds besides.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The request that this attempt makes: the very bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::TooLarge`] for a body that is too long, [`Fault::Unsendable`] for one that can't be encoded.
+    pub fn request(&self, attempt: &Attempt<'_>) -> Result<HttpRequest, ExportError> {
+        let authenticated = attempt.credentials.is_some();
+        let records = attempt.records.iter().map(|record| &**record);
+        let body = encode::body(records, authenticated, attempt.wall)?;
+        if body.len() > self.max_body_bytes {
+            return Err(Fault::TooLarge.into());
+        }
+        let path =
+            if authenticated { self.endpoints.authenticated() } else { self.endpoints.unauthenticated() };
+        let mut request = HttpRequest::new(Method::Post, attempt.host.clone(), path);
+        request.headers = attempt.credentials.cloned().unwrap_or_default();
+        request.headers.push("content-type", "application/json");
+        request.headers.push("accept", "application/json");
+        if let Some(record) = attempt.records.first() {
+            let own = record.session.user_agent.as_deref().filter(|_| authenticated);
+            let user_agent = own.map_or_else(|| record.session.driver.user_agent(), str::to_owned);
+            request.headers.push("user-agent", user_agent);
+        }
+        request.body = body;
+        request.timeout = self.timeout;
+        request.max_response_bytes = MAX_ANSWER_BYTES;
+        Ok(request)
+    }
+}
+
+impl fmt::Debug for HttpExporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HttpExporter { transport, endpoints, max_body_bytes, timeout } = self;
+        f.debug_struct("HttpExporter")
+            .field("transport", transport)
+            .field("endpoints", endpoints)
+            .field("max_body_bytes", max_body_bytes)
+            .field("timeout", timeout)
+            .finish()
+    }
+}
+
+#[async_trait]
+impl Exporter for HttpExporter {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, ExportError> {
+        let response = self.transport.send(self.request(attempt)?).await?;
+        let body = response.into_success(attempt.wall)?;
+        let accepted = parse_answer(&body).ok_or(Fault::BadAnswer)?;
+        Ok(Receipt::new(accepted.min(attempt.records.len())))
+    }
+}
+
+/// How many records an answer says were accepted: its `numProtoSuccess`. `None` when it isn't an answer, or doesn't say; then
+/// nobody vouches for anything. Errors listed beside the number change nothing: what they are about isn't counted in it.
+///
+/// ```
+/// let body = br#"{"errors":[],"numSuccess":0,"numProtoSuccess":3,"numRealtimeSuccess":0}"#;
+/// assert_eq!(telemetry_export_http::parse_answer(body), Some(3));
+/// assert_eq!(telemetry_export_http::parse_answer(b"<html>log in first</html>"), None);
+/// ```
+pub fn parse_answer(body: &[u8]) -> Option<usize> {
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(rename = "numProtoSuccess")]
+        accepted: Value,
+    }
+    let Answer { accepted } = serde_json::from_slice(body).ok()?;
+    let accepted = match accepted {
+        Value::Number(number) => number.as_u64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    usize::try_from(accepted).ok()
+}

@@ -1,0 +1,320 @@
+//! The transport on reqwest, hardened.
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, ClientBuilder};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use telemetry_core::{
+    BuildError, Fault, Headers, Host, HttpRequest, HttpResponse, Method, Transport, TransportError,
+};
+use tokio::runtime::{Handle, Id};
+
+/// How long a connection stays open unused: a little more than the default interval between two batches.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// For how many runtimes clients are kept; a driver has one.
+const MAX_CLIENTS: usize = 16;
+
+type Configure = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
+
+/// Sends requests by reqwest, over HTTP/1.1 and rustls with ring.
+///
+/// - Redirects are answers, and not followed. Nothing is sent twice. No cookies, no referer.
+/// - Plain HTTP only where the [`Host`] itself was allowed it.
+/// - A name that resolves to addresses of which [`Host::may_connect`] refuses any is not called.
+/// - Certificates are verified against the system's roots, and those that were [added](ReqwestTransportBuilder::root_certificate).
+/// - A connection belongs to the runtime that opened it, so each runtime has a client of its own; one that is unused for 10 s is
+///   closed.
+///
+/// Through a proxy it is the proxy that resolves the host's name. A proxy on this machine is to be named by its address, as names
+/// that resolve to this machine are refused.
+pub struct ReqwestTransport {
+    configure: Option<Box<Configure>>,
+    extra_roots: Vec<CertificateDer<'static>>,
+    versions: rustls::ConfigBuilder<rustls::ClientConfig, rustls::WantsVerifier>,
+    /// Made on the first request, on the worker: reading the system's roots takes some milliseconds.
+    tls: OnceLock<rustls::ClientConfig>,
+    clients: Mutex<HashMap<(Id, bool), Client>>,
+}
+
+impl ReqwestTransport {
+    /// A transport with the system's proxies and roots.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Setup`] when the TLS library doesn't work.
+    pub fn new() -> Result<Self, BuildError> {
+        ReqwestTransport::builder().build()
+    }
+
+    /// Starts to configure one.
+    pub fn builder() -> ReqwestTransportBuilder {
+        ReqwestTransportBuilder { configure: None, extra_roots: Vec::new() }
+    }
+
+    fn client(&self, host: &Host) -> Result<Client, Fault> {
+        let runtime = Handle::try_current().map_err(|_| Fault::Unsendable)?.id();
+        let anywhere = host.may_connect(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&(runtime, anywhere)) {
+            return Ok(client.clone());
+        }
+        drop(clients);
+        // What the driver handed in runs under no lock. If two threads make one at a time, one of them is thrown away.
+        let client = self.make(host)?;
+        clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.len() >= MAX_CLIENTS {
+            clients.clear();
+        }
+        clients.insert((runtime, anywhere), client.clone());
+        Ok(client)
+    }
+
+    fn make(&self, host: &Host) -> Result<Client, Fault> {
+        let tls = self.tls.get_or_init(|| self.trusting()).clone();
+        let builder = Client::builder();
+        let builder = match &self.configure {
+            Some(configure) => configure(builder),
+            None => builder,
+        };
+        // What keeps a promise is set last.
+        let builder = builder
+            .tls_backend_preconfigured(tls)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .dns_resolver(Arc::new(Resolver { host: host.clone() }))
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(1);
+        builder.build().map_err(|_| Fault::Unsendable)
+    }
+
+    fn trusting(&self) -> rustls::ClientConfig {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        roots.add_parsable_certificates(self.extra_roots.iter().cloned());
+        self.versions.clone().with_root_certificates(roots).with_no_client_auth()
+    }
+}
+
+impl fmt::Debug for ReqwestTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReqwestTransport")
+            .field("configured", &self.configure.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Configures a [`ReqwestTransport`].
+#[must_use]
+pub struct ReqwestTransportBuilder {
+    configure: Option<Box<Configure>>,
+    extra_roots: Vec<CertificateDer<'static>>,
+}
+
+impl ReqwestTransportBuilder {
+    /// Configures each client: proxies, headers of its own, timeouts. What the transport promises is set after it, and wins: TLS,
+    /// redirects, retries, the resolver. The driver's own client is never used, as its connections belong to the driver's runtime.
+    pub fn configure(
+        mut self,
+        configure: impl Fn(ClientBuilder) -> ClientBuilder + Send + Sync + 'static,
+    ) -> Self {
+        self.configure = Some(Box::new(configure));
+        self
+    }
+
+    /// Trusts the certificates in this PEM text too.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Setup`] when it holds none, or what can't be read.
+    pub fn root_certificate(mut self, pem: &[u8]) -> Result<Self, BuildError> {
+        let setup = |reason: &str| BuildError::Setup { what: "root certificate", reason: reason.to_owned() };
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+        let certificates = certificates.map_err(|_| setup("not PEM"))?;
+        if certificates.is_empty() {
+            return Err(setup("no certificate in it"));
+        }
+        self.extra_roots.extend(certificates);
+        Ok(self)
+    }
+
+    /// Builds the transport. It does no I/O.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Setup`] when an added certificate can't be one of a root, or the TLS library doesn't work.
+    pub fn build(self) -> Result<ReqwestTransport, BuildError> {
+        let ReqwestTransportBuilder { configure, extra_roots } = self;
+        let failed = |what| move |error: rustls::Error| BuildError::Setup { what, reason: error.to_string() };
+        let mut roots = rustls::RootCertStore::empty();
+        for certificate in &extra_roots {
+            roots.add(certificate.clone()).map_err(failed("root certificate"))?;
+        }
+        // ring, named explicitly: no default of the process is read or set.
+        let versions =
+            rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_protocol_versions(rustls::DEFAULT_VERSIONS)
+                .map_err(failed("TLS"))?;
+        Ok(ReqwestTransport {
+            configure,
+            extra_roots,
+            versions,
+            tls: OnceLock::new(),
+            clients: Mutex::default(),
+        })
+    }
+}
+
+impl fmt::Debug for ReqwestTransportBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReqwestTransportBuilder").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Transport for ReqwestTransport {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        let client = self.client(&request.host)?;
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            _ => return Err(Fault::Unsendable.into()),
+        };
+        let url = format!("{}{}", request.host.origin(), request.path);
+        let sent = client
+            .request(method, url)
+            .headers(header_map(&request.headers)?)
+            .timeout(request.timeout)
+            .body(request.body)
+            .send()
+            .await;
+        let response = sent.map_err(|error| fault(&error))?;
+        read(response, request.max_response_bytes).await
+    }
+}
+
+async fn read(mut response: reqwest::Response, limit: usize) -> Result<HttpResponse, TransportError> {
+    let mut answer = HttpResponse::new(response.status().as_u16(), Vec::new());
+    for (name, value) in response.headers() {
+        if let Ok(value) = value.to_str() {
+            answer.headers.push(name.as_str().to_owned(), value);
+        }
+    }
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if answer.body.len() + chunk.len() <= limit => {
+                answer.body.extend_from_slice(&chunk)
+            }
+            Ok(Some(chunk)) => {
+                let room = limit - answer.body.len();
+                answer.body.extend_from_slice(&chunk[..room]);
+                answer.complete = false;
+                return Ok(answer);
+            }
+            Ok(None) => return Ok(answer),
+            Err(error) if error.is_timeout() => return Err(Fault::Timeout.into()),
+            Err(_) => {
+                answer.complete = false;
+                return Ok(answer);
+            }
+        }
+    }
+}
+
+fn header_map(headers: &Headers) -> Result<HeaderMap, Fault> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers.iter() {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Fault::Unsendable)?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| Fault::Unsendable)?;
+        value.set_sensitive(true);
+        map.append(name, value);
+    }
+    Ok(map)
+}
+
+/// What an error of reqwest's means. Its text is looked at by nobody.
+fn fault(error: &reqwest::Error) -> Fault {
+    if error.is_timeout() {
+        return Fault::Timeout;
+    }
+    if error.is_builder() {
+        return Fault::Unsendable;
+    }
+    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
+    while let Some(error) = cause {
+        if let Some(refused) = error.downcast_ref::<ResolveError>() {
+            return match refused {
+                ResolveError::NoSuchHost => Fault::NoSuchHost,
+                ResolveError::Refused => Fault::RefusedHost,
+            };
+        }
+        if error.is::<rustls::Error>() {
+            return Fault::Tls;
+        }
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+            return Fault::BadAnswer;
+        }
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            // A TLS error travels inside one of these.
+            if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+                return Fault::Tls;
+            }
+            if Fault::from(io) != Fault::Other {
+                return Fault::from(io);
+            }
+        }
+        cause = error.source();
+    }
+    if error.is_connect() { Fault::Connect } else { Fault::Reset }
+}
+
+/// Resolves by the system, and refuses what a host may not resolve to.
+struct Resolver {
+    host: Host,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum ResolveError {
+    NoSuchHost,
+    Refused,
+}
+
+impl fmt::Display for ResolveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ResolveError::NoSuchHost => "no such host",
+            ResolveError::Refused => "refused address",
+        })
+    }
+}
+
+impl StdError for ResolveError {}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let host = self.host.clone();
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+            let addresses: Vec<SocketAddr> = found.map_err(|_| ResolveError::NoSuchHost)?.collect();
+            if addresses.is_empty() {
+                return Err(ResolveError::NoSuchHost.into());
+            }
+            // One refused address refuses them all: an honest name has none.
+            if !addresses.iter().all(|address| host.may_connect(address.ip())) {
+                return Err(ResolveError::Refused.into());
+            }
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! The wire: what travels, field by field.
+//!
+//! What is written follows the schema: an absent field is left out, never `null`, and a zero that was measured is there. What is read
+//! may be what any shipped driver writes: unknown fields are passed over, unknown enum values are kept by name, numbers and truths may
+//! come as strings, and the time may stand in `context` itself.
+//!
+//! ```
+//! use telemetry_export_http::wire::{Frontend, Upload};
+//!
+//! let body = r#"{"uploadTime":1,"items":[],"protoLogs":["{\"entry\":{\"sql_driver_log\":{\"operation_latency_ms\":42}}}"]}"#;
+//! let upload = Upload::read(body.as_bytes()).unwrap();
+//! let records: Vec<Frontend> = upload.records().collect::<Result<_, _>>().unwrap();
+//! assert_eq!(records[0].log().unwrap().operation_latency_ms, Some(42));
+//! ```
+
+mod connection;
+mod driver_log;
+mod lenient;
+mod message;
+mod named;
+
+pub use connection::{DriverConnectionParameters, DriverSystemConfiguration, HostDetails};
+pub use driver_log::{
+    ChunkDetails, DriverErrorInfo, OperationDetail, OssSqlDriverTelemetryLog, ResultLatency,
+    SqlExecutionEvent, VolumeOperationEvent,
+};
+pub use named::{Named, WireEnum};
+
+use message::message;
+use serde::{Deserialize, Serialize};
+
+/// The body of one request.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "mirrors the wire")]
+pub struct Upload {
+    /// When the request was made, in milliseconds since the epoch.
+    #[serde(rename = "uploadTime", default)]
+    pub upload_time: i64,
+    /// Always present, always empty.
+    #[serde(default)]
+    pub items: Vec<serde_json::Value>,
+    /// The records, each as JSON in a string.
+    #[serde(rename = "protoLogs", default)]
+    pub proto_logs: Vec<String>,
+}
+
+impl Upload {
+    /// Reads a body.
+    ///
+    /// # Errors
+    ///
+    /// What `serde_json` says of a body that isn't one.
+    pub fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(body)
+    }
+
+    /// Reads its records.
+    pub fn records(&self) -> impl Iterator<Item = Result<Frontend, serde_json::Error>> {
+        self.proto_logs.iter().map(|record| serde_json::from_str(record))
+    }
+}
+
+impl std::fmt::Debug for Upload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upload").field("records", &self.proto_logs.len()).finish_non_exhaustive()
+    }
+}
+
+message! {
+    /// One record.
+    Frontend {
+        /// The workspace's id.
+        workspace_id: i64 = "lenient::int64",
+        /// The record's own id, the same in every attempt.
+        frontend_log_event_id: String = "lenient::text",
+        /// Who sends it, and when it happened.
+        context: Context = "lenient::any",
+        /// What happened.
+        entry: Entry = "lenient::any",
+    }
+}
+
+impl Frontend {
+    /// What happened.
+    pub fn log(&self) -> Option<&OssSqlDriverTelemetryLog> {
+        self.entry.as_ref()?.sql_driver_log.as_ref()
+    }
+
+    /// When it happened, in milliseconds since the epoch, wherever that stands.
+    pub fn timestamp_millis(&self) -> Option<i64> {
+        let context = self.context.as_ref()?;
+        context
+            .client_context
+            .as_ref()
+            .and_then(|client| client.timestamp_millis)
+            .or(context.timestamp_millis)
+    }
+}
+
+message! {
+    /// Who sends a record, and when it happened.
+    Context {
+        /// The same, as most drivers have it.
+        client_context: ClientContext = "lenient::any",
+        /// When it happened, as one driver has it. Never written.
+        timestamp_millis: i64 = "lenient::int64",
+    }
+}
+
+message! {
+    /// Who sends a record, and when it happened.
+    ClientContext {
+        /// When it happened, in milliseconds since the epoch.
+        timestamp_millis: i64 = "lenient::int64",
+        /// The driver's user agent.
+        user_agent: String = "lenient::text",
+    }
+}
+
+message! {
+    /// What happened.
+    Entry {
+        /// What happened to a driver.
+        sql_driver_log: OssSqlDriverTelemetryLog = "lenient::any",
+    }
+}

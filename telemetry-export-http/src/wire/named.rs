@@ -1,0 +1,103 @@
+//! Enum values, which travel by name.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use telemetry_core::{
+    AuthFlow, AuthMech, DriverMode, OperationType, ProxyAuth, ResultFormat, StatementType,
+    VolumeOperationType,
+};
+
+/// A value of one of the wire's enums, or a name that this version doesn't know.
+///
+/// An unknown name is kept as it came, so that what is read and written again means the same.
+#[derive(Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a name is known or it is not")]
+pub enum Named<E> {
+    /// A value that the schema has.
+    Known(E),
+    /// Any other name.
+    Unknown(Box<str>),
+}
+
+impl<E: WireEnum> Named<E> {
+    /// The name on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Named::Known(value) => value.wire_name(),
+            Named::Unknown(name) => name,
+        }
+    }
+
+    /// The value, if it is a known one.
+    pub fn known(&self) -> Option<E> {
+        match self {
+            Named::Known(value) => Some(*value),
+            Named::Unknown(_) => None,
+        }
+    }
+}
+
+impl<E> From<E> for Named<E> {
+    fn from(value: E) -> Self {
+        Named::Known(value)
+    }
+}
+
+impl<E: WireEnum> fmt::Debug for Named<E> {
+    /// A known value's name; an unknown one isn't shown, as it may be anything.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.known().map_or("***", WireEnum::wire_name))
+    }
+}
+
+impl<E: WireEnum> Serialize for Named<E> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+
+impl<'de, E: WireEnum> Deserialize<'de> for Named<E> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let name = Box::<str>::deserialize(from)?;
+        Ok(E::of_wire_name(&name).map_or(Named::Unknown(name), Named::Known))
+    }
+}
+
+/// The eight enums of the schema, all of which `telemetry-core` defines. Sealed.
+pub trait WireEnum: Copy + sealed::Sealed {
+    /// The value's name on the wire.
+    fn wire_name(self) -> &'static str;
+    /// The value with that name.
+    fn of_wire_name(name: &str) -> Option<Self>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! wire_enums {
+    ($($name:ident),*) => {$(
+        impl sealed::Sealed for $name {}
+        impl WireEnum for $name {
+            fn wire_name(self) -> &'static str {
+                self.as_str()
+            }
+
+            fn of_wire_name(name: &str) -> Option<Self> {
+                $name::from_wire(name)
+            }
+        }
+    )*};
+}
+
+wire_enums!(
+    AuthFlow,
+    AuthMech,
+    DriverMode,
+    OperationType,
+    ProxyAuth,
+    ResultFormat,
+    StatementType,
+    VolumeOperationType
+);
