@@ -5,7 +5,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod compose;
 pub mod driver;
+pub mod embedded;
+pub mod report;
 pub mod tpch;
 pub mod warehouse;
 pub mod workload;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use telemetry_core::{Setting, Status};
+use telemetry_core::{OffReason, Setting, State, Status};
 
 use crate::driver::{Connection, Driver, Error, Fetch, Options, Rows};
 
@@ -14,6 +14,8 @@ pub struct Outcome {
     pub connection: &'static str,
     /// What it was.
     pub name: &'static str,
+    /// What was done with it.
+    pub act: Act,
     /// Its SQL.
     pub sql: &'static str,
     /// Its rows, or its error.
@@ -40,8 +42,17 @@ pub struct Closing {
     pub closed: telemetry_core::Closed,
     /// How long that took.
     pub took: Duration,
+    /// Whether its telemetry was on, and why, before that.
+    pub state: State,
     /// Its telemetry's status after that.
     pub status: Status,
+}
+
+impl Closing {
+    /// Whether the user opted out in the environment.
+    pub fn opted_out(&self) -> bool {
+        matches!(self.state, State::Off(OffReason::OptOut(_)))
+    }
 }
 
 /// A run of the workload.
@@ -143,8 +154,8 @@ pub async fn run_step(connection: &Connection, (_, act, sql): Step) -> Result<Ro
     }
 }
 
-/// Opens the connections, runs the steps on them, and closes them: two that share a client, one of another tenant, and one
-/// with telemetry off.
+/// Opens the connections, runs the steps on them, and closes them all at once: two that share a client, one of another tenant,
+/// and one with telemetry off.
 ///
 /// # Errors
 ///
@@ -158,26 +169,36 @@ pub async fn run(
 ) -> Result<Run, Error> {
     let first = driver.connect(alice.clone()).await?;
     let second = driver.connect(alice.clone()).await?;
-    let other = driver.connect(bob).await?;
+    let third = driver.connect(bob).await?;
     let off = driver.connect(alice.telemetry(Setting::Off)).await?;
-    let connections = [("alice 1", first), ("alice 2", second), ("bob", other), ("off", off)];
-    let mut run = Run::default();
+    let mut outcomes = Vec::new();
     for step in steps {
-        run.outcomes.push(outcome("alice 1", &connections[0].1, *step).await);
+        outcomes.push(outcome("alice 1", &first, *step).await);
     }
-    for (name, connection) in &connections[1..] {
+    for (name, connection) in [("alice 2", &second), ("bob", &third), (WITHOUT, &off)] {
         for step in &steps[..3] {
-            run.outcomes.push(outcome(name, connection, *step).await);
+            outcomes.push(outcome(name, connection, *step).await);
         }
     }
-    for (name, connection) in connections {
-        let (closed, took) = connection.close(within).await?;
-        run.closings.push(Closing { connection: name, closed, took, status: connection.telemetry() });
-    }
-    Ok(run)
+    let closings = tokio::join!(
+        closing("alice 1", &first, within),
+        closing("alice 2", &second, within),
+        closing("bob", &third, within),
+        closing(WITHOUT, &off, within),
+    );
+    Ok(Run { outcomes, closings: vec![closings.0?, closings.1?, closings.2?, closings.3?] })
 }
+
+/// The name of the connection that has telemetry off.
+pub const WITHOUT: &str = "off";
 
 async fn outcome(name: &'static str, connection: &Connection, step: Step) -> Outcome {
     let result = run_step(connection, step).await;
-    Outcome { connection: name, name: step.0, sql: step.2, result }
+    Outcome { connection: name, name: step.0, act: step.1, sql: step.2, result }
+}
+
+async fn closing(name: &'static str, connection: &Connection, within: Duration) -> Result<Closing, Error> {
+    let state = connection.telemetry().state;
+    let (closed, took) = connection.close(within).await?;
+    Ok(Closing { connection: name, closed, took, state, status: connection.telemetry() })
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use examples::driver::{Connection, Driver, Error, Fetch, Options};
-use examples::warehouse::{WAREHOUSE_ID, Warehouse, value_as_text};
+use examples::warehouse::{WAREHOUSE_ID, Warehouse};
 use examples::workload::{Act, EMBEDDED, run_step};
 use examples::{driver, tpch};
 use telemetry_core::{
@@ -54,19 +54,6 @@ impl Bench {
     }
 }
 
-/// What SQLite gives for a query, asked directly.
-fn direct(warehouse: &Warehouse, sql: &str) -> Vec<Vec<Option<String>>> {
-    let database = warehouse.database().unwrap();
-    let mut statement = database.prepare(sql).unwrap();
-    let width = statement.column_count();
-    let mut rows = statement.query([]).unwrap();
-    let mut all = Vec::new();
-    while let Some(row) = rows.next().unwrap() {
-        all.push((0..width).map(|column| value_as_text(row.get_ref(column).unwrap())).collect());
-    }
-    all
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_query_gives_what_sqlite_gives_when_asked_directly() {
     let bench = bench();
@@ -74,7 +61,7 @@ async fn every_query_gives_what_sqlite_gives_when_asked_directly() {
     let mut queries = 0;
     for (name, act, sql) in EMBEDDED.iter().filter(|(_, _, sql)| !sql.starts_with("INSERT")) {
         let Ok(rows) = run_step(&connection, (name, *act, sql)).await else { continue };
-        assert_eq!(rows.rows, direct(&bench.warehouse, sql), "{name}");
+        assert_eq!(rows.rows, bench.warehouse.ask(sql).unwrap(), "{name}");
         queries += 1;
     }
     assert_eq!(queries, 7);
@@ -88,7 +75,7 @@ async fn chunks_downloaded_in_parallel_come_in_order_and_are_all_recorded() {
     let connection = bench.connect().await;
     let (name, act, sql) = EMBEDDED[3];
     let rows = run_step(&connection, (name, act, sql)).await.unwrap();
-    assert_eq!(rows.rows, direct(&bench.warehouse, sql));
+    assert_eq!(rows.rows, bench.warehouse.ask(sql).unwrap());
     assert!(rows.chunks > 20, "{}", rows.chunks);
     bench.close(connection).await;
     let records = bench.exporter.accepted();

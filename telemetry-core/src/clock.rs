@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::ops::{Add, Sub};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// A boxed future, as object-safe traits return it.
@@ -70,6 +71,20 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     fn wall(&self) -> SystemTime;
     /// Completes once [`now`](Clock::now) has reached `at`.
     fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()>;
+}
+
+impl<T: Clock + ?Sized> Clock for Arc<T> {
+    fn now(&self) -> Tick {
+        (**self).now()
+    }
+
+    fn wall(&self) -> SystemTime {
+        (**self).wall()
+    }
+
+    fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()> {
+        (**self).sleep_until(at)
+    }
 }
 
 /// The machine's own clock; it sleeps on tokio's timer.

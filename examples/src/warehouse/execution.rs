@@ -163,7 +163,7 @@ fn read(statement: &mut rusqlite::Statement<'_>) -> rusqlite::Result<Outcome> {
 }
 
 /// A value of SQLite's as the API gives it: as text.
-pub fn value_as_text(value: ValueRef<'_>) -> Option<String> {
+pub(crate) fn value_as_text(value: ValueRef<'_>) -> Option<String> {
     match value {
         ValueRef::Null => None,
         ValueRef::Integer(number) => Some(number.to_string()),

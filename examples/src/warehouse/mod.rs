@@ -12,9 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use rusqlite::{Connection, OpenFlags};
 
-pub use execution::value_as_text;
-
-use execution::Execution;
+use execution::{Execution, value_as_text};
 
 /// The id that clients name it by.
 pub const WAREHOUSE_ID: &str = "0123456789abcdef";
@@ -68,13 +66,26 @@ impl Warehouse {
         Ok(Warehouse { inner: Arc::new(inner) })
     }
 
-    /// A database connection of one's own, to ask SQLite directly.
+    fn database(&self) -> rusqlite::Result<Connection> {
+        open(&self.inner.uri)
+    }
+
+    /// What SQLite gives for a statement, asked directly: every value as text; of one that changes
+    /// rows, how many.
     ///
     /// # Errors
     ///
     /// What SQLite says.
-    pub fn database(&self) -> rusqlite::Result<Connection> {
-        open(&self.inner.uri)
+    pub fn ask(&self, sql: &str) -> rusqlite::Result<Vec<Vec<Option<String>>>> {
+        let database = self.database()?;
+        let mut statement = database.prepare(sql)?;
+        let width = statement.column_count();
+        if width == 0 {
+            return Ok(vec![vec![Some(statement.execute([])?.to_string())]]);
+        }
+        let values =
+            |row: &rusqlite::Row<'_>| (0..width).map(|i| Ok(value_as_text(row.get_ref(i)?))).collect();
+        statement.query_map([], values)?.collect()
     }
 
     /// How many sessions and statements it holds.

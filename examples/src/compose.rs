@@ -1,0 +1,81 @@
+//! How a driver composes its telemetry: once, of one implementation of each trait.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use telemetry_breaker::BreakerRegistry;
+use telemetry_core::{
+    Attempt, BuildError, ClientProvider, ClientProviderBuilder, Clock, DriverIdentity, ExportError, Exporter,
+    Receipt, SystemClock, TelemetryConfig, Transport,
+};
+use telemetry_export_http::{Endpoints, HttpExporter, ReqwestTransport, default_exporter};
+use telemetry_flags::{FlagCache, HttpFlagSource};
+
+/// The feature flag that turns this driver's telemetry on.
+pub const FLAG: &str = "databricks.partnerplatform.clientConfigsFeatureFlags.enableTelemetryForExampleDriver";
+
+/// A provider for the example driver; what else the caller wants to say is said before it is built.
+///
+/// # Errors
+///
+/// [`BuildError`] when a part can't be set up: the one moment at which telemetry has errors.
+pub fn telemetry(
+    config: TelemetryConfig,
+    endpoints: Endpoints,
+    dump: Option<Dump>,
+) -> Result<ClientProviderBuilder, BuildError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new()?);
+    let http = HttpExporter::new(Arc::clone(&transport)).endpoints(endpoints);
+    let exporter = match dump {
+        Some(dump) => Arc::new(Dumping { http, dump }),
+        None => default_exporter(http),
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let identity = DriverIdentity::new("Example Driver", version, "EXAMPLE", FLAG)?;
+    Ok(ClientProvider::builder(identity)
+        .config(config)
+        .exporter(exporter)
+        .flags(FlagCache::new(HttpFlagSource::new(transport, Arc::clone(&clock)), Arc::clone(&clock)))
+        .breakers(BreakerRegistry::default())
+        .clock(clock))
+}
+
+/// A file that every delivered body is written to, one JSON document a line.
+#[derive(Debug)]
+pub struct Dump(Mutex<File>);
+
+impl Dump {
+    /// Creates the file, or empties it.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn create(path: &Path) -> std::io::Result<Self> {
+        File::create(path).map(|file| Dump(Mutex::new(file)))
+    }
+}
+
+/// An exporter of one's own is a few lines: this one delivers, and keeps a copy of what was delivered.
+#[derive(Debug)]
+struct Dumping {
+    http: HttpExporter,
+    dump: Dump,
+}
+
+#[async_trait]
+impl Exporter for Dumping {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, ExportError> {
+        let receipt = self.http.export(attempt).await?;
+        let mut line = self.http.request(attempt)?.body;
+        line.push(b'\n');
+        let mut file = self.dump.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = file.write_all(&line) {
+            tracing::debug!(%error, "a delivered body could not be written down");
+        }
+        Ok(receipt)
+    }
+}
