@@ -63,6 +63,7 @@ impl FromStr for Misbehaviour {
 
 /// The workspace and its warehouse.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Embedded {
     /// What answers over HTTP.
     pub workspace: FakeWorkspace,

@@ -245,8 +245,6 @@ impl ClientProviderBuilder {
         } = self;
         config.validate()?;
         let system = system.unwrap_or_else(SystemInfo::detect).cleaned();
-        // So that the first error of a driver doesn't pay for it.
-        crate::redact::warm_up();
         let plugins = Arc::new(Plugins {
             driver: Arc::new(DriverContext { identity, system }),
             exporter: exporter.ok_or(BuildError::Missing("an exporter"))?,

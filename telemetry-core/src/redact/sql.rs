@@ -1,0 +1,413 @@
+//! SQL in error messages, and the data that messages quote.
+
+use super::Gone;
+use super::scan::{
+    LOOK_AHEAD, before, blanks, boundary, find as find_byte, goes_on, is_quote, is_word, line_end, skip,
+    spaces, word,
+};
+use super::values::quoted;
+
+pub(super) fn find(text: &str, gone: &mut Gone) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let starts = before(bytes, at).is_none_or(|last| !is_word(last));
+        let next = match bytes[at] {
+            b'=' => listing(text, at, gone),
+            b'(' => key_and_row(text, at, gone),
+            byte if starts && byte.is_ascii_alphabetic() => {
+                let found = first_line(text, at, gone)
+                    .or_else(|| near(text, at, gone))
+                    .or_else(|| datum(text, at, gone));
+                found.or_else(|| statement(text, at, gone))
+            }
+            _ => None,
+        };
+        at = next.map_or(at + 1, |next| next.max(at + 1));
+    }
+}
+
+/// What stands below `== SQL ==`, to the line of carets or the stack.
+fn listing(text: &str, at: usize, gone: &mut Gone) -> Option<usize> {
+    const HEAD: &str = "== SQL ==";
+    if !text[at..].starts_with(HEAD) && !text[at..].starts_with("== SQL (line") {
+        return None;
+    }
+    let bytes = text.as_bytes();
+    let start = spaces(bytes, text[at + 3..].find("==").map_or(at + HEAD.len(), |close| at + 3 + close + 2));
+    let mut line = start;
+    while line < bytes.len() {
+        let first = blanks(bytes, line);
+        let end = line_end(bytes, line);
+        let content = &text[first..end];
+        let carets =
+            content.contains("^^^") && content.bytes().all(|byte| matches!(byte, b'^' | b'-' | b' '));
+        if carets || is_frame(content) {
+            break;
+        }
+        line = skip(bytes, end, |byte| byte == b'\n' || byte == b'\r');
+    }
+    let end = start + text[start..line].trim_end().len();
+    gone.push(start..end.max(start));
+    Some(line)
+}
+
+/// A line of a stack, or one that starts another part of the message.
+fn is_frame(line: &str) -> bool {
+    [
+        "at ",
+        "Caused by",
+        "Traceback",
+        "File \"",
+        "... ",
+        "SQLSTATE",
+        "JVM stacktrace",
+        "goroutine ",
+        "[parameters",
+        "(Background",
+        "==",
+        "HINT",
+        "DETAIL",
+        "CONTEXT",
+    ]
+    .iter()
+    .any(|start| line.starts_with(start))
+}
+
+/// `LINE 1: SELECT …`, as PostgreSQL shows it.
+fn first_line(text: &str, at: usize, gone: &mut Gone) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let number = blanks(bytes, word(bytes, at, "LINE")?);
+    let end = skip(bytes, number, |byte| byte.is_ascii_digit());
+    if end == number || bytes.get(end) != Some(&b':') {
+        return None;
+    }
+    let start = blanks(bytes, end + 1);
+    let end = line_end(bytes, start);
+    // `line 3: could not …` is the reader of a file; PostgreSQL shouts.
+    let shouted = text[at..].starts_with("LINE");
+    (shouted || is_statement(text, start)).then(|| {
+        gone.push(start..end);
+        end
+    })
+}
+
+/// What follows `near`.
+fn near(text: &str, at: usize, gone: &mut Gone) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut start = blanks(bytes, word(bytes, at, "near")?);
+    for before_it in ["the keyword", "keyword", "token", "the token", "column", "unexpected"] {
+        if let Some(after) = word(bytes, start, before_it) {
+            start = blanks(bytes, after);
+        }
+    }
+    if bytes.get(start) == Some(&b':') {
+        start = blanks(bytes, start + 1);
+    }
+    let quote = *bytes.get(start)?;
+    if is_quote(quote) || quote == b'[' {
+        let close = if quote == b'[' { b']' } else { quote };
+        // The fragment may hold quotes of its own: where the place is told after it, it goes up to there.
+        let line = boundary(text, bytes.len().min(start + LOOK_AHEAD));
+        let told = text[start + 1..line].match_indices(char::from(close)).map(|(found, _)| start + 1 + found);
+        let mut told = told.filter(|end| {
+            let after = blanks(bytes, end + 1);
+            word(bytes, after, "at").is_some_and(|at| goes_on(bytes, at, " line"))
+                || goes_on(bytes, after, "(line")
+        });
+        let end = told
+            .next_back()
+            .or_else(|| find_byte(bytes, start + 1, |byte| byte == close))
+            .unwrap_or_else(|| line_end(bytes, start));
+        gone.push(start + 1..end);
+        return Some(end + 1);
+    }
+    let about = [
+        "line",
+        "the",
+        "end",
+        "position",
+        "column",
+        "character",
+        "offset",
+        "pos",
+        "index",
+        "a",
+        "real",
+        "real-time",
+    ];
+    if about.iter().any(|about| word(bytes, start, about).is_some()) {
+        return None;
+    }
+    // Bare, and after a word of syntax: the rest of the line is the fragment.
+    let lead = &text[boundary(text, at.saturating_sub(40))..at];
+    if lead.to_ascii_lowercase().contains("syntax") || is_statement(text, start) {
+        let end = line_end(bytes, start);
+        gone.push(start..end);
+        return Some(end);
+    }
+    None
+}
+
+/// Data that a message quotes: `Duplicate entry 'x'`, `invalid input syntax for type integer: "x"`, `The value 'x' of the type`.
+fn datum(text: &str, at: usize, gone: &mut Gone) -> Option<usize> {
+    const LEADS: [&str; 12] = [
+        "entry",
+        "value",
+        "values",
+        "character string",
+        "literal",
+        "string",
+        "convert",
+        "cast",
+        "parse",
+        "input",
+        "text",
+        "mark after",
+    ];
+    let bytes = text.as_bytes();
+    if let Some(end) = word(bytes, at, "invalid input") {
+        // To the quoted value at the end of it.
+        let line = line_end(bytes, end);
+        let open = text[end..line].find(": \"").map(|found| end + found + 2)?;
+        let found = quoted(text, open)?;
+        gone.push(found.range);
+        return Some(found.next);
+    }
+    // As Hibernate logs them: `binding parameter [1] as [VARCHAR] - [x]`.
+    if let Some(end) = word(bytes, at, "binding parameter") {
+        let line = line_end(bytes, end);
+        let open = text[end..line].find("- [").map(|found| end + found + 3)?;
+        gone.push(open..open + text[open..line].rfind(']').unwrap_or(line - open));
+        return Some(line);
+    }
+    let end = LEADS.iter().find_map(|lead| word(bytes, at, lead))?;
+    let mut open = blanks(bytes, end);
+    // `value: "…"` is a field of something else.
+    let colon = ["string", "convert", "cast", "parse", "literal"].iter().any(|lead| goes_on(bytes, at, lead));
+    if colon && bytes.get(open) == Some(&b':') {
+        open = blanks(bytes, open + 1);
+    }
+    let is_open = open > end && bytes.get(open).copied().is_some_and(|byte| byte == b'\'' || byte == b'"');
+    let found = is_open.then(|| quoted(text, open))??;
+    gone.push(found.range);
+    Some(found.next)
+}
+
+/// `Key (passport_no)=(XK4471902) already exists`, `Failing row contains (1, x)`.
+fn key_and_row(text: &str, at: usize, gone: &mut Gone) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let after_sign = bytes[..at].ends_with(b")=");
+    let row = ["contains ", "VALUES ", "values ", "VALUES"]
+        .iter()
+        .any(|lead| bytes[..at].ends_with(lead.as_bytes()));
+    if !after_sign && !row {
+        return None;
+    }
+    let end = find_byte(bytes, at, |byte| byte == b'\n')
+        .unwrap_or_else(|| boundary(text, bytes.len().min(at + LOOK_AHEAD)));
+    let inside = &text[at + 1..end];
+    let close = if after_sign { inside.find(") ").or_else(|| inside.find(')')) } else { inside.rfind(')') };
+    let close = at + 1 + close.unwrap_or(inside.len());
+    gone.push(at + 1..close);
+    Some(close)
+}
+
+/// A statement in the text: it goes, to the end of its quotes, its bracket, or its lines.
+fn statement(text: &str, at: usize, gone: &mut Gone) -> Option<usize> {
+    if !is_statement(text, at) {
+        return None;
+    }
+    let bytes = text.as_bytes();
+    let opened = before(bytes, at).filter(|byte| is_quote(*byte) || matches!(byte, b'(' | b'['));
+    let end = match opened {
+        Some(quote) if is_quote(quote) => last_quote(text, at, quote),
+        _ => lines(text, at),
+    };
+    gone.push(at..end);
+    Some(end)
+}
+
+/// The quote that ends a statement: literals in it may be in quotes of the same kind, so the last one that can.
+fn last_quote(text: &str, at: usize, quote: u8) -> usize {
+    let bytes = text.as_bytes();
+    let line = find_byte(bytes, at, |byte| byte == b'\n').unwrap_or(bytes.len().min(at + LOOK_AHEAD));
+    let ends = |end: &usize| {
+        bytes
+            .get(end + 1)
+            .copied()
+            .is_none_or(|next| next.is_ascii_whitespace() || b",.;:)]}>".contains(&next))
+    };
+    if quote != b'\'' {
+        return find_byte(bytes, at, |byte| byte == quote).unwrap_or(line_end(bytes, at));
+    }
+    let quotes = || (at..line).filter(|end| bytes[*end] == quote);
+    // An even number of quotes are those of literals; the one after them closes.
+    let mut open = false;
+    for end in quotes() {
+        let closes = !open && ends(&end);
+        let opens_literal = before(bytes, end).is_some_and(|byte| b" =(,".contains(&byte)) && !ends(&end);
+        if open || opens_literal {
+            open = !open;
+        } else if closes {
+            return end;
+        }
+    }
+    quotes().next_back().unwrap_or(line_end(bytes, at))
+}
+
+/// The end of a statement that isn't in quotes: its line, and those that go on with it.
+fn lines(text: &str, at: usize) -> usize {
+    const GOES_ON: [&str; 19] = [
+        "FROM", "WHERE", "AND", "OR", "JOIN", "LEFT", "INNER", "RIGHT", "GROUP", "ORDER", "LIMIT", "SET",
+        "VALUES", "ON", "HAVING", "UNION", "SELECT", "WHEN", "USING",
+    ];
+    let bytes = text.as_bytes();
+    let mut end = line_end(bytes, at);
+    loop {
+        let next = skip(bytes, end, |byte| byte == b'\r').min(bytes.len());
+        let line = match bytes.get(next) {
+            Some(b'\n') => next + 1,
+            _ => break,
+        };
+        let first = blanks(bytes, line);
+        if !GOES_ON.iter().any(|keyword| word(bytes, first, keyword).is_some())
+            && bytes.get(first) != Some(&b')')
+        {
+            break;
+        }
+        end = line_end(bytes, first);
+    }
+    // `[SQL: …]`
+    let statement = text[at..end].trim_end();
+    let bracketed = statement.ends_with(']') && !statement.contains('[');
+    at + statement.len() - usize::from(bracketed)
+}
+
+/// Whether a statement starts there: a verb, and what its grammar wants after it. In small letters, more of it must be there.
+fn is_statement(text: &str, at: usize) -> bool {
+    let bytes = text.as_bytes();
+    let end = skip(bytes, at, is_word);
+    let verb = &text[at..end];
+    let shouted = verb.bytes().all(|byte| byte.is_ascii_uppercase());
+    const VERBS: [&str; 20] = [
+        "SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE", "MERGE", "WITH", "CREATE", "ALTER", "DROP",
+        "TRUNCATE", "COPY", "CALL", "EXEC", "EXECUTE", "GRANT", "REVOKE", "SELEC", "SELCT", "SLECT",
+    ];
+    if !VERBS.iter().any(|known| known.eq_ignore_ascii_case(verb)) {
+        return false;
+    }
+    let next = spaces(bytes, end);
+    if next == end {
+        return false;
+    }
+    let line = find_byte(bytes, next, |byte| byte == b'\n').unwrap_or(bytes.len().min(next + LOOK_AHEAD));
+    let rest = &text[next..boundary(text, line)];
+    let follows = |words: &[&str]| words.iter().any(|with| word(bytes, next, with).is_some());
+    let any = |parts: &[&str]| {
+        let rest = rest.to_ascii_lowercase();
+        parts.iter().any(|part| rest.contains(part))
+    };
+    let data = || rest.contains(['=', '\'', '(', '*', '"', ';', '?']);
+    let objects = [
+        "TABLE",
+        "VIEW",
+        "USER",
+        "SCHEMA",
+        "DATABASE",
+        "CATALOG",
+        "FUNCTION",
+        "OR",
+        "TEMPORARY",
+        "EXTERNAL",
+        "ROLE",
+        "INDEX",
+        "TEMP",
+        "VOLUME",
+        "LOGIN",
+    ];
+    // `Operation CREATE USER failed` speaks of a statement.
+    let spoken = [
+        "failed",
+        "fails",
+        "is",
+        "was",
+        "not",
+        "privilege",
+        "privileges",
+        "permission",
+        "permissions",
+        "statement",
+        "statements",
+        "command",
+        "commands",
+        "access",
+        "denied",
+        "operation",
+        "on",
+    ];
+    let second = skip(bytes, next, is_word);
+    if shouted
+        && [next, blanks(bytes, second)].iter().any(|at| {
+            spoken.iter().any(|with| word(bytes, *at, with).is_some() && text[*at..].starts_with(with))
+        })
+    {
+        return false;
+    }
+    let is = match verb.to_ascii_uppercase().as_str() {
+        "SELECT" => {
+            let privilege = [
+                "on",
+                "privilege",
+                "privileges",
+                "permission",
+                "permissions",
+                "access",
+                "statement",
+                "statements",
+                "query",
+                "queries",
+                "is",
+                "was",
+                "or",
+                "and",
+                "to",
+            ];
+            !follows(&privilege) && (shouted || (any(&[" from "]) && data()))
+        }
+        "INSERT" => follows(&["INTO", "OVERWRITE"]) && (shouted || data()),
+        "REPLACE" => follows(&["INTO"]) && shouted,
+        "UPDATE" => any(&[" set "]) && (shouted || data()),
+        "DELETE" => follows(&["FROM"]) && (shouted || data()),
+        "MERGE" => follows(&["INTO"]) && (shouted || any(&["using"])),
+        "WITH" => any(&[" as ("]) && (shouted || data()),
+        "CREATE" | "ALTER" | "DROP" | "TRUNCATE" => {
+            follows(&objects) && has_object(bytes, next) && (shouted || data())
+        }
+        "COPY" => (follows(&["INTO"]) || any(&[" from ", " to "])) && shouted,
+        "CALL" | "EXEC" | "EXECUTE" => shouted && data(),
+        "GRANT" | "REVOKE" => shouted && any(&[" to ", " from ", " on "]),
+        "SELEC" | "SELCT" | "SLECT" => true,
+        _ => false,
+    };
+    is && !rest.is_empty()
+}
+
+/// Whether the object of a statement such as `DROP TABLE IF EXISTS x` is there, and it isn't only spoken of.
+fn has_object(bytes: &[u8], at: usize) -> bool {
+    const BEFORE: [&str; 8] = ["IF", "NOT", "EXISTS", "OR", "REPLACE", "TEMPORARY", "TEMP", "EXTERNAL"];
+    let mut at = at;
+    // The kind of object, and what may stand around it.
+    for _ in 0..BEFORE.len() {
+        let end = skip(bytes, at, is_word);
+        at = blanks(bytes, end);
+        if !BEFORE
+            .iter()
+            .any(|word_before| word(bytes, at, word_before).is_some() && bytes[at].is_ascii_uppercase())
+        {
+            break;
+        }
+    }
+    let spoken = ["or", "and", "is", "was", "on", "to"].iter().any(|with| word(bytes, at, with).is_some());
+    !spoken && bytes.get(at).copied().is_some_and(|byte| is_word(byte) || is_quote(byte) || byte == b'[')
+}

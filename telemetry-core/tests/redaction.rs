@@ -1,0 +1,292 @@
+//! Laws of redaction: whatever a secret stands in, it goes; redacting again changes nothing; it takes time in proportion.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use proptest::string::string_regex;
+use telemetry_core::{ErrorText, MAX_TEXT_CHARS, redact};
+
+fn matching(pattern: &str) -> BoxedStrategy<String> {
+    string_regex(pattern).unwrap().boxed()
+}
+
+/// A secret by its own shape, which goes wherever it stands.
+fn shaped() -> impl Strategy<Value = String> {
+    let jwt = matching("eyJ[A-Za-z0-9]{12,40}\\.eyJ[A-Za-z0-9_-]{12,60}\\.[A-Za-z0-9_-]{20,43}");
+    prop_oneof![
+        matching("dapi[0-9a-f]{32}(-[0-9])?"),
+        matching("dose[0-9a-f]{32}"),
+        matching("(AKIA|ASIA|AROA)[A-Z0-9]{16}"),
+        matching("AIza[A-Za-z0-9_-]{35}"),
+        matching("ya29\\.[A-Za-z0-9_-]{40,80}"),
+        matching("GOCSPX-[A-Za-z0-9_-]{28}"),
+        matching("gh[pousr]_[A-Za-z0-9]{36}"),
+        matching("github_pat_[A-Za-z0-9_]{60}"),
+        matching("glpat-[A-Za-z0-9_-]{20}"),
+        matching("xox[bpars]-[0-9]{11}-[0-9]{12}-[A-Za-z0-9]{24}"),
+        matching("npm_[A-Za-z0-9]{36}"),
+        matching("pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,80}"),
+        matching("sk-(proj|ant)-[A-Za-z0-9_-]{40,60}"),
+        matching("[a-z0-9]{3}8Q~[A-Za-z0-9_~.-]{30}[A-Za-z0-9]"),
+        jwt,
+    ]
+}
+
+/// A secret that only its surroundings give away.
+fn plain() -> impl Strategy<Value = String> {
+    matching("[A-Za-z0-9][A-Za-z0-9!#_*+-]{6,30}[A-Za-z0-9]")
+        .prop_filter("it must not be a word of the frame", |secret| {
+            !secret.contains("***") && secret.bytes().any(|byte| byte.is_ascii_digit())
+        })
+}
+
+/// What gives a secret away, with the secret in it at `@`.
+const FRAMES: &[&str] = &[
+    "password=@",
+    "password = '@'",
+    "Password: @",
+    "PWD=@;Server=x",
+    "PWD={@};Server=x",
+    "--password @",
+    "--password=@",
+    "{\"password\":\"@\"}",
+    "{ \"client_secret\" : \"@\" }",
+    "{\\\"password\\\": \\\"@\\\"}",
+    "\"{\\\\\\\"token\\\\\\\":\\\\\\\"@\\\\\\\"}\"",
+    "{'api_key': '@'}",
+    "password%3D@",
+    "%22password%22%3A%22@%22",
+    "&quot;password&quot;: &quot;@&quot;",
+    "export AWS_SECRET_ACCESS_KEY=@",
+    "secretKey: \"@\"",
+    "db:\n  password: @\n  port: 1",
+    "<password>@</password>",
+    "<add key=\"Password\" value=\"@\"/>",
+    "name: DB_PASSWORD\n  value: @",
+    "Authorization: Bearer @",
+    "authorization:Basic @",
+    "AUTHORIZATION:\r\n  bearer\r\n  @",
+    "Proxy-Authorization: Negotiate @",
+    "\"Authorization\": \"Bearer @\"",
+    "map[Authorization:[Bearer @]]",
+    "('authorization', 'Bearer @')",
+    "Authorization: Digest username=\"x\", response=\"@\"",
+    "x-api-key: @",
+    "Cookie: session=@; theme=dark",
+    "Set-Cookie: sid=@; Path=/; HttpOnly",
+    "https://user:@@host.example.com/path",
+    "postgres://@:p@host:5432/db",
+    "jdbc:databricks://h:443;AuthMech=3;UID=token;PWD=@",
+    "AccountName=x;AccountKey=@;EndpointSuffix=y",
+    "?sv=2022-11-02&sig=@&se=2025",
+    "curl -u user:@ https://h",
+    "mysql -u root -p@x1Y",
+    "Config { user: \"x\", password: \"@\" }",
+    "Config { password: Some(\"@\") }",
+    "password is \"@\"",
+    "-----BEGIN RSA PRIVATE KEY-----\n@\n-----END RSA PRIVATE KEY-----",
+    "-----BEGIN PRIVATE KEY-----\n@",
+    "near '@' at line 1",
+    "LINE 1: SELECT '@'",
+    "== SQL ==\nSELECT '@'\n^^^",
+    "SELECT * FROM t WHERE a = '@'",
+    "[parameters: ('@', 1)]",
+    "DETAIL:  Key (email)=(@) already exists.",
+];
+
+/// What gives a name away: of a person, or of a company's server.
+const NAMED: &[&str] = &[
+    "/home/@/project/main.py",
+    "C:\\Users\\@\\AppData\\x.json",
+    "C:\\\\Users\\\\@\\\\AppData",
+    "/Users/@/dev/x.ts",
+    "\\\\@\\share\\file.txt",
+    "\"\\\\\\\\@\\\\share\\\\file.txt\"",
+    "C:/Users/@/x.json",
+    "file:///home/@/x.py",
+    "%2Fhome%2F@%2Fx.py",
+    "/mnt/c/Users/@/x",
+    "/Workspace/Users/@@example.com/notebook",
+    "User: @@example.com",
+    "Access denied for user '@'@'host'",
+    "FATAL: password authentication failed for user \"@\"",
+    "UID=@;",
+    "user=@ dbname=x",
+    "{\"username\": \"@\"}",
+    "--user @ --port 3",
+    "mailto:@@example.com",
+];
+
+fn name() -> impl Strategy<Value = String> {
+    matching("[A-Za-z][A-Za-z0-9_.-]{4,20}[A-Za-z0-9]").prop_filter("nobody's name", |name| {
+        !["jenkins", "airflow", "ubuntu", "hadoop", "vscode", "runner", "jovyan", "circleci", "ec2-user"]
+            .contains(&name.as_str())
+    })
+}
+
+/// Text around it: anything, but not what would end the frame's own line or join it.
+fn around() -> impl Strategy<Value = String> {
+    prop_oneof![
+        matching("[ -~]{0,40}"),
+        Just("java.sql.SQLException: ".to_owned()),
+        matching("\\PC{0,20}"),
+        Just("retry 3 of 5 in 12.5s".to_owned()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn a_secret_with_a_shape_goes_wherever_it_stands(before in "\\PC{0,60}", secret in shaped(), after in "\\PC{0,60}") {
+        let text = format!("{before}{secret}{after}");
+        prop_assert!(!redact(&text).contains(&secret), "{text:?} gave {:?}", redact(&text));
+    }
+
+    #[test]
+    fn a_secret_in_a_frame_goes(
+        before in around(), frame in proptest::sample::select(FRAMES), secret in plain(), after in around(),
+    ) {
+        let text = format!("{before}\n{}\n{after}", frame.replacen('@', &secret, 1));
+        prop_assert!(!redact(&text).contains(&secret), "{text:?} gave {:?}", redact(&text));
+    }
+
+    #[test]
+    fn a_name_in_a_frame_goes(before in around(), frame in proptest::sample::select(NAMED), name in name(), after in around()) {
+        let text = format!("{before}\n{}\n{after}", frame.replacen('@', &name, 1));
+        prop_assert!(!redact(&text).contains(&name), "{text:?} gave {:?}", redact(&text));
+    }
+
+    #[test]
+    fn many_secrets_all_go(secrets in proptest::collection::vec((shaped(), plain()), 1..8)) {
+        let text: String = secrets.iter().map(|(shaped, plain)| format!("got {shaped}, {{\"password\": \"{plain}\"}} ")).collect();
+        let redacted = redact(&text);
+        for (shaped, plain) in &secrets {
+            prop_assert!(!redacted.contains(shaped) && !redacted.contains(plain), "{redacted:?}");
+        }
+    }
+
+    #[test]
+    fn redacting_again_changes_nothing(
+        before in around(), frame in proptest::sample::select(FRAMES), secret in plain(), after in around(), any in "\\PC{0,80}",
+    ) {
+        for text in [format!("{before}{}{after}", frame.replace('@', &secret)), any, format!("{after}{before}")] {
+            let once = redact(&text).into_owned();
+            prop_assert_eq!(redact(&once), once.as_str());
+        }
+    }
+
+    #[test]
+    fn no_text_panics(text in any::<String>(), syntax in "[-=:;,@/\\\\%&'\"`<>(){}\\[\\]| \n\ra-cA-C0-9.]{0,200}") {
+        let _ = redact(&text);
+        let _ = redact(&syntax);
+        let _ = redact(&format!("password={text}"));
+    }
+
+    #[test]
+    fn a_cut_exposes_no_half(fill in 2000usize..2100, secret in shaped()) {
+        let words = "word ".repeat(fill / 5);
+        let kept = ErrorText::detached(&format!("{words}{secret} {words}"));
+        prop_assert!(kept.chars().count() <= MAX_TEXT_CHARS);
+        for part in 12..secret.len() {
+            prop_assert!(!kept.contains(&secret[..part]), "{:?}", &kept[kept.len() - 60..]);
+        }
+    }
+}
+
+#[test]
+fn what_lies_past_sixteen_kib_is_not_kept_in_half() {
+    for fill in (16 * 1024 - 80)..(16 * 1024) {
+        let text = format!("{}password=hunter2hunter2hunter2 {}", " ".repeat(fill), "x".repeat(2000));
+        assert!(!ErrorText::detached(&text).contains("hunter"), "{fill}");
+    }
+}
+
+/// What is hard on one rule or another, over and over.
+const HARD: &[&str] = &[
+    "password=\"",
+    "password='",
+    "password={",
+    "password=[",
+    "password=(",
+    "password: |\n  ",
+    "a",
+    "aA1",
+    "eyJ",
+    "eyJ.",
+    "://",
+    "@",
+    "a@",
+    ":",
+    "::",
+    "1.",
+    "1:",
+    "\\",
+    "\\\\",
+    "\\\\a\\",
+    "%25",
+    "%",
+    "&",
+    "&amp;",
+    "-----BEGIN ",
+    "-----BEGIN -----",
+    "Authorization: ",
+    "Authorization:\n ",
+    "authorization: digest a=\"",
+    "cookie: a=",
+    "cookie: a=b; ",
+    "near '",
+    "near \"",
+    "== SQL ==\n",
+    "LINE 1: ",
+    "SELECT ",
+    "SELECT a FROM '",
+    "'SELECT ",
+    "value '",
+    "(",
+    "contains (",
+    ")=(",
+    "key ",
+    "user ",
+    "for user x ",
+    "-p",
+    "-u ",
+    "/home/",
+    "/home/a ",
+    "C:\\Users\\a ",
+    "~",
+    "'@'",
+    "name: password value: ",
+    "password is ",
+    "<password>",
+    "dapi",
+    "sk-",
+    "password\n",
+    "params=[",
+    "parameters: {",
+    "=",
+    "a=",
+    "a=b;",
+    "\u{e4}",
+    "password=\u{1f511}",
+];
+
+#[test]
+fn time_is_linear_in_the_text() {
+    let time = |text: &str| {
+        let once = || {
+            let start = Instant::now();
+            std::hint::black_box(redact(std::hint::black_box(text)));
+            start.elapsed()
+        };
+        (0..3).map(|_| once()).min().unwrap()
+    };
+    for hard in HARD {
+        let (short, long) = (hard.repeat(4 * 1024 / hard.len()), hard.repeat(32 * 1024 / hard.len()));
+        let (short, long) = (time(&short), time(&long));
+        // Eight times the text; a quadratic rule takes 64 times as long. Short times are noise.
+        let bound = (short * 28).max(Duration::from_millis(100));
+        assert!(long <= bound, "{hard:?}: 4 KiB in {short:?}, 32 KiB in {long:?}");
+    }
+}
