@@ -12,3 +12,8 @@ pub mod report;
 pub mod tpch;
 pub mod warehouse;
 pub mod workload;
+
+/// The README's example, so that it compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

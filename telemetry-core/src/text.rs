@@ -111,6 +111,7 @@ fn kept(raw: &str) -> String {
     if let Some((end, _)) = text.char_indices().nth(MAX_TEXT_CHARS) {
         text.truncate(end);
     }
+    text.truncate(text.trim_end().len());
     text
 }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 pub struct SystemInfo {
     /// The language runtime's name, such as `rust` or `Node.js`.
     pub runtime_name: Option<String>,
-    /// The language runtime's version.
+    /// The language runtime's version; of Rust, the compiler's that built this.
     pub runtime_version: Option<String>,
     /// Who makes the language runtime.
     pub runtime_vendor: Option<String>,
@@ -37,7 +37,7 @@ impl SystemInfo {
     pub fn detect() -> Self {
         SystemInfo {
             runtime_name: Some("rust".to_owned()),
-            runtime_version: None,
+            runtime_version: option_env!("TELEMETRY_RUSTC_VERSION").map(str::to_owned),
             runtime_vendor: Some("The Rust Foundation".to_owned()),
             os_name: Some(std::env::consts::OS.to_owned()),
             os_version: if cfg!(target_os = "linux") {
@@ -69,6 +69,7 @@ mod tests {
         assert_eq!(system.os_arch.as_deref(), Some(std::env::consts::ARCH));
         assert!(system.os_version.is_some_and(|version| version.contains('.')));
         assert!(system.process_name.is_some_and(|name| !name.is_empty() && !name.contains(['/', '\\'])));
+        assert!(system.runtime_version.is_some_and(|version| version.starts_with("1.")));
         assert_eq!(system.client_app_name, None);
     }
 }
