@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::Deserialize;
-use serde_json::Value;
-use telemetry_core::{Attempt, ExportError, Exporter, Fault, HttpRequest, Method, Receipt, Transport};
+use serde_json::{Map, Value};
+use telemetry_core::{
+    Attempt, ExportError, Exporter, Fault, Headers, HttpRequest, Method, Receipt, Transport,
+};
 
 use crate::encode;
 use crate::endpoints::Endpoints;
@@ -17,6 +18,9 @@ pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// How much of an answer is read.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+/// The headers that say what the request is; the connection's own of these names describe requests of another kind.
+const OWN_HEADERS: [&str; 3] = ["content-type", "accept", "user-agent"];
 
 /// Posts batches to the host they are for.
 ///
@@ -78,7 +82,10 @@ impl HttpExporter {
         let path =
             if authenticated { self.endpoints.authenticated() } else { self.endpoints.unauthenticated() };
         let mut request = HttpRequest::new(Method::Post, attempt.host.clone(), path);
-        request.headers = attempt.credentials.cloned().unwrap_or_default();
+        let connection = attempt.credentials.into_iter().flat_map(Headers::iter);
+        for (name, value) in connection.filter(|(name, _)| !OWN_HEADERS.contains(name)) {
+            request.headers.push(name.to_owned(), value);
+        }
         request.headers.push("content-type", "application/json");
         request.headers.push("accept", "application/json");
         if let Some(record) = attempt.records.first() {
@@ -124,13 +131,9 @@ impl Exporter for HttpExporter {
 /// assert_eq!(telemetry_export_http::parse_answer(b"<html>log in first</html>"), None);
 /// ```
 pub fn parse_answer(body: &[u8]) -> Option<usize> {
-    #[derive(Deserialize)]
-    struct Answer {
-        #[serde(rename = "numProtoSuccess")]
-        accepted: Value,
-    }
-    let Answer { accepted } = serde_json::from_slice(body).ok()?;
-    let accepted = match accepted {
+    // Read as an object: a struct would be read from an array too.
+    let answer: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    let accepted = match answer.get("numProtoSuccess")? {
         Value::Number(number) => number.as_u64()?,
         Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
