@@ -266,8 +266,7 @@ fn fault(error: &reqwest::Error) -> Fault {
             return Fault::BadAnswer;
         }
         if let Some(io) = error.downcast_ref::<io::Error>() {
-            // A TLS error travels inside one of these.
-            if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+            if holds_tls(io) {
                 return Fault::Tls;
             }
             if Fault::from(io) != Fault::Other {
@@ -277,6 +276,13 @@ fn fault(error: &reqwest::Error) -> Fault {
         cause = error.source();
     }
     if error.is_connect() { Fault::Connect } else { Fault::Reset }
+}
+
+/// Whether a TLS error travels inside, where `source` doesn't lead: in an I/O error inside another.
+fn holds_tls(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| {
+        inner.is::<rustls::Error>() || inner.downcast_ref::<io::Error>().is_some_and(holds_tls)
+    })
 }
 
 /// Resolves by the system, and refuses what a host may not resolve to.

@@ -7,11 +7,11 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{CANARY, credentials, export, public_host, record, records, session, wall};
+use common::{CANARY, credentials, export, public_host, record, records, session, transport, wall};
 use telemetry_core::{
     Attempt, ErrorClass, Exporter, Failure, Fault, HostPolicy, HttpRequest, HttpResponse, Method, Receipt,
 };
-use telemetry_export_http::{Endpoints, HttpExporter, MAX_BODY_BYTES, ReqwestTransport, parse_answer};
+use telemetry_export_http::{Endpoints, HttpExporter, MAX_BODY_BYTES, parse_answer};
 use telemetry_testkit::{Do, Script, ScriptedTransport};
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -300,8 +300,7 @@ async fn over_a_socket_the_same_request_arrives_byte_for_byte() {
         .mount(&server)
         .await;
     let host = telemetry_core::Host::parse(&server.uri(), HostPolicy::AllowLoopback).unwrap();
-    let exporter =
-        HttpExporter::new(Arc::new(ReqwestTransport::new().unwrap())).endpoints(Endpoints::SHIPPED);
+    let exporter = HttpExporter::new(Arc::new(transport())).endpoints(Endpoints::SHIPPED);
     let (records, credentials) = (records(4), credentials());
     assert_eq!(export(&exporter, &host, &records, Some(&credentials)).await, Ok(Receipt::new(4)));
     let attempt = Attempt::new(&host, &records, wall()).with_credentials(Some(&credentials));

@@ -12,6 +12,7 @@ use telemetry_core::{
     OperationDetail, OperationType, Receipt, Record, RecordKind, ResultFormat, SessionContext, SessionId,
     SqlExecution, StatementId, StatementType, SystemInfo, VolumeOperation, VolumeOperationType,
 };
+use telemetry_export_http::ReqwestTransport;
 
 /// Ends a broken test; nothing that is tested depends on it.
 pub(crate) const SAFETY_NET: Duration = Duration::from_secs(30);
@@ -30,6 +31,11 @@ pub(crate) fn public_host() -> Host {
 
 pub(crate) fn credentials() -> AuthHeaders {
     AuthHeaders::bearer("canary-token").with("x-databricks-org-id", "canary-org")
+}
+
+/// The real transport, which leaves the proxies of whoever runs the tests alone.
+pub(crate) fn transport() -> ReqwestTransport {
+    ReqwestTransport::builder().configure(|client| client.no_proxy()).build().unwrap()
 }
 
 /// A session of which everything that correlates holds the canary.
