@@ -208,6 +208,22 @@ fn a_lease_is_given_back_once_however_often_it_is_closed() {
 }
 
 #[test]
+fn dropping_a_closed_lease_takes_no_share_from_those_that_live() {
+    let bench = Bench::new();
+    let (first, second) = (bench.lease(), bench.lease());
+    let session = open(&second);
+    assert_eq!(bench.close(&first, SECOND).0, Closed::Shared);
+    drop(first);
+    bench.pass(6 * SECOND);
+    assert_eq!(second.status().state, State::On(FlagOrigin::Fetched), "it drains for nobody");
+    session.statement().complete();
+    bench.pass(6 * SECOND);
+    assert_eq!(bench.exporter.accepted().len(), 2);
+    assert_eq!(bench.flags.script().calls(), 1, "it is the same client");
+    assert_eq!(bench.close(&second, SECOND).0, Closed::Flushed);
+}
+
+#[test]
 fn a_connection_that_fails_to_open_leaks_nothing() {
     let bench = Bench::new();
     for _ in 0..10 {
