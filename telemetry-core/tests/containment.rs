@@ -269,6 +269,27 @@ fn a_plug_in_that_blocks_its_thread_holds_up_no_other_host() {
 }
 
 #[test]
+fn a_close_ends_at_its_deadline_though_whoever_moves_the_worker_by_hand_is_blocked() {
+    let bench = Bench::new();
+    let script = bench.exporter.script().clone();
+    script.set(Do::Block);
+    let lease = bench.lease();
+    open(&lease).error(|| ErrorDetails::new("DENIED").fault(403));
+    let closed = std::thread::scope(|scope| {
+        scope.spawn(|| bench.provider.step());
+        while script.calls() == 0 {
+            std::thread::yield_now();
+        }
+        let closed = bench.close(&lease, 2 * SECOND);
+        script.release();
+        closed
+    });
+    assert_eq!(closed, (Closed::Incomplete { undelivered: 2 }, 2 * SECOND));
+    assert_eq!(lease.status().state, State::Off(OffReason::Closed));
+    assert_balanced(&lease);
+}
+
+#[test]
 fn blocking_flags_credentials_and_breakers_hold_up_nobody() {
     let block = || Script::<()>::always(Do::Block);
     for method in ["flags", "headers", "breaker", "admit", "settle", "state"] {
