@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod arbitrary;
+pub(crate) mod checker;
+pub(crate) mod expected;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
