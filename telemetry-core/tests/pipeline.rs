@@ -61,6 +61,34 @@ fn a_terminal_error_goes_out_at_once_and_the_statement_gives_no_second_record_of
     assert_balanced(&lease);
 }
 
+/// On a worker of its own, while the clock stands still: what goes out, goes because of what was recorded. Forced, so that
+/// no answer about the flag wakes the worker, and with a record held, so that not every event does.
+fn awake(config: TelemetryConfig) -> (Bench, Lease, Session) {
+    let bench = Bench::with(config.setting(Setting::Forced), |builder| builder.worker(Worker::Own));
+    let lease = bench.lease();
+    let session = open(&lease);
+    eventually("the connection is taken in", || lease.status().records.held == 1);
+    (bench, lease, session)
+}
+
+#[test]
+fn a_terminal_error_wakes_the_worker_and_takes_along_what_waited() {
+    let (bench, lease, session) = awake(config());
+    session.error(|| ErrorDetails::new("PERMISSION_DENIED").fault(403));
+    eventually("the error goes out", || bench.exporter.accepted().len() == 2);
+    assert_balanced(&lease);
+}
+
+#[test]
+fn as_many_events_as_a_batch_takes_wake_the_worker() {
+    let (bench, lease, session) = awake(config().batch_size(3));
+    for _ in 0..3 {
+        session.statement().complete();
+    }
+    eventually("a batch goes out", || bench.exporter.accepted().len() == 3);
+    assert_balanced(&lease);
+}
+
 #[test]
 fn a_retryable_error_waits_with_its_statement() {
     let bench = Bench::new();

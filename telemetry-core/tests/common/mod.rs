@@ -116,6 +116,15 @@ pub fn open(lease: &Lease) -> Session {
     lease.opening(ConnectionInfo::new()).opened("session-1")
 }
 
+/// Waits for what another thread does without fail. The limit ends a broken test, and proves nothing.
+pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < 60 * SECOND, "never: {what}");
+        std::thread::yield_now();
+    }
+}
+
 /// A script that says that the flag is on, for ever.
 pub fn on() -> Do<telemetry_core::FlagSet> {
     Do::Give(flag(FLAG, true, Tick::MAX))
