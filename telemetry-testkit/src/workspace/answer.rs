@@ -83,13 +83,13 @@ impl Answer {
         self
     }
 
-    /// The answer as it stands on the wire, for those who send it in their own way.
+    /// The answer as it stands on the wire, for those who send it in their own way, and close the connection then.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} Answer\r\n", self.status);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
-        head.push_str(&format!("content-length: {}\r\n\r\n", self.body.len()));
+        head.push_str(&format!("content-length: {}\r\nconnection: close\r\n\r\n", self.body.len()));
         [head.as_bytes(), &self.body].concat()
     }
 }
