@@ -25,8 +25,13 @@ fn child(
         session.error(|| ErrorDetails::new("DENIED").fault(403).message("password=x"));
     }
     statement.complete();
+    // A connection that the child opens is off before foreign code is asked for it.
+    let scope = Script::always(Do::Give(ScopeId::new(1)));
+    let credentials = ScriptedCredentials::new(scope.clone(), Script::always(Do::Panic));
+    let own = provider.acquire(Target::new(HOST).credentials(credentials));
     let silent = lease.status().state == State::Off(OffReason::ForkedChild)
-        && provider.acquire(Target::new(HOST)).status().state == State::Off(OffReason::ForkedChild)
+        && own.status().state == State::Off(OffReason::ForkedChild)
+        && scope.calls() == 0
         && lease.close_blocking(Duration::from_secs(2)) == Closed::Off;
     drop(lease.opening(ConnectionInfo::new()));
     drop((lease, session));
