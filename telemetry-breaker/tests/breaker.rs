@@ -218,6 +218,22 @@ fn a_failure_rate_forgets_what_left_the_window() {
 }
 
 #[test]
+fn failures_that_left_the_window_count_no_more() {
+    let breaker = CircuitBreaker::new(BreakerConfig::default().policy(Policy::FAILURE_RATE)).unwrap();
+    let succeed = |times| (0..times).for_each(|_| call(&breaker, Outcome::Success, at(0)));
+    succeed(16);
+    for _ in 0..5 {
+        fail(&breaker, 14, at(0));
+        assert_eq!(breaker.state(at(0)), BreakerState::Closed, "14 of the latest 30");
+        succeed(30);
+    }
+    fail(&breaker, 14, at(0));
+    assert_eq!(breaker.state(at(0)), BreakerState::Closed, "14 of the latest 30");
+    fail(&breaker, 1, at(0));
+    assert_ne!(breaker.state(at(0)), BreakerState::Closed, "15 of the latest 30");
+}
+
+#[test]
 fn hosts_are_isolated() {
     let registry = BreakerRegistry::default();
     let (a, b) = (registry.get(&host("a.databricks.com")), registry.get(&host("b.databricks.com")));
