@@ -106,6 +106,20 @@ fn a_runtime_that_shuts_down_under_us_is_counted_and_hurts_nobody() {
 }
 
 #[test]
+fn clients_that_ended_with_their_runtime_take_nobodys_place() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let worker = Worker::Handle(runtime.handle().clone());
+    let bench = Bench::with(config().max_clients(1), |builder| builder.worker(worker));
+    let lease = |host: &str| bench.provider.acquire(Target::new(host));
+    let first = lease("a.databricks.com");
+    assert_eq!(lease("b.databricks.com").status().state, State::Off(OffReason::TooManyClients));
+    drop(runtime);
+    let second = lease("b.databricks.com");
+    assert_eq!(second.status().state, State::Off(OffReason::Closed), "there was a place, but no runtime");
+    drop(first);
+}
+
+#[test]
 fn the_closing_deadline_fires_without_the_workers_help() {
     // A runtime of the driver's that nobody runs: its tasks never move.
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
