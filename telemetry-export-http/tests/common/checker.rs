@@ -94,8 +94,13 @@ impl Schema {
         self.check_value("timestamp_millis", "int64", &client["timestamp_millis"])?;
         self.check_value("user_agent", "string", &client["user_agent"])?;
         let entry = object(&record, "entry", &["sql_driver_log"])?;
-        self.check_value("sql_driver_log", &self.root, &entry["sql_driver_log"])?;
+        self.check_log(&entry["sql_driver_log"])?;
         Ok(Value::Object(record))
+    }
+
+    /// One inner record.
+    pub(crate) fn check_log(&self, log: &Value) -> Checked {
+        self.check_value("sql_driver_log", &self.root, log)
     }
 
     fn check_value(&self, at: &str, r#type: &str, value: &Value) -> Checked {
