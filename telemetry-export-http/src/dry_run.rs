@@ -25,7 +25,8 @@ pub const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
 ///
 /// Each request is a line of JSON: `{"host": "…", "path": "…", "authenticated": true, "body": "…"}`, with the exact body as a string. No
 /// header is written, so no credential is. A file that would grow past its bound is set aside as `FILE.1`, in the place of the one
-/// before, so that both together take twice the bound at the most. What can't be written fails, and is tried again like any request.
+/// before, so that both together take twice the bound at the most; a line that is longer than the bound is too large. What can't be
+/// written fails, and is tried again like any request.
 #[derive(Debug)]
 pub struct DryRunExporter {
     request: HttpExporter,
@@ -85,6 +86,9 @@ impl DryRunExporter {
         let mut line = serde_json::to_vec(&line).map_err(|_| Fault::Unsendable)?;
         line.push(b'\n');
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(&*out, Output::File { max_bytes, .. } if line.len() as u64 > *max_bytes) {
+            return Err(Fault::TooLarge.into());
+        }
         out.write(&line).map_err(|error| Fault::from(&error).into())
     }
 }
@@ -99,7 +103,7 @@ impl Output {
                     Some(open) => open,
                     None => create(path)?,
                 };
-                if size > 0 && size + length > *max_bytes {
+                if size + length > *max_bytes {
                     let mut aside = path.clone().into_os_string();
                     aside.push(".1");
                     std::fs::rename(&*path, aside)?;
