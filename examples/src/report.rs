@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use telemetry_core::Closed;
+use telemetry_core::{BreakerState, Closed};
 use telemetry_export_http::wire::{Frontend, Named, OssSqlDriverTelemetryLog};
 use telemetry_testkit::FakeWorkspace;
 
@@ -36,13 +36,22 @@ pub fn telemetry(run: &Run) -> String {
         let _ = writeln!(text, "  events   {}", status.events);
         let _ = writeln!(text, "  records  {}", status.records);
         if let Some(breaker) = status.breaker {
-            let _ = writeln!(text, "  breaker  {breaker:?}");
+            let _ = writeln!(text, "  breaker  {}", name(breaker));
         }
         if let Some(failure) = &status.last_failure {
             let _ = writeln!(text, "  last failure: {failure}");
         }
     }
     text
+}
+
+fn name(breaker: BreakerState) -> &'static str {
+    match breaker {
+        BreakerState::Closed => "closed",
+        BreakerState::Open { .. } => "open",
+        BreakerState::HalfOpen => "half-open",
+        _ => "unknown",
+    }
 }
 
 /// What the service has: requests, and records by what they are.

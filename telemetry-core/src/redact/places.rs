@@ -215,7 +215,7 @@ fn component(text: &str, start: usize, separator: u8) -> usize {
     if bytes.get(plain) != Some(&b' ') {
         return trimmed(text, start, plain);
     }
-    let end = boundary(text, bytes.len().min(start + LONGEST));
+    let end = boundary(text, bytes.len().min(plain + LONGEST));
     let wide = bytes[plain..end].iter().position(|byte| {
         *byte == separator
             || is_quote(*byte)

@@ -72,3 +72,11 @@ fn a_field_is_one_line_and_cut() {
     // A word that was torn is gone.
     assert_eq!(field(&"x".repeat(5000)), None);
 }
+
+/// Texts that were found by fuzzing, each of which broke a rule once.
+#[test]
+fn what_fuzzing_found() {
+    // A name of a directory that is longer than any.
+    let long = format!("/home/{} x/", "a".repeat(100));
+    assert_eq!(redact(&long), "/home/***/");
+}
