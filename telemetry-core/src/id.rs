@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 
 use crate::error::BuildError;
+use crate::redact::holds_token;
 
 /// The longest session or statement id, in bytes. UUIDs take 36; the longest seen in a shipped driver is 38.
 pub const MAX_ID_BYTES: usize = 63;
@@ -19,7 +20,11 @@ struct Inline {
 impl Inline {
     fn new(text: &str) -> Option<Inline> {
         let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
-        if text.is_empty() || text.len() > MAX_ID_BYTES || !text.as_bytes().iter().all(allowed) {
+        if text.is_empty()
+            || text.len() > MAX_ID_BYTES
+            || !text.as_bytes().iter().all(allowed)
+            || holds_token(text)
+        {
             return None;
         }
         let mut bytes = [0; MAX_ID_BYTES];
@@ -43,7 +48,7 @@ macro_rules! inline_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// Letters, digits and `-_.:`, 1 to [`MAX_ID_BYTES`] bytes; anything else is no id.
+        /// Letters, digits and `-_.:`, 1 to [`MAX_ID_BYTES`] bytes; anything else, and an access token, is no id.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Inline);
 
@@ -137,6 +142,13 @@ impl ScopeId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_no_id() {
+        assert!(StatementId::new("01ef7b1c-94d2-1a6e-8f0b-3c51d7e2a940").is_some());
+        assert!(StatementId::new("dapi0123456789abcdef0123456789abcdef").is_none());
+        assert!(SessionId::new("xoxb-123456789012-abcdefghij").is_none());
+    }
 
     #[test]
     fn ids_hold_what_services_use_and_nothing_else() {

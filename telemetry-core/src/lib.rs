@@ -76,6 +76,7 @@ mod record;
 mod redact;
 mod registry;
 mod session;
+mod shown;
 mod statement;
 mod status;
 mod text;

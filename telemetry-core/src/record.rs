@@ -11,6 +11,7 @@ use crate::model::{
     ConnectionParams, DriverIdentity, OperationType, ResultFormat, StatementType, SystemInfo,
     VolumeOperationType,
 };
+use crate::shown::{Shown, debug_redacted};
 use crate::text::ErrorText;
 
 /// What a record is about.
@@ -55,7 +56,6 @@ pub struct Record {
 }
 
 /// The constant part of every record of one connection.
-#[derive(Debug)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "mirrors the wire's message, and is matched whole where it is mapped"
@@ -75,6 +75,22 @@ pub struct SessionContext {
     pub params: ConnectionParams,
     /// What an exporter made of all this, so that it is made once per connection.
     pub encoded: Encoded,
+}
+
+impl fmt::Debug for SessionContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SessionContext { driver, session_id, workspace_id, user_agent, auth_type, params, encoded } =
+            self;
+        f.debug_struct("SessionContext")
+            .field("driver", driver)
+            .field("session_id", session_id)
+            .field("workspace_id", workspace_id)
+            .field("user_agent", &user_agent.shown())
+            .field("auth_type", &auth_type.shown())
+            .field("params", params)
+            .field("encoded", encoded)
+            .finish()
+    }
 }
 
 /// The driver and the system it runs on.
@@ -191,7 +207,7 @@ pub struct OperationDetail {
 }
 
 /// What was done to a volume.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "mirrors the wire's message, and is matched whole where it is mapped"
@@ -205,8 +221,10 @@ pub struct VolumeOperation {
     pub local_file: Option<String>,
 }
 
+debug_redacted!(VolumeOperation { operation, volume_path, local_file });
+
 /// What went wrong.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "mirrors the wire's message, and is matched whole where it is mapped"
@@ -219,3 +237,5 @@ pub struct ErrorInfo {
     /// Its message and stack, redacted and cut. `None` when there is none, or when as much text is held as may be.
     pub text: Option<ErrorText>,
 }
+
+debug_redacted!(ErrorInfo { name, class, text });

@@ -17,16 +17,29 @@ use crate::ledger::Refusal;
 use crate::model::{ConnectionParams, OperationType, VolumeOperationType};
 use crate::record::{Encoded, ErrorInfo, RecordKind, SessionContext, VolumeOperation};
 use crate::redact::{base_name, field};
+use crate::shown::Shown;
 use crate::statement::Statement;
 
 /// What a driver knows of a connection before it opens. All of it is optional.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[must_use]
 pub struct ConnectionInfo {
     params: ConnectionParams,
     auth_type: Option<String>,
     user_agent: Option<String>,
     workspace_id: Option<i64>,
+}
+
+impl fmt::Debug for ConnectionInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ConnectionInfo { params, auth_type, user_agent, workspace_id } = self;
+        f.debug_struct("ConnectionInfo")
+            .field("params", params)
+            .field("auth_type", &auth_type.shown())
+            .field("user_agent", &user_agent.shown())
+            .field("workspace_id", workspace_id)
+            .finish()
+    }
 }
 
 impl ConnectionInfo {

@@ -26,7 +26,7 @@ pub const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
 /// Each request is a line of JSON: `{"host": "…", "path": "…", "authenticated": true, "body": "…"}`, with the exact body as a string. No
 /// header is written, so no credential is. A file that would grow past its bound is set aside as `FILE.1`, in the place of the one
 /// before, so that both together take twice the bound at the most; a line that is longer than the bound is too large. What can't be
-/// written fails, and is tried again like any request.
+/// written is dropped, and counted as an unclassified failure.
 #[derive(Debug)]
 pub struct DryRunExporter {
     request: HttpExporter,

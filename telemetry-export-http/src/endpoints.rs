@@ -1,6 +1,6 @@
 //! The paths that telemetry is posted to.
 
-use telemetry_core::BuildError;
+use telemetry_core::{BuildError, redact};
 
 /// A pair of paths: one for requests with the connection's authorization, one for requests without.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,10 @@ fn path(path: &str) -> Result<String, BuildError> {
     {
         Ok(path.to_owned())
     } else {
-        Err(BuildError::InvalidName { name: "endpoint path", value: path.chars().take(256).collect() })
+        Err(BuildError::InvalidName {
+            name: "endpoint path",
+            value: redact(path).chars().take(256).collect(),
+        })
     }
 }
 

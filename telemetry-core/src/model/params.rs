@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::enums::{AuthFlow, AuthMech, DriverMode, ProxyAuth};
+use crate::shown::debug_redacted;
 
 /// How a connection was configured. Every field is optional: what isn't known is left out, what is known is sent, also
 /// when it is zero or false.
@@ -22,7 +23,7 @@ use super::enums::{AuthFlow, AuthMech, DriverMode, ProxyAuth};
 /// };
 /// # assert!(params.use_proxy.is_none());
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "mirrors the wire's message, and is matched whole where it is mapped"
@@ -122,8 +123,57 @@ pub struct ConnectionParams {
     pub enable_geospatial_support: Option<bool>,
 }
 
+debug_redacted!(ConnectionParams {
+    http_path,
+    mode,
+    host_info,
+    use_proxy,
+    auth_mech,
+    auth_flow,
+    auth_scope,
+    use_system_proxy,
+    non_proxy_hosts,
+    use_cf_proxy,
+    proxy_host_info,
+    cf_proxy_host_info,
+    discovery_mode_enabled,
+    discovery_url,
+    use_empty_metadata,
+    support_many_parameters,
+    ssl_trust_store_type,
+    check_certificate_revocation,
+    accept_undetermined_certificate_revocation,
+    google_service_account,
+    google_credential_file_path,
+    http_connection_pool_size,
+    enable_sea_hybrid_results,
+    enable_complex_datatype_support,
+    allow_self_signed_support,
+    use_system_trust_store,
+    rows_fetched_per_block,
+    azure_workspace_resource_id,
+    azure_tenant_id,
+    string_column_length,
+    enable_token_cache,
+    token_endpoint,
+    auth_endpoint,
+    enable_arrow,
+    enable_direct_results,
+    enable_jwt_assertion,
+    jwt_key_file,
+    jwt_algorithm,
+    socket_timeout,
+    allowed_volume_ingestion_paths,
+    async_poll_interval,
+    query_tags,
+    enable_metric_view_metadata,
+    auto_commit,
+    fetch_auto_commit_from_server,
+    enable_geospatial_support
+});
+
 /// A host and how it is reached, as a connection parameter.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "mirrors the wire's message, and is matched whole where it is mapped"
@@ -136,6 +186,8 @@ pub struct HostDetails {
     /// How it asks who is there, if it is a proxy.
     pub proxy_auth_type: Option<ProxyAuth>,
 }
+
+debug_redacted!(HostDetails { host_url, port, proxy_auth_type });
 
 impl HostDetails {
     /// A host and its port.

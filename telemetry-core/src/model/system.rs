@@ -1,10 +1,11 @@
 //! What the program runs on.
 
+use crate::shown::debug_redacted;
 use std::path::Path;
 
 /// What the program runs on. Detected once; every field can be overridden by a binding that knows better, such as
 /// the runtime's name when the host language is Python.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "mirrors the wire's message, and is matched whole where it is mapped"
@@ -31,6 +32,19 @@ pub struct SystemInfo {
     /// The base name of the program's file, without path or arguments.
     pub process_name: Option<String>,
 }
+
+debug_redacted!(SystemInfo {
+    runtime_name,
+    runtime_version,
+    runtime_vendor,
+    os_name,
+    os_version,
+    os_arch,
+    client_app_name,
+    locale_name,
+    char_set_encoding,
+    process_name
+});
 
 impl SystemInfo {
     /// Asks the system. It starts no process, and what can't be found out is left out.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{MARK, redact};
 
 /// The longest value of a field, in characters.
-const MAX_FIELD_CHARS: usize = 512;
+const MAX_FIELD_CHARS: usize = 256;
 
 /// The longest name of an error, in bytes.
 const MAX_NAME_BYTES: usize = 128;

@@ -26,6 +26,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 pub(crate) use fields::{bare_host, base_name, error_name, field, url_without_query};
+pub(crate) use tokens::holds_token;
 use view::View;
 
 use crate::contain::contained;

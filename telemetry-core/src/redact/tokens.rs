@@ -174,6 +174,13 @@ pub(super) fn find(text: &str, gone: &mut Gone) {
     }
 }
 
+/// Whether an id holds a token by its shape. UUIDs and hexadecimal numbers, as most ids are, are seen at a glance not to.
+pub(crate) fn holds_token(id: &str) -> bool {
+    let bytes = id.as_bytes();
+    !bytes.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
+        && shapes(bytes, 0, bytes.len(), &mut Gone::new())
+}
+
 /// Whether a run of token characters has a token in it; all of them go.
 fn shapes(bytes: &[u8], start: usize, end: usize, gone: &mut Gone) -> bool {
     let mut found = false;
