@@ -125,6 +125,9 @@ pub struct ReqwestTransportBuilder {
 impl ReqwestTransportBuilder {
     /// Configures each client: proxies, headers of its own, timeouts. What the transport promises is set after it, and wins: TLS,
     /// redirects, retries, the resolver. The driver's own client is never used, as its connections belong to the driver's runtime.
+    ///
+    /// What is configured holds for every request: a header set here travels without credentials too, so none that authorises or
+    /// identifies belongs here; and an address that a name is pinned to is not resolved, and so not checked.
     pub fn configure(
         mut self,
         configure: impl Fn(ClientBuilder) -> ClientBuilder + Send + Sync + 'static,
@@ -322,5 +325,36 @@ impl Resolve for Resolver {
             }
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use telemetry_core::HostPolicy;
+
+    use super::*;
+
+    async fn resolved(policy: HostPolicy) -> Result<Vec<SocketAddr>, Fault> {
+        // A name of this machine that every system has, in the place of one that turned out to be it.
+        let host = Host::parse("workspace.example.com", policy).unwrap();
+        match (Resolver { host }).resolve("localhost".parse().unwrap()).await {
+            Ok(addresses) => Ok(addresses.collect()),
+            Err(error) => match error.downcast_ref::<ResolveError>().unwrap() {
+                ResolveError::Refused => Err(Fault::RefusedHost),
+                ResolveError::NoSuchHost => Err(Fault::NoSuchHost),
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_resolves_to_this_machine_is_refused() {
+        assert_eq!(resolved(HostPolicy::Public).await, Err(Fault::RefusedHost));
+        assert!(
+            resolved(HostPolicy::AllowLoopback)
+                .await
+                .unwrap()
+                .iter()
+                .all(|address| address.ip().is_loopback())
+        );
     }
 }
