@@ -1,8 +1,8 @@
-//! Authorization and cookie headers, wherever their lines break.
+//! Authorization headers, wherever their lines break.
 
 use super::Gone;
 use super::looks::looks_secret;
-use super::scan::{before, blanks, is_quote, is_token, is_word, skip, spaces};
+use super::scan::{before, is_quote, is_token, is_word, skip, spaces};
 use super::values::{Value, quoted};
 
 /// Schemes after which one token stands.
@@ -12,9 +12,14 @@ pub(super) const SCHEMES: [&str; 9] =
 /// Takes the credentials of an authorization header, wherever its lines break; the place after them.
 pub(super) fn authorization(text: &str, at: usize, gone: &mut Gone) -> usize {
     let bytes = text.as_bytes();
-    let at = skip(bytes, at, |byte| {
-        is_quote(byte) || byte.is_ascii_whitespace() || matches!(byte, b'[' | b'(' | b'\\' | b'{')
-    });
+    let lead = |byte: u8| {
+        is_quote(byte) || byte.is_ascii_whitespace() || matches!(byte, b'[' | b'(' | b'\\' | b'{' | b':')
+    };
+    let mut at = skip(bytes, at, lead);
+    // Python's bytes: `b'Bearer …'`.
+    if bytes.get(at) == Some(&b'b') && bytes.get(at + 1).copied().is_some_and(is_quote) {
+        at += 2;
+    }
     let end = skip(bytes, at, is_token);
     let first = &text[at..end];
     let is_name = !first.is_empty()
@@ -23,20 +28,22 @@ pub(super) fn authorization(text: &str, at: usize, gone: &mut Gone) -> usize {
     let numbered =
         first.eq_ignore_ascii_case("AWS4-HMAC-SHA256") || first.to_ascii_uppercase().starts_with("SCRAM-");
     if !is_name && !numbered {
+        let end = credential(bytes, at);
         gone.push(at..end);
         return continued(text, end, gone);
     }
-    let mut next = spaces(bytes, end);
+    let one_token = SCHEMES.iter().any(|scheme| first.eq_ignore_ascii_case(scheme));
+    let mut next = skip(bytes, end, lead);
     if next == end {
         // A single word is a credential if it isn't the name of a scheme.
-        if !SCHEMES.iter().any(|scheme| first.eq_ignore_ascii_case(scheme)) {
-            gone.push(at..end);
+        if !one_token {
+            gone.push(at..credential(bytes, at));
         }
         return end;
     }
     // Pairs, as Digest and AWS have them.
     let mut any = false;
-    while let Some(pair) = pair(text, next) {
+    while let Some(pair) = pair(text, next).filter(|_| !one_token) {
         gone.push(pair.range);
         any = true;
         next = skip(bytes, pair.next, |byte| byte.is_ascii_whitespace() || byte == b',');
@@ -47,9 +54,18 @@ pub(super) fn authorization(text: &str, at: usize, gone: &mut Gone) -> usize {
     if any {
         return next;
     }
-    let to = skip(bytes, next, is_token);
+    let to = credential(bytes, next);
+    // `authorization: header missing` is prose.
+    if !one_token && !numbered && !looks_secret(&text[next..to]) && to - next < 12 {
+        return end;
+    }
     gone.push(next..to);
     continued(text, to, gone)
+}
+
+/// The end of a credential: whatever it is made of, to white space, a quote or what encloses it.
+fn credential(bytes: &[u8], at: usize) -> usize {
+    skip(bytes, at, |byte| !byte.is_ascii_whitespace() && !is_quote(byte) && !b",]})<>\\".contains(&byte))
 }
 
 /// `name="value"` or `name=value` of an authorization header.
@@ -83,52 +99,4 @@ fn continued(text: &str, mut at: usize, gone: &mut Gone) -> usize {
         at = end;
     }
     at
-}
-
-/// Takes the values of a cookie header, and leaves their names and what is said about them.
-pub(super) fn cookies(text: &str, at: usize, gone: &mut Gone) -> usize {
-    let bytes = text.as_bytes();
-    let mut at = skip(bytes, at, |byte| is_quote(byte) || matches!(byte, b'[' | b'{' | b'('));
-    let mut first = true;
-    loop {
-        let sign = skip(bytes, at, |byte| {
-            is_token(byte) && byte != b'=' || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'*' | b'|' | b'^')
-        });
-        match bytes.get(sign) {
-            Some(b'=' | b':') if sign > at => {}
-            // `HttpOnly`, or a value without a name.
-            Some(b';') if sign > at && !first => {
-                at = blanks(bytes, sign + 1);
-                continue;
-            }
-            _ => {
-                if first && sign > at && looks_secret(&text[at..sign]) {
-                    gone.push(at..sign);
-                }
-                return sign.max(at);
-            }
-        }
-        let name = &text[at..sign];
-        let start = blanks(bytes, sign + 1);
-        let end = skip(bytes, start, |byte| {
-            !matches!(byte, b';' | b'"' | b'\'' | b'\n' | b'\r' | b' ' | b']' | b',' | b'}')
-        });
-        let about = ["path", "domain", "expires", "max-age", "samesite", "version", "priority"];
-        if !about.iter().any(|word| name.eq_ignore_ascii_case(word)) {
-            gone.push(start..end);
-        }
-        // A date has spaces and a comma.
-        let end = if name.eq_ignore_ascii_case("expires") {
-            skip(bytes, end, |byte| !matches!(byte, b';' | b'\n' | b'\r' | b'"' | b'\''))
-        } else {
-            end
-        };
-        let next = blanks(bytes, skip(bytes, end, |byte| matches!(byte, b'"' | b'\'')));
-        if !matches!(bytes.get(next), Some(b';' | b',')) {
-            return end;
-        }
-        at = blanks(bytes, next + 1);
-        at = skip(bytes, at, is_quote);
-        first = false;
-    }
 }

@@ -10,6 +10,8 @@
 //! is left of a part that goes is `***`.
 
 mod blocks;
+mod commands;
+mod cookies;
 mod fields;
 mod headers;
 mod keys;

@@ -108,28 +108,21 @@ const KEYS: &[&str] = &[
     "master",
     "storage",
     "signing",
-    "service",
-    "app",
-    "application",
-    "subscription",
-    "primary",
-    "secondary",
     "auth",
-    "consumer",
     "ssh",
     "rsa",
     "admin",
-    "function",
     "sas",
     "hmac",
-    "client",
     "aes",
     "wrapping",
-    "license",
-    "host",
     "gpg",
-    "tls",
-    "data",
+    "session",
+    "fernet",
+    "functions",
+    "subscription",
+    "consumer",
+    "webhook",
 ];
 
 /// Words at the end of a key that say something about a secret, and aren't it.
@@ -252,6 +245,7 @@ const ABOUT: &[&str] = &[
     "log",
     "conf",
     "html",
+    "encryption",
 ];
 
 /// Words that name a person or an account at the end of a key.
@@ -278,6 +272,7 @@ const PERSONS: &[&str] = &[
     "delegationuid",
     "proxyuser",
     "proxyuid",
+    "logname",
     "userprincipalname",
     "mailto",
     "author",
@@ -289,6 +284,51 @@ const PERSONS: &[&str] = &[
     "samaccountname",
     "role",
 ];
+
+/// What stands before `key` when it is an ordinary one.
+const ORDINARY_KEYS: &[&str] = &[
+    "primary",
+    "foreign",
+    "public",
+    "partition",
+    "sort",
+    "cache",
+    "composite",
+    "index",
+    "unique",
+    "cluster",
+    "row",
+    "lookup",
+    "map",
+    "surrogate",
+    "natural",
+    "join",
+    "group",
+    "duplicate",
+    "config",
+    "property",
+    "registry",
+    "object",
+    "column",
+    "candidate",
+    "trace",
+    "routing",
+    "message",
+    "record",
+    "host",
+    "hash",
+    "range",
+    "order",
+    "key",
+    "null",
+    "translation",
+    "metric",
+    "tag",
+    "label",
+];
+
+/// What stands before `code` when it is a secret.
+const CODES: &[&str] = &["authorization", "auth", "verification", "otp", "device", "recovery"];
 
 /// Words that name a secret only where what they are given looks like one: `code` and `state` of an OAuth redirect.
 const WEAK: &[&str] = &["code", "state", "challenge"];
@@ -303,7 +343,7 @@ pub(super) struct Words {
 
 impl Words {
     /// How many are looked at: the last ones.
-    const KEPT: usize = 4;
+    const KEPT: usize = 12;
     /// How long a word may be.
     const LONGEST: usize = 32;
 
@@ -374,14 +414,26 @@ impl Words {
         match last {
             "authorization" => return Some(Names::Authorization),
             "cookie" | "cookies" => return Some(Names::Cookie),
-            "parameters" | "params" | "bindings" | "binds" | "bindvars" | "args" | "arguments" | "values" => {
+            "parameters" | "params" | "bindings" | "binds" | "bindvars" | "args" | "arguments" => {
                 return Some(Names::Parameters);
             }
             _ => {}
         }
         let is_key = |word: &str, before: &str| matches!(word, "key" | "keys") && KEYS.contains(&before);
         let is_key_id = |word: &str| matches!(word, "id" | "ids") && is_key(second, self.last(2));
-        if is_key(last, second) || is_key_id(last) || (last == "accesskeyid") || is_squashed(last) {
+        // `fs.azure.account.key.NAME.dfs.core.windows.net`
+        let inside = (0..self.own.saturating_sub(1)).any(|back| {
+            self.last(back) == "key"
+                && matches!(self.last(back + 1), "account" | "access" | "secret" | "private")
+        });
+        let is_code = last == "code" && CODES.contains(&second);
+        if (inside && !ABOUT.contains(&last))
+            || is_code
+            || is_key(last, second)
+            || is_key_id(last)
+            || (last == "accesskeyid")
+            || is_squashed(last)
+        {
             return Some(Names::Secret);
         }
         if last == "id" && matches!(second, "user" | "login") {
@@ -398,7 +450,8 @@ impl Words {
         if LAST.contains(&last) {
             return Some(Names::Secret);
         }
-        if WEAK.contains(&last) && self.own == 1 {
+        let perhaps_key = matches!(last, "key" | "keys") && self.own >= 2 && !ORDINARY_KEYS.contains(&second);
+        if (WEAK.contains(&last) && self.own == 1) || perhaps_key {
             return Some(Names::Perhaps);
         }
         let secret = (0..self.own).any(|back| SECRETS.contains(&self.last(back)));
@@ -406,11 +459,12 @@ impl Words {
     }
 }
 
-/// Words of a secret written as one with others: `dbpassword`, `mytoken`.
+/// Words of a secret written as one with others: `dbpassword`, `userpwd`, `ldappass`.
 fn is_squashed(word: &str) -> bool {
     const ENDS: &[&str] = &[
         "password",
         "passwd",
+        "pwd",
         "passphrase",
         "secret",
         "apikey",
@@ -418,6 +472,18 @@ fn is_squashed(word: &str) -> bool {
         "secretkey",
         "privatekey",
         "authtoken",
+        "accesstoken",
     ];
-    ENDS.iter().any(|end| word.ends_with(end))
+    const WORDS: &[&str] = &[
+        "bypass",
+        "compass",
+        "trespass",
+        "surpass",
+        "encompass",
+        "overpass",
+        "underpass",
+        "multipass",
+        "pass",
+    ];
+    ENDS.iter().any(|end| word.ends_with(end)) || (word.ends_with("pass") && !WORDS.contains(&word))
 }

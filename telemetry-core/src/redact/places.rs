@@ -28,24 +28,23 @@ pub(super) fn find(text: &str, gone: &mut Gone) {
 /// Takes user and password of a URL; the place after them.
 fn authority(text: &str, at: usize, gone: &mut Gone) -> usize {
     let bytes = text.as_bytes();
-    let is_end = |byte: u8| byte.is_ascii_whitespace() || is_quote(byte) || matches!(byte, b'<' | b'>');
+    let is_end = |byte: u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'`' | b'<' | b'>');
     let end = find_byte(bytes, at, is_end).unwrap_or(bytes.len().min(at + LOOK_AHEAD));
     let Some(sign) = bytes[at..end].iter().rposition(|byte| *byte == b'@').map(|sign| at + sign) else {
         // A path that is e-mailed has its `@` elsewhere.
         return at;
     };
-    let slash = bytes[at..end]
-        .iter()
-        .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
-        .map_or(end, |slash| at + slash);
+    let colon = bytes[at..sign].iter().position(|byte| *byte == b':').map(|colon| at + colon);
+    // With a colon before the `@`, what else ends an authority may be of the password.
+    let ends = |byte: &u8| *byte == b'/' || (colon.is_none() && matches!(byte, b'?' | b'#'));
+    let slash = bytes[at..end].iter().position(ends).map_or(end, |slash| at + slash);
     let (start, sign) = if sign < slash {
         (at, sign)
     } else {
         // The `@` of the authority, or one in the path; a password may hold a slash, but a port is a number.
-        let colon = bytes[at..slash].iter().position(|byte| *byte == b':').map(|colon| at + colon);
         match bytes[at..slash].iter().rposition(|byte| *byte == b'@') {
             Some(inside) => (at, at + inside),
-            None => match colon {
+            None => match colon.filter(|colon| *colon < slash) {
                 Some(colon) if bytes[colon + 1..slash].iter().any(|byte| !byte.is_ascii_digit()) => {
                     (at, sign)
                 }
@@ -98,17 +97,45 @@ fn email(text: &str, sign: usize, seen: usize, gone: &mut Gone) -> usize {
     {
         return end.max(sign + 1);
     }
-    // `scott/tiger@host` and `user:password@host`, without a scheme.
-    if let Some(separator @ (b'/' | b':')) = before(bytes, start) {
-        let more = reach(start - 1, &|byte| is_word(*byte) || b".%+-".contains(byte));
-        let whole = before(bytes, more).is_none_or(|byte| byte != b'/' && byte != b'.');
-        if more < start - 1 && whole && (separator == b'/' || !is_scheme(&text[more..start - 1])) {
-            start = more;
-            end = sign;
+    // `user:p/w@tcp(host:3306)/db`, `user:password@host` and `scott/tiger@host`, without a scheme.
+    match without_scheme(text, seen, sign, end) {
+        Some(from) => (start, end) = (from, sign),
+        None => {
+            if let Some(b'/') = before(bytes, start) {
+                let more = reach(start - 1, &|byte| is_word(*byte) || b".%+-".contains(byte));
+                let whole = before(bytes, more).is_none_or(|byte| byte != b'/' && byte != b'.');
+                if more < start - 1 && whole {
+                    (start, end) = (more, sign);
+                }
+            }
         }
     }
     gone.push(boundary(text, start)..if of_oracle { sign } else { end });
     end.max(sign + 1)
+}
+
+/// Where `user:password` before an `@` starts, if that is what it is: a name, a colon, anything, and the name of a host or a protocol
+/// after the `@`.
+fn without_scheme(text: &str, seen: usize, sign: usize, end: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let such =
+        |byte: &u8| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\'' | b'`' | b',' | b'<' | b'>');
+    let length = bytes[seen.min(sign)..sign].iter().rev().take(LONGEST).take_while(|byte| such(byte)).count();
+    let mut start = sign - length;
+    // `dsn=user:…`
+    if let Some(equals) = bytes[start..sign].iter().position(|byte| *byte == b'=') {
+        let colon = bytes[start..sign].iter().position(|byte| *byte == b':').unwrap_or(0);
+        if equals < colon {
+            start += equals + 1;
+        }
+    }
+    let name = skip(bytes, start, |byte| is_word(byte) || matches!(byte, b'.' | b'-' | b'%' | b'\\'));
+    let is_host = bytes.get(end) == Some(&b'(')
+        || text[sign + 1..end].contains('.')
+        || matches!(bytes.get(end), Some(b':' | b'/'));
+    let is_pair =
+        name > start && bytes.get(name) == Some(&b':') && name + 1 < sign && !goes_on(bytes, name, "://");
+    (is_pair && is_host && !is_scheme(&text[start..name])).then_some(start)
 }
 
 /// How long a local part may be.
@@ -122,6 +149,10 @@ fn is_object(domain: &str) -> bool {
 /// `@babel/core@7.24.0`, `go-module@v1.2.3`.
 fn is_version(domain: &str) -> bool {
     let number = domain.strip_prefix('v').unwrap_or(domain);
+    // An image's digest.
+    if domain == "sha256" {
+        return true;
+    }
     number.parse::<Ipv4Addr>().is_err()
         && (number.starts_with(|first: char| first.is_ascii_digit())
             || matches!(domain, "latest" | "main" | "master"))
@@ -139,7 +170,8 @@ const HOMES: [&str; 8] =
     ["home", "Users", "users", "Documents and Settings", "user", "Home", "homes", "USERS"];
 
 /// Accounts that images and services are shipped with: nobody's name.
-const NOBODY: [&str; 14] = [
+const NOBODY: [&str; 15] = [
+    "site",
     "runner",
     "ubuntu",
     "ec2-user",
@@ -170,17 +202,43 @@ fn home(text: &str, at: usize, gone: &mut Gone) {
     // `/api/users/42` is a route, `/user/hive/warehouse` everyone's.
     let rooted = match before(bytes, at) {
         None => true,
-        Some(byte) if bytes[at] == b'/' => !is_word(byte) || *directory == "Users" || is_root(bytes, at),
+        Some(byte) if bytes[at] == b'/' => {
+            !is_word(byte) || matches!(*directory, "Users" | "user") || is_root(bytes, at)
+        }
         Some(byte) => matches!(byte, b':' | b'\\' | b'/') || is_root(bytes, at),
     };
     let everyone = ["hive/", "Shared/", "Public/", "Public\\", "Default/", "Default\\", "linuxbrew/"];
     if !rooted || everyone.iter().any(|name| text[start..].starts_with(name)) {
         return;
     }
-    if matches!(*directory, "user" | "users") && bytes[at] == b'/' && before(bytes, at).is_some_and(is_word) {
+    // Below the host of a file system: `hdfs://namenode:8020/user/ann`.
+    let far = text[boundary(text, at.saturating_sub(128))..at]
+        .rsplit([' ', '"', '\'', '\n'])
+        .next()
+        .unwrap_or_default();
+    let of_store = far
+        .split_once("://")
+        .is_some_and(|(scheme, host)| !scheme.starts_with("http") && !host.contains('/'));
+    if matches!(*directory, "user" | "users")
+        && bytes[at] == b'/'
+        && before(bytes, at).is_some_and(is_word)
+        && !of_store
+        && !is_root(bytes, at)
+    {
         return;
     }
-    let end = component(text, start, separator);
+    let mut end = component(text, start, separator);
+    // `/home/users/ann` speaks for itself; `/home/DOMAIN/ann` has two names.
+    if HOMES.contains(&&text[start..end]) && bytes.get(end) == Some(&separator) {
+        return;
+    }
+    let domain = &text[start..end];
+    if domain.len() > 1
+        && domain.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'.')
+        && bytes.get(end) == Some(&separator)
+    {
+        end = component(text, end + 1, separator);
+    }
     if end > start && !NOBODY.contains(&&text[start..end]) {
         gone.push(start..end);
     }
@@ -188,7 +246,7 @@ fn home(text: &str, at: usize, gone: &mut Gone) {
 
 /// `/mnt/c`, `/var`, `/export`, `C:`, `/Workspace`, `file:` and their likes.
 fn is_root(bytes: &[u8], at: usize) -> bool {
-    const ROOTS: [&str; 10] = [
+    const ROOTS: [&str; 17] = [
         "/mnt/c",
         "/mnt/d",
         "/var",
@@ -199,6 +257,13 @@ fn is_root(bytes: &[u8], at: usize) -> bool {
         "/nfs",
         "/System/Volumes/Data",
         "/data",
+        "/dbfs",
+        "/home",
+        "/efs",
+        "/u01",
+        "+ubuntu",
+        "$\\Ubuntu",
+        "localhost\\Ubuntu",
     ];
     ROOTS.iter().any(|root| bytes[..at].ends_with(root.as_bytes()))
 }
@@ -207,21 +272,28 @@ fn is_root(bytes: &[u8], at: usize) -> bool {
 fn component(text: &str, start: usize, separator: u8) -> usize {
     const LONGEST: usize = 64;
     let bytes = text.as_bytes();
-    let plain = skip(bytes, start, |byte| {
-        !byte.is_ascii_whitespace()
-            && !is_quote(byte)
-            && !matches!(byte, b'/' | b'\\' | b':' | b',' | b';' | b')' | b']' | b'>' | b'<' | b'|')
-    });
+    let ends = |at: usize| {
+        let byte = bytes[at];
+        // An apostrophe in a name.
+        let inside = byte == b'\''
+            && at > start
+            && bytes[at - 1].is_ascii_alphanumeric()
+            && bytes.get(at + 1).is_some_and(u8::is_ascii_alphabetic);
+        byte.is_ascii_whitespace()
+            || (is_quote(byte) && !inside)
+            || matches!(byte, b'/' | b'\\' | b':' | b',' | b';' | b')' | b']' | b'>' | b'<' | b'|')
+    };
+    let plain = (start..bytes.len()).find(|at| ends(*at)).unwrap_or(bytes.len());
     if bytes.get(plain) != Some(&b' ') {
         return trimmed(text, start, plain);
     }
     let end = boundary(text, bytes.len().min(plain + LONGEST));
-    let wide = bytes[plain..end].iter().position(|byte| {
-        *byte == separator
-            || is_quote(*byte)
-            || matches!(byte, b'\n' | b'\r' | b':' | b',' | b';' | b'(' | b')' | b'[')
+    let wide = (plain..end).find(|at| {
+        bytes[*at] != b' '
+            && !bytes[*at].is_ascii_alphanumeric()
+            && (ends(*at) || matches!(bytes[*at], b'(' | b'['))
     });
-    match wide.map(|length| plain + length) {
+    match wide {
         Some(wide) if bytes[wide] == separator && bytes[wide - 1] != b' ' => wide,
         _ => trimmed(text, start, plain),
     }
@@ -330,7 +402,7 @@ fn addresses(text: &str, gone: &mut Gone) {
             Some(_) => bytes[at..end].iter().position(|byte| *byte == b':').map(|colon| at + colon + 1),
             None => Some(at),
         };
-        let open = bytes.get(end).copied().is_some_and(is_word);
+        let open = bytes.get(end).is_some_and(u8::is_ascii_alphanumeric);
         let stop = if open {
             bytes[at..end].iter().rposition(|byte| *byte == b':').map(|colon| at + colon)
         } else {
@@ -387,13 +459,17 @@ fn is_v6_with_port(run: &str) -> bool {
 /// Versions have four numbers too: `2.6.29.1049` doesn't parse, `1.2.3.4-rc1` does.
 fn is_release(text: &str, start: usize, end: usize) -> bool {
     let bytes = text.as_bytes();
-    let tagged = bytes.get(end) == Some(&b'-') && bytes.get(end + 1).is_some_and(u8::is_ascii_alphabetic)
+    const TAGS: [&str; 9] = ["rc", "beta", "alpha", "snapshot", "dev", "pre", "build", "preview", "release"];
+    let tagged = (bytes.get(end) == Some(&b'-') && TAGS.iter().any(|tag| goes_on(bytes, end + 1, tag)))
         || bytes.get(end) == Some(&b'+');
     let lead = text[..start].trim_end_matches([' ', ':', '=', '"', '\'']);
-    let named =
-        ["version", "Version", "VERSION", "release", "build", "ver"].iter().any(|word| lead.ends_with(word));
+    let last = lead.rsplit(|byte: char| !byte.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let named = ["version", "release", "build", "ver"].iter().any(|word| last.eq_ignore_ascii_case(word));
     // `Chrome/120.0.0.0`, but not `host.com/10.0.0.1` or `/10.0.0.1`.
-    let product = before(bytes, start) == Some(b'/') && {
+    let private = text[start..end]
+        .parse::<Ipv4Addr>()
+        .is_ok_and(|address| address.is_private() || address.is_loopback() || address.is_link_local());
+    let product = !private && before(bytes, start) == Some(b'/') && {
         let name_end = start - 1;
         let name = bytes[..name_end]
             .iter()

@@ -5,7 +5,7 @@ use super::scan::{
     LOOK_AHEAD, before, blanks, boundary, find as find_byte, goes_on, is_quote, is_word, line_end, skip,
     spaces, word,
 };
-use super::values::quoted;
+use super::values::{Place, Sign, quoted, value};
 
 pub(super) fn find(text: &str, gone: &mut Gone) {
     let bytes = text.as_bytes();
@@ -15,6 +15,7 @@ pub(super) fn find(text: &str, gone: &mut Gone) {
         let next = match bytes[at] {
             b'=' => listing(text, at, gone),
             b'(' => key_and_row(text, at, gone),
+            b'-' => bound(text, at, gone),
             byte if starts && byte.is_ascii_alphabetic() => {
                 let found = first_line(text, at, gone)
                     .or_else(|| near(text, at, gone))
@@ -25,6 +26,18 @@ pub(super) fn find(text: &str, gone: &mut Gone) {
         };
         at = next.map_or(at + 1, |next| next.max(at + 1));
     }
+}
+
+/// `-- p0: '…' (Type = String)`, as Entity Framework logs what is bound.
+fn bound(text: &str, at: usize, gone: &mut Gone) -> Option<usize> {
+    let bytes = text.as_bytes();
+    if !goes_on(bytes, at, "-- ") {
+        return None;
+    }
+    let name = skip(bytes, at + 3, |byte| is_word(byte) || byte == b'@');
+    let found = goes_on(bytes, name, ": '").then(|| quoted(text, name + 2))??;
+    gone.push(found.range);
+    Some(found.next)
 }
 
 /// What stands below `== SQL ==`, to the line of carets or the stack.
@@ -95,7 +108,13 @@ fn first_line(text: &str, at: usize, gone: &mut Gone) -> Option<usize> {
 /// What follows `near`.
 fn near(text: &str, at: usize, gone: &mut Gone) -> Option<usize> {
     let bytes = text.as_bytes();
-    let mut start = blanks(bytes, word(bytes, at, "near")?);
+    // `syntax error line 2 at position 31 unexpected 'x'`
+    let unexpected = || {
+        let lead = &text[boundary(text, at.saturating_sub(80))..at];
+        word(bytes, at, "unexpected")
+            .filter(|end| lead.contains("syntax error") && goes_on(bytes, *end, " '"))
+    };
+    let mut start = blanks(bytes, word(bytes, at, "near").or_else(unexpected)?);
     for before_it in ["the keyword", "keyword", "token", "the token", "column", "unexpected"] {
         if let Some(after) = word(bytes, start, before_it) {
             start = blanks(bytes, after);
@@ -105,6 +124,10 @@ fn near(text: &str, at: usize, gone: &mut Gone) -> Option<usize> {
         start = blanks(bytes, start + 1);
     }
     let quote = *bytes.get(start)?;
+    // A literal, quoted.
+    if is_quote(quote) && bytes.get(start + 1) == Some(&quote) {
+        start += 1;
+    }
     if is_quote(quote) || quote == b'[' {
         let close = if quote == b'[' { b']' } else { quote };
         // The fragment may hold quotes of its own: where the place is told after it, it goes up to there.
@@ -166,13 +189,45 @@ fn datum(text: &str, at: usize, gone: &mut Gone) -> Option<usize> {
         "mark after",
     ];
     let bytes = text.as_bytes();
-    if let Some(end) = word(bytes, at, "invalid input") {
-        // To the quoted value at the end of it.
-        let line = line_end(bytes, end);
-        let open = text[end..line].find(": \"").map(|found| end + found + 2)?;
+    let told = ["invalid input", "out of range", "Token", "invalid byte sequence", "malformed array literal"];
+    if let Some(end) = told.iter().find_map(|told| word(bytes, at, told)) {
+        // To the quoted value at the end of it, or right after it.
+        let line = line_end(bytes, end).min(boundary(text, bytes.len().min(end + LOOK_AHEAD)));
+        let right_after =
+            goes_on(bytes, end, " \"").then_some(end + 1).filter(|_| goes_on(bytes, at, "Token"));
+        let open = right_after.or_else(|| text[end..line].find(": \"").map(|found| end + found + 2))?;
         let found = quoted(text, open)?;
         gone.push(found.range);
         return Some(found.next);
+    }
+    // `CONTEXT:  COPY users, line 3, column email: "…"`, `JSON data, line 1: {"a":…`
+    if let Some(end) = word(bytes, at, "JSON data") {
+        let line = line_end(bytes, end);
+        let open = text[end..line].find(": ").map(|found| end + found + 2)?;
+        gone.push(open..line);
+        return Some(line);
+    }
+    if let Some(end) = word(bytes, at, "column") {
+        let name = skip(bytes, blanks(bytes, end), is_word);
+        if goes_on(bytes, name, ": \"") {
+            let found = quoted(text, name + 2)?;
+            gone.push(found.range);
+            return Some(found.next);
+        }
+    }
+    if let Some(end) = word(bytes, at, "dup key") {
+        let open = find_byte(bytes, end, |byte| byte == b'{' || byte == b'\n')
+            .filter(|open| bytes[*open] == b'{')?;
+        let close = find_byte(bytes, open, |byte| byte == b'}')?;
+        gone.push(open + 1..close);
+        return Some(close);
+    }
+    // `DECLARE @p0 nvarchar(20) = N'…'`
+    if goes_on(bytes, at, "DECLARE @") {
+        let line = line_end(bytes, at);
+        let open = text[at..line].find('=').map(|found| at + found + 1)?;
+        gone.push(open..line);
+        return Some(line);
     }
     // As Hibernate logs them: `binding parameter [1] as [VARCHAR] - [x]`.
     if let Some(end) = word(bytes, at, "binding parameter") {
@@ -183,22 +238,37 @@ fn datum(text: &str, at: usize, gone: &mut Gone) -> Option<usize> {
     }
     let end = LEADS.iter().find_map(|lead| word(bytes, at, lead))?;
     let mut open = blanks(bytes, end);
-    // `value: "…"` is a field of something else.
-    let colon = ["string", "convert", "cast", "parse", "literal"].iter().any(|lead| goes_on(bytes, at, lead));
+    // `value: "…"` is a field of something else, unless it is said in a sentence: `Incorrect integer value: '…'`.
+    let said = before(bytes, at) == Some(b' ') && at >= 2 && bytes[at - 2].is_ascii_alphabetic();
+    let colon =
+        said || ["string", "convert", "cast", "parse", "literal"].iter().any(|lead| goes_on(bytes, at, lead));
     if colon && bytes.get(open) == Some(&b':') {
         open = blanks(bytes, open + 1);
     }
     let is_open = open > end && bytes.get(open).copied().is_some_and(|byte| byte == b'\'' || byte == b'"');
     let found = is_open.then(|| quoted(text, open))??;
+    // `Failed to parse 'databricks.yml'`
+    if is_file(&text[found.range.clone()]) {
+        return None;
+    }
     gone.push(found.range);
     Some(found.next)
+}
+
+/// The name of a file, or a path to one.
+fn is_file(shown: &str) -> bool {
+    let extension = shown.rsplit_once('.').map(|(_, extension)| extension);
+    !shown.contains([' ', '@'])
+        && extension.is_some_and(|extension| {
+            (1..=8).contains(&extension.len()) && extension.bytes().all(|byte| byte.is_ascii_alphabetic())
+        })
 }
 
 /// `Key (passport_no)=(XK4471902) already exists`, `Failing row contains (1, x)`.
 fn key_and_row(text: &str, at: usize, gone: &mut Gone) -> Option<usize> {
     let bytes = text.as_bytes();
     let after_sign = bytes[..at].ends_with(b")=");
-    let row = ["contains ", "VALUES ", "values ", "VALUES"]
+    let row = ["contains ", "VALUES ", "values ", "VALUES", "value is ", "row is "]
         .iter()
         .any(|lead| bytes[..at].ends_with(lead.as_bytes()));
     if !after_sign && !row {
@@ -207,7 +277,12 @@ fn key_and_row(text: &str, at: usize, gone: &mut Gone) -> Option<usize> {
     let end = find_byte(bytes, at, |byte| byte == b'\n')
         .unwrap_or_else(|| boundary(text, bytes.len().min(at + LOOK_AHEAD)));
     let inside = &text[at + 1..end];
-    let close = if after_sign { inside.find(") ").or_else(|| inside.find(')')) } else { inside.rfind(')') };
+    let told = [") already exists", ") is not present", ") conflicts", ") is still referenced"];
+    let close = if after_sign {
+        told.iter().find_map(|told| inside.find(told)).or_else(|| inside.find(')'))
+    } else {
+        inside.rfind(')')
+    };
     let close = at + 1 + close.unwrap_or(inside.len());
     gone.push(at + 1..close);
     Some(close)
@@ -225,6 +300,16 @@ fn statement(text: &str, at: usize, gone: &mut Gone) -> Option<usize> {
         _ => lines(text, at),
     };
     gone.push(at..end);
+    // `('SELECT …', ['x', 1])`
+    let next = skip(bytes, end, |byte| is_quote(byte) || byte == b',' || byte == b' ');
+    if next > end
+        && bytes[end..next].contains(&b',')
+        && matches!(bytes.get(next), Some(b'[' | b'(' | b'{'))
+        && let Some(bound) = value(text, next, Sign::Equals, Place::Text)
+    {
+        gone.push(bound.range);
+        return Some(bound.next);
+    }
     Some(end)
 }
 
@@ -238,9 +323,6 @@ fn last_quote(text: &str, at: usize, quote: u8) -> usize {
             .copied()
             .is_none_or(|next| next.is_ascii_whitespace() || b",.;:)]}>".contains(&next))
     };
-    if quote != b'\'' {
-        return find_byte(bytes, at, |byte| byte == quote).unwrap_or(line_end(bytes, at));
-    }
     let quotes = || (at..line).filter(|end| bytes[*end] == quote);
     // An even number of quotes are those of literals; the one after them closes.
     let mut open = false;
@@ -258,9 +340,9 @@ fn last_quote(text: &str, at: usize, quote: u8) -> usize {
 
 /// The end of a statement that isn't in quotes: its line, and those that go on with it.
 fn lines(text: &str, at: usize) -> usize {
-    const GOES_ON: [&str; 19] = [
+    const GOES_ON: [&str; 20] = [
         "FROM", "WHERE", "AND", "OR", "JOIN", "LEFT", "INNER", "RIGHT", "GROUP", "ORDER", "LIMIT", "SET",
-        "VALUES", "ON", "HAVING", "UNION", "SELECT", "WHEN", "USING",
+        "VALUES", "ON", "HAVING", "UNION", "SELECT", "WHEN", "USING", "CASE",
     ];
     let bytes = text.as_bytes();
     let mut end = line_end(bytes, at);
@@ -271,9 +353,10 @@ fn lines(text: &str, at: usize) -> usize {
             _ => break,
         };
         let first = blanks(bytes, line);
-        if !GOES_ON.iter().any(|keyword| word(bytes, first, keyword).is_some())
-            && bytes.get(first) != Some(&b')')
-        {
+        let content = &text[first..line_end(bytes, first)];
+        let more = GOES_ON.iter().any(|keyword| word(bytes, first, keyword).is_some());
+        let indented = first > line && !content.is_empty() && !content.contains('^') && !is_frame(content);
+        if !more && !indented && bytes.get(first) != Some(&b')') {
             break;
         }
         end = line_end(bytes, first);
@@ -301,13 +384,27 @@ fn is_statement(text: &str, at: usize) -> bool {
     if next == end {
         return false;
     }
-    let line = find_byte(bytes, next, |byte| byte == b'\n').unwrap_or(bytes.len().min(next + LOOK_AHEAD));
-    let rest = &text[next..boundary(text, line)];
+    // What is printed prettily goes over some lines.
+    const REACH: usize = 400;
+    let rest = text[next..boundary(text, bytes.len().min(next + REACH))].replace(['\n', '\r', '\t'], " ");
+    let first = &rest[..boundary(&rest, rest.len().min(100))];
+    // `SELECT DISTINCT, ORDER BY expressions must appear`, `CREATE TABLE AS SELECT is not supported`
+    let said = [
+        " must ",
+        " is not ",
+        " are not ",
+        " cannot ",
+        " not supported",
+        " is only ",
+        " is required",
+        " is allowed",
+    ];
+    if said.iter().any(|said| first.contains(said)) && !first.contains(['=', ';', '*', '\'']) {
+        return false;
+    }
     let follows = |words: &[&str]| words.iter().any(|with| word(bytes, next, with).is_some());
-    let any = |parts: &[&str]| {
-        let rest = rest.to_ascii_lowercase();
-        parts.iter().any(|part| rest.contains(part))
-    };
+    let lower = rest.to_ascii_lowercase();
+    let any = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
     let data = || rest.contains(['=', '\'', '(', '*', '"', ';', '?']);
     let objects = [
         "TABLE",
@@ -373,12 +470,12 @@ fn is_statement(text: &str, at: usize) -> bool {
                 "and",
                 "to",
             ];
-            !follows(&privilege) && (shouted || (any(&[" from "]) && data()))
+            !follows(&privilege) && (shouted || (selects(&lower) && data()))
         }
         "INSERT" => follows(&["INTO", "OVERWRITE"]) && (shouted || data()),
         "REPLACE" => follows(&["INTO"]) && shouted,
-        "UPDATE" => any(&[" set "]) && (shouted || data()),
-        "DELETE" => follows(&["FROM"]) && (shouted || data()),
+        "UPDATE" => any(&[" set "]) && (shouted || (updates(&lower) && data())),
+        "DELETE" => (follows(&["FROM"]) || (shouted && any(&[" from "]))) && (shouted || data()),
         "MERGE" => follows(&["INTO"]) && (shouted || any(&["using"])),
         "WITH" => any(&[" as ("]) && (shouted || data()),
         "CREATE" | "ALTER" | "DROP" | "TRUNCATE" => {
@@ -410,4 +507,22 @@ fn has_object(bytes: &[u8], at: usize) -> bool {
     }
     let spoken = ["or", "and", "is", "was", "on", "to"].iter().any(|with| word(bytes, at, with).is_some());
     !spoken && bytes.get(at).copied().is_some_and(|byte| is_word(byte) || is_quote(byte) || byte == b'[')
+}
+
+/// Whether what follows `select` in small letters is a list of columns and a table: `a, b from t`, and not `one from the list`.
+fn selects(rest: &str) -> bool {
+    let Some((columns, table)) = rest.split_once(" from ") else { return false };
+    let articles = ["the ", "a ", "an ", "this ", "your ", "our ", "these ", "those ", "that "];
+    let is_column = |column: &str| {
+        column.split_whitespace().count() <= 1
+            || column.contains(['(', '*', '.', '"', '\''])
+            || column.contains(" as ")
+    };
+    !articles.iter().any(|article| table.starts_with(article)) && columns.split(',').all(is_column)
+}
+
+/// Whether what follows `update` is a table, perhaps with an alias, and an assignment.
+fn updates(rest: &str) -> bool {
+    rest.split_once(" set ")
+        .is_some_and(|(table, set)| table.split_whitespace().count() <= 2 && set.contains('='))
 }

@@ -84,6 +84,8 @@ const SHAPES: &[(&str, Alphabet, usize, bool)] = &[
     ("xoxs-", Url, 10, false),
     ("xoxo-", Url, 10, false),
     ("xoxe-", Url, 10, false),
+    ("xoxc-", Url, 10, false),
+    ("xoxd-", Any, 10, false),
     ("xoxe.", Any, 10, false),
     ("xapp-", Url, 10, false),
     ("hooks.slack.com/services/", Any, 8, false),
@@ -291,7 +293,7 @@ fn is_random(piece: &[u8]) -> bool {
     let changes = mix.changes * 100 / piece.len();
     let of_three = mix.lower > 0 && mix.upper > 0 && mix.digits > 0;
     (of_three && mix.digit_groups >= 2 && letters * 2 > piece.len() && changes >= 35)
-        || (letters * 3 > piece.len() && mix.digit_groups >= 4 && changes >= 35)
+        || (piece.len() >= 20 && letters * 3 > piece.len() && mix.digit_groups >= 4 && changes >= 35)
         || (mix.lower > 2 && mix.upper > 2 && piece.len() >= 24 && changes >= 50)
 }
 

@@ -32,7 +32,7 @@ impl View {
 
 fn decode(text: &str, origin_of: impl Fn(usize) -> usize) -> Option<View> {
     let bytes = text.as_bytes();
-    if !bytes.iter().any(|byte| matches!(byte, b'%' | b'\\' | b'&')) {
+    if !bytes.iter().any(|byte| matches!(byte, b'%' | b'\\' | b'&' | 0x1b)) {
         return None;
     }
     let mut view =
@@ -44,6 +44,15 @@ fn decode(text: &str, origin_of: impl Fn(usize) -> usize) -> Option<View> {
             b'%' => percent(&bytes[at..]),
             b'\\' => backslash(&bytes[at..]),
             b'&' => entity(&bytes[at..]),
+            0x1b => {
+                // A terminal's colours are nothing.
+                if let Some(length) = colour(&bytes[at..]) {
+                    changed = true;
+                    at += length;
+                    continue;
+                }
+                None
+            }
             _ => None,
         };
         let (character, length) = match escape {
@@ -95,21 +104,32 @@ fn unicode(digits: &[u8]) -> Option<u8> {
     digits.get(2..4).and_then(hex).and_then(plain)
 }
 
+/// `&quot;`, `&#61;`, `&#x3D;`.
 fn entity(bytes: &[u8]) -> Option<(u8, usize)> {
-    const ENTITIES: [(&str, u8); 10] = [
-        ("&quot;", b'"'),
-        ("&#34;", b'"'),
-        ("&#x22;", b'"'),
-        ("&apos;", b'\''),
-        ("&#39;", b'\''),
-        ("&#x27;", b'\''),
-        ("&amp;", b'&'),
-        ("&lt;", b'<'),
-        ("&gt;", b'>'),
-        ("&#61;", b'='),
-    ];
-    let found = ENTITIES.iter().find(|(entity, _)| bytes.starts_with(entity.as_bytes()))?;
-    Some((found.1, found.0.len()))
+    const NAMED: [(&str, u8); 5] =
+        [("quot", b'"'), ("apos", b'\''), ("amp", b'&'), ("lt", b'<'), ("gt", b'>')];
+    const LONGEST: usize = 8;
+    let end = bytes.iter().take(LONGEST).position(|byte| *byte == b';')?;
+    let name = std::str::from_utf8(&bytes[1..end]).ok()?;
+    let byte = match name.strip_prefix('#') {
+        Some(number) => match number.strip_prefix(['x', 'X']) {
+            Some(digits) => u8::from_str_radix(digits, 16).ok(),
+            None => number.parse().ok(),
+        }
+        .and_then(plain),
+        None => NAMED.iter().find(|(known, _)| *known == name).map(|(_, byte)| *byte),
+    };
+    byte.map(|byte| (byte, end + 1))
+}
+
+/// The length of an escape sequence such as `ESC [ 1 ; 31 m`.
+fn colour(bytes: &[u8]) -> Option<usize> {
+    const LONGEST: usize = 16;
+    if bytes.get(1) != Some(&b'[') {
+        return None;
+    }
+    let end = bytes.iter().take(LONGEST).skip(2).position(u8::is_ascii_alphabetic)?;
+    Some(end + 3)
 }
 
 fn hex(digits: &[u8]) -> Option<u8> {
