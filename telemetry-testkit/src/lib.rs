@@ -22,6 +22,7 @@
 )]
 
 mod clock;
+pub mod conformance;
 mod mocks;
 mod script;
 mod watched;
