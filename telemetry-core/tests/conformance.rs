@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use proptest::prelude::*;
 use telemetry_breaker::{BreakerConfig, BreakerRegistry, CircuitBreaker, Policy};
 use telemetry_core::{
     AlwaysClosed, Breaker, BreakerSource, Clock, Exporter, Host, HostPolicy, StaticToken, SystemClock,
 };
-use telemetry_testkit::{FakeClock, RecordingExporter, conformance};
+use telemetry_testkit::{FakeClock, RecordingExporter, conformance, strategies};
 
 fn host(name: &str) -> Host {
     Host::parse(name, HostPolicy::Public).unwrap()
@@ -92,4 +93,14 @@ fn the_registry_and_its_breakers_conform() {
     conformance::breaker(|| -> Arc<dyn Breaker> {
         registry.breaker(&host(&format!("n{}.example", next.fetch_add(1, Ordering::Relaxed))))
     });
+}
+
+proptest! {
+    #[test]
+    fn breakers_conform_under_any_calls(rate: bool, calls in strategies::breaker_calls(200)) {
+        let policy = if rate { Policy::FAILURE_RATE } else { Policy::default() };
+        let breaker = CircuitBreaker::new(BreakerConfig::default().policy(policy)).unwrap();
+        conformance::breaker_under(&breaker, &calls);
+        conformance::breaker_under(&AlwaysClosed, &calls);
+    }
 }

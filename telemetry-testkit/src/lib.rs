@@ -1,6 +1,8 @@
 //! What tests of drivers, exporters, breakers and transports need: a clock that stands still until it is moved, plug-ins that answer,
 //! fail, panic, hang or block by script, mocks of every trait, and a fake workspace that speaks real HTTP, well or badly.
 //!
+//! Whoever implements one of the traits calls its suite in [`conformance`]; property tests draw from [`strategies`].
+//!
 //! Nothing here waits for wall time to prove something; limits in wall time are safety nets that end a broken test.
 //!
 //! ```
@@ -25,6 +27,7 @@ mod clock;
 pub mod conformance;
 mod mocks;
 mod script;
+pub mod strategies;
 mod watched;
 mod workspace;
 

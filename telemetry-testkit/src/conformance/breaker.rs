@@ -28,7 +28,8 @@ const LATE: usize = 200;
 /// - neutral results and dropped permits open nothing;
 /// - a result from before the last transition, and the late result or the drop of a lost probe, change nothing.
 ///
-/// Not checked: when it opens and for how long, and that no callback runs under a lock.
+/// Not checked: when it opens and for how long, and that no callback runs under a lock. In a property test,
+/// [`breaker_under`](super::breaker_under) checks it under calls in any order besides.
 ///
 /// # Panics
 ///

@@ -9,10 +9,12 @@
 //! ```
 //!
 //! A suite checks what can be seen from outside, and its documentation says what can't. It panics with a sentence that names the
-//! obligation. Suites that are asynchronous run on tokio, with its timers on, and with its network where they speak HTTP. Time is
-//! measured by nothing but a safety net of ten seconds, which ends a test of something that never ends.
+//! obligation. Suites that are asynchronous run on tokio, with its timers on, and with its network where they speak HTTP. But for
+//! timeouts, which some obligations are about, time is measured by nothing but a safety net of ten seconds, which ends a test of
+//! something that never ends.
 
 mod breaker;
+mod breaker_under;
 mod clock;
 mod credentials;
 mod exporter;
@@ -34,6 +36,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
 pub use self::breaker::{breaker, breaker_source, breaker_that_never_opens};
+pub use self::breaker_under::breaker_under;
 pub use self::clock::clock;
 pub use self::credentials::credentials;
 pub use self::exporter::exporter;

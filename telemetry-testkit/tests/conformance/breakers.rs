@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
 use telemetry_core::{
     AlwaysClosed, Breaker, BreakerSource, BreakerState, Host, HostPolicy, Outcome, Permit, Rejected, Tick,
 };
-use telemetry_testkit::conformance;
+use telemetry_testkit::{conformance, strategies};
 
 use crate::Refused;
 
@@ -37,6 +39,7 @@ enum Flaw {
     PanicsOnOlderNow,
     PanicsOnLongRetryAfter,
     AskingTakesTheProbe,
+    AskingPeeksOnce,
     AdmitsWhileOpen,
     RejectsWhileClosed,
     RetryAtNow,
@@ -222,6 +225,9 @@ impl Breaker for Small {
 
     fn state(&self, now: Tick) -> BreakerState {
         let looked = self.look(now);
+        if self.has(Flaw::AskingPeeksOnce) && looked == BreakerState::HalfOpen {
+            self.0.state.lock().unwrap().open_until = None;
+        }
         if self.has(Flaw::AskingTakesTheProbe) && looked == BreakerState::HalfOpen {
             self.0.state.lock().unwrap().probe_since = Some(now);
         }
@@ -326,6 +332,33 @@ fn broken_sources_of_breakers_are_refused() {
         .with("also when nobody holds it", broken(Mixed::ForgetsWhatNobodyHolds))
         .with("each host has a breaker of its own", broken(Mixed::OneForAll))
         .with("each host has a breaker of its own", broken(Mixed::IgnoresThePort))
+        .check();
+}
+
+/// The first sequence of calls under which a breaker is refused, if there is one among many.
+fn under_any_calls(flaw: Option<Flaw>) -> impl FnOnce() + Send + 'static {
+    move || {
+        let (mut runner, calls) = (TestRunner::deterministic(), strategies::breaker_calls(100));
+        for _ in 0..200 {
+            let calls = calls.new_tree(&mut runner).unwrap().current();
+            conformance::breaker_under(&Small::new(flaw), &calls);
+        }
+    }
+}
+
+#[test]
+fn calls_in_any_order_tell_broken_breakers_from_good_ones() {
+    under_any_calls(None)();
+    let broken = |flaw| under_any_calls(Some(flaw));
+    Refused::new()
+        .with("Breaker::admit never fails", broken(Flaw::PanicsOnOlderNow))
+        .with("rejects calls while the breaker is open", broken(Flaw::AdmitsWhileOpen))
+        .with("admits calls while the breaker is closed", broken(Flaw::RejectsWhileClosed))
+        .with("which is later than now", broken(Flaw::RetryAtNow))
+        .with("a neutral result decides nothing", broken(Flaw::NeutralOpens))
+        .with("a neutral result decides nothing", broken(Flaw::NeutralCloses))
+        .with("a dropped permit decides nothing", broken(Flaw::DroppedOpens))
+        .with("Breaker::state changes nothing", broken(Flaw::AskingPeeksOnce))
         .check();
 }
 

@@ -34,6 +34,9 @@ enum Flaw {
     NeverEnds,
     FailsOtherwiseWithoutCredentials,
     StaysBusyWhenDropped,
+    BreaksWhenDropped,
+    FailsWhenDroppedWhileAsking,
+    FailsWhoWaitsBeside,
     OwnClock,
     ShowsCredentials,
     LosesValues,
@@ -57,6 +60,7 @@ struct Asks {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     busy: AtomicBool,
+    dropped: AtomicBool,
     known: Mutex<HashMap<String, FlagSet>>,
     refused: Mutex<Option<FlagError>>,
     shown: Mutex<Option<String>>,
@@ -69,6 +73,7 @@ impl Asks {
             transport,
             clock,
             busy: AtomicBool::new(false),
+            dropped: AtomicBool::new(false),
             known: Mutex::default(),
             refused: Mutex::default(),
             shown: Mutex::default(),
@@ -145,6 +150,16 @@ fn futures_block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
     })
 }
 
+/// Sees a question that is dropped.
+struct Watch<'a>(&'a Asks);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.0.dropped.store(true, Ordering::Relaxed);
+        self.0.busy.store(false, Ordering::Relaxed);
+    }
+}
+
 #[async_trait]
 impl FeatureFlagSource for Asks {
     async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, FlagError> {
@@ -161,6 +176,22 @@ impl FeatureFlagSource for Asks {
                 }
                 tokio::task::yield_now().await;
             }
+            Some(Flaw::BreaksWhenDropped) => {
+                if self.dropped.load(Ordering::Relaxed) {
+                    return pending().await;
+                }
+                let watch = Watch(self);
+                tokio::task::yield_now().await;
+                std::mem::forget(watch);
+            }
+            Some(Flaw::FailsWhoWaitsBeside) => {
+                while self.busy.swap(true, Ordering::Relaxed) {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    if self.dropped.load(Ordering::Relaxed) {
+                        return Err(Fault::Other.into());
+                    }
+                }
+            }
             Some(Flaw::ShowsCredentials) => {
                 *self.shown.lock().unwrap() = credentials.get("authorization").map(str::to_owned);
             }
@@ -176,7 +207,12 @@ impl FeatureFlagSource for Asks {
             }
             _ => {}
         }
+        if self.has(Flaw::FailsWhenDroppedWhileAsking) && self.dropped.load(Ordering::Relaxed) {
+            return Err(Fault::Other.into());
+        }
+        let watch = Watch(self);
         let answer = self.ask(query).await;
+        std::mem::forget(watch);
         self.busy.store(false, Ordering::Relaxed);
         let failure = match answer {
             Ok(flags) => {
@@ -218,9 +254,12 @@ fn broken(flaw: Flaw) -> impl FnOnce() + Send + 'static {
 #[test]
 fn broken_sources_of_flags_are_refused() {
     Refused::new()
-        .with("safe to cancel", broken(Flaw::NeverEnds))
+        .with("a question that waits beside ends", broken(Flaw::NeverEnds))
         .with("Fault::Authentication", broken(Flaw::FailsOtherwiseWithoutCredentials))
-        .with("safe to cancel", broken(Flaw::StaysBusyWhenDropped))
+        .with("a question that waits beside ends", broken(Flaw::StaysBusyWhenDropped))
+        .with("and the next question ends", broken(Flaw::BreaksWhenDropped))
+        .with("the next question is answered, but it failed", broken(Flaw::FailsWhenDroppedWhileAsking))
+        .with("waits beside is answered, but it failed", broken(Flaw::FailsWhoWaitsBeside))
         .with("on the provider's clock", broken(Flaw::OwnClock))
         .with("shows no credential", broken(Flaw::ShowsCredentials))
         .with("answers what the service said, but", broken(Flaw::LosesValues))

@@ -34,6 +34,7 @@ pub(crate) enum Flaw {
     BrokenConnectionIsEmpty,
     ReadsEverything,
     CutIsComplete,
+    CutIsGarbled,
     BrokenOffIsComplete,
     NeverGivesUp,
     GivesUpOtherwise,
@@ -186,6 +187,9 @@ impl ByHand {
             || ended && self.has(Flaw::BrokenOffIsComplete)
             || body.len() > limit && self.has(Flaw::CutIsComplete);
         response.headers = headers;
+        if self.has(Flaw::CutIsGarbled) && body.len() > limit {
+            response.body.reverse();
+        }
         Ok(Some(response))
     }
 

@@ -33,6 +33,7 @@ fn broken_transports_are_refused() {
         .with("fails when there is no answer", broken(Flaw::BrokenConnectionIsEmpty))
         .with("stops reading at max_response_bytes", broken(Flaw::ReadsEverything))
         .with("says whether the answer is complete", broken(Flaw::CutIsComplete))
+        .with("up to the limit as it was sent", broken(Flaw::CutIsGarbled))
         .with("an answer that broke off", broken(Flaw::BrokenOffIsComplete))
         .with("fails with a timeout", broken(Flaw::GivesUpOtherwise))
         .with("for the whole of a request", broken(Flaw::TimesReadsAlone))

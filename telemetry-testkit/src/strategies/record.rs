@@ -1,0 +1,137 @@
+//! Records.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use telemetry_core::{
+    Chunk, ChunkDetails, ErrorInfo, ErrorText, EventId, OperationDetail, OperationType, Record, RecordKind,
+    ResultFormat, SessionContext, SqlExecution, StatementId, StatementType, VolumeOperation,
+    VolumeOperationType,
+};
+
+use super::session::session;
+use super::time::{date, duration};
+use super::{count, error_class, maybe, text};
+
+/// A record of any kind: each of its parts is there or not, whatever its kind.
+pub fn record() -> impl Strategy<Value = Record> {
+    (session(), unattached()).prop_map(|(session, record)| record.of(session))
+}
+
+/// So many records, of one to three connections, as an exporter is handed them.
+pub fn batch(size: RangeInclusive<usize>) -> impl Strategy<Value = Vec<Arc<Record>>> {
+    let records = vec((any::<Index>(), unattached()), size);
+    (vec(session(), 1..=3), records).prop_map(|(sessions, records)| {
+        let attach =
+            |(which, record): (Index, Unattached)| Arc::new(record.of(Arc::clone(which.get(&sessions))));
+        records.into_iter().map(attach).collect()
+    })
+}
+
+/// A chunk, downloaded.
+pub fn chunk() -> impl Strategy<Value = Chunk> {
+    (count(), duration(), any::<u64>(), maybe(any::<bool>())).prop_map(
+        |(index, latency, bytes, compressed)| {
+            let chunk = Chunk::new(index, latency).bytes(bytes);
+            compressed.map_or(chunk, |compressed| chunk.compressed(compressed))
+        },
+    )
+}
+
+/// A record without its connection.
+#[derive(Debug)]
+struct Unattached {
+    id: EventId,
+    stamp: std::time::SystemTime,
+    kind: RecordKind,
+    statement_id: Option<StatementId>,
+    latency: Option<std::time::Duration>,
+    sql: Option<SqlExecution>,
+    volume: Option<VolumeOperation>,
+    error: Option<ErrorInfo>,
+}
+
+impl Unattached {
+    fn of(self, session: Arc<SessionContext>) -> Record {
+        let Unattached { id, stamp, kind, statement_id, latency, sql, volume, error } = self;
+        Record { id, stamp, kind, session, statement_id, latency, sql, volume, error }
+    }
+}
+
+fn unattached() -> impl Strategy<Value = Unattached> {
+    let kinds = [RecordKind::Connection, RecordKind::Statement, RecordKind::Error, RecordKind::Operation];
+    let id = any::<[u8; 16]>().prop_map(EventId::from_bytes);
+    let statement = "[A-Za-z0-9_.:-]{1,63}".prop_map(|text| StatementId::new(&text).unwrap());
+    let head = (id, date(), select(kinds.to_vec()), maybe(statement), maybe(duration()));
+    (head, maybe(sql()), maybe(volume()), maybe(error())).prop_map(|(head, sql, volume, error)| {
+        let (id, stamp, kind, statement_id, latency) = head;
+        Unattached { id, stamp, kind, statement_id, latency, sql, volume, error }
+    })
+}
+
+fn sql() -> impl Strategy<Value = SqlExecution> {
+    let what = (maybe(select(StatementType::ALL)), maybe(any::<bool>()), maybe(select(ResultFormat::ALL)));
+    let numbers = (maybe(any::<i64>()), maybe(any::<u64>()));
+    let times = (maybe(duration()), maybe(duration()));
+    (what, numbers, maybe(chunks()), times, maybe(operation()), maybe(any::<bool>())).prop_map(
+        |(what, (chunk_id, retry_count), chunks, times, operation, java_uses_patched_arrow)| {
+            let (statement_type, is_compressed, execution_result) = what;
+            let (result_ready, result_consumed) = times;
+            SqlExecution {
+                statement_type,
+                is_compressed,
+                execution_result,
+                chunk_id,
+                retry_count,
+                chunks,
+                result_ready,
+                result_consumed,
+                operation,
+                java_uses_patched_arrow,
+            }
+        },
+    )
+}
+
+fn chunks() -> impl Strategy<Value = ChunkDetails> {
+    let times = (maybe(duration()), maybe(duration()), duration());
+    (maybe(count()), count(), any::<u64>(), times).prop_map(
+        |(present, iterated, bytes, (first, slowest, sum))| ChunkDetails {
+            present,
+            iterated,
+            bytes,
+            first,
+            slowest,
+            sum,
+        },
+    )
+}
+
+fn operation() -> impl Strategy<Value = OperationDetail> {
+    (maybe(count()), maybe(duration()), maybe(select(OperationType::ALL)), maybe(any::<bool>())).prop_map(
+        |(status_calls, status_latency, operation_type, is_internal_call)| OperationDetail {
+            status_calls,
+            status_latency,
+            operation_type,
+            is_internal_call,
+        },
+    )
+}
+
+fn volume() -> impl Strategy<Value = VolumeOperation> {
+    (maybe(select(VolumeOperationType::ALL)), maybe(text()), maybe(text())).prop_map(
+        |(operation, volume_path, local_file)| VolumeOperation { operation, volume_path, local_file },
+    )
+}
+
+fn error() -> impl Strategy<Value = ErrorInfo> {
+    let text = maybe(text().prop_map(|text| ErrorText::detached(&text)));
+    ("[A-Za-z0-9._:$-]{1,128}", error_class(), text).prop_map(|(name, class, text)| ErrorInfo {
+        name,
+        class,
+        text,
+    })
+}
