@@ -102,5 +102,6 @@ fn the_end_of_the_process_is_not_held_up() {
         std::thread::sleep(Duration::from_millis(5));
     }
     child.kill().unwrap();
+    child.wait().unwrap();
     panic!("it never ended");
 }

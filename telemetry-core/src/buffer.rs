@@ -100,11 +100,17 @@ impl EventBuffer {
         }
     }
 
-    /// Takes everything out, in the order it was recorded.
+    /// Takes out at most so many, the oldest, in the order they were recorded.
     ///
     /// An event never comes out before one that caused it: what was recorded after the call began stays for the next.
-    pub(crate) fn take(&self) -> Vec<Event> {
+    pub(crate) fn take(&self, most: u64) -> Vec<Event> {
         let end = self.sequence.load(Ordering::Acquire);
+        let first = self
+            .shards
+            .iter()
+            .filter_map(|shard| lock(shard).events.first().map(|(number, _)| *number))
+            .min();
+        let Some(end) = first.map(|first| end.min(first.saturating_add(most))) else { return Vec::new() };
         let mut taken = Vec::new();
         for shard in &self.shards {
             let mut shard = lock(shard);
@@ -116,7 +122,7 @@ impl EventBuffer {
                 taken.extend(shard.events.drain(..keep));
             }
         }
-        self.waiting.fetch_sub(taken.len(), Ordering::Relaxed);
+        self.waiting.fetch_sub(taken.len(), Ordering::SeqCst);
         taken.sort_unstable_by_key(|(number, _)| *number);
         taken.into_iter().map(|(_, event)| event).collect()
     }
@@ -203,7 +209,10 @@ mod tests {
         for number in 0..10 {
             buffer.push(event(number));
         }
-        assert_eq!(buffer.take().iter().map(number_of).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
+        assert_eq!(
+            buffer.take(u64::MAX).iter().map(number_of).collect::<Vec<_>>(),
+            (0..10).collect::<Vec<_>>()
+        );
         assert!(buffer.is_empty());
     }
 
@@ -224,7 +233,7 @@ mod tests {
         buffer.close();
         assert_eq!(buffer.push(event(1)), Pushed::Refused);
         assert_eq!(buffer.books().refused.get(Refusal::Closed), 1);
-        assert_eq!(buffer.take().len(), 1);
+        assert_eq!(buffer.take(u64::MAX).len(), 1);
     }
 
     #[test]
@@ -255,10 +264,10 @@ mod tests {
                 })
                 .collect();
             while pushers.iter().any(|pusher| !pusher.is_finished()) {
-                taken.extend(buffer.take());
+                taken.extend(buffer.take(u64::MAX));
             }
         });
-        taken.extend(buffer.take());
+        taken.extend(buffer.take(u64::MAX));
         let books = buffer.books();
         assert_eq!(books.seen, 16_000);
         assert_eq!(taken.len() as u64 + books.refused.total(), 16_000);

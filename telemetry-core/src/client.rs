@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::SystemTime;
 
 use tokio::sync::{Notify, watch};
 
@@ -25,7 +26,8 @@ use crate::text::TextBudget;
 pub(crate) struct Client {
     pub(crate) plugins: Arc<Plugins>,
     pub(crate) host: Host,
-    pub(crate) credentials: Option<Arc<dyn CredentialProvider>>,
+    /// Those of the connection that came last: its login is the one that is most likely to live.
+    credentials: Mutex<Option<Arc<dyn CredentialProvider>>>,
     pub(crate) text: Arc<TextBudget>,
     pub(crate) forced: bool,
     buffer: EventBuffer,
@@ -39,7 +41,12 @@ pub(crate) struct Client {
     breaker: OnceLock<Arc<dyn Breaker>>,
     /// The number of waiting events at which the worker is woken.
     high_water: usize,
+    /// Whether it was woken for that, and hasn't looked yet.
+    called: AtomicBool,
 }
+
+/// How many events are taken in under one hold of the lock, which a driver's thread may want for a moment.
+const SLICE: u64 = 64;
 
 /// What a client says of itself, taken at one moment.
 #[derive(Debug)]
@@ -64,7 +71,7 @@ impl Client {
         let pipeline = Pipeline::new(config, plugins.driver.identity.flag(), forced, fastrand::u64(..));
         Client {
             host,
-            credentials,
+            credentials: Mutex::new(credentials),
             text: Arc::new(TextBudget::new(config.max_text_bytes as u64)),
             forced,
             buffer: EventBuffer::new(config.max_events),
@@ -75,6 +82,7 @@ impl Client {
             finished: watch::Sender::new(false),
             breaker: OnceLock::new(),
             high_water: config.batch_size.min(config.max_events / 2).max(1),
+            called: AtomicBool::new(false),
             plugins,
         }
     }
@@ -91,7 +99,8 @@ impl Client {
         }
         let urgent = event.is_urgent();
         let Pushed::Waiting(waiting) = self.buffer.push(event) else { return };
-        if urgent || waiting == self.high_water || self.parked.load(Ordering::SeqCst) {
+        let high = waiting >= self.high_water && !self.called.swap(true, Ordering::SeqCst);
+        if urgent || high || self.parked.load(Ordering::SeqCst) {
             self.wake_up();
         }
     }
@@ -124,16 +133,49 @@ impl Client {
     /// Takes in what was recorded, and says what to do next.
     pub(crate) fn step(&self, busy: Busy) -> Step {
         let wall = self.plugins.clock.wall();
+        self.called.store(false, Ordering::SeqCst);
+        // Drivers may go on recording meanwhile; what comes after a buffer's worth is for the next step.
+        let mut slices = self.plugins.config.max_events as u64 / SLICE + 1;
+        loop {
+            slices -= 1;
+            // The next step follows from what was taken in last, so it is made under the same hold of the lock.
+            let step = self.absorb(SLICE, wall, |pipeline, now, taken| {
+                (slices == 0 || taken < SLICE as usize).then(|| pipeline.step(now, busy))
+            });
+            if let Some(step) = step {
+                return step;
+            }
+        }
+    }
+
+    /// Takes in so many events at the most, and then does more under the same hold of the lock, told how many there were.
+    fn absorb<T>(
+        &self,
+        most: u64,
+        wall: SystemTime,
+        then: impl FnOnce(&mut Pipeline, Tick, usize) -> T,
+    ) -> T {
         // What a session's exporter keeps with it may not be dropped under the lock, so it is kept until after.
         let mut sessions: Vec<Arc<SessionContext>> = Vec::new();
-        let step = self.with_pipeline(|pipeline, now| {
-            let events = self.buffer.take();
+        let done = self.with_pipeline(|pipeline, now| {
+            let events = if pipeline.is_finished() { Vec::new() } else { self.buffer.take(most) };
             sessions.extend(events.iter().map(|event| Arc::clone(&event.session)));
             pipeline.absorb(events, now, wall);
-            pipeline.step(now, busy)
+            then(pipeline, now, sessions.len())
         });
         contained(move || drop(sessions));
-        step
+        done
+    }
+
+    /// The credentials to use now.
+    pub(crate) fn credentials(&self) -> Option<Arc<dyn CredentialProvider>> {
+        lock(&self.credentials).clone()
+    }
+
+    /// Another connection of the same principal brings its own.
+    pub(crate) fn renew_credentials(&self, credentials: Option<Arc<dyn CredentialProvider>>) {
+        let before = std::mem::replace(&mut *lock(&self.credentials), credentials);
+        contained(move || drop(before));
     }
 
     /// Changes the pipeline under its lock, and lets go of what left it after.
@@ -160,10 +202,8 @@ impl Client {
     pub(crate) fn finish(&self, reason: DropReason) {
         let wall = self.plugins.clock.wall();
         self.buffer.close();
-        self.with_pipeline(|pipeline, now| {
+        self.absorb(u64::MAX, wall, |pipeline, now, _| {
             if !pipeline.is_finished() {
-                let events = self.buffer.take();
-                pipeline.absorb(events, now, wall);
                 pipeline.finish(reason, now);
             }
         });
@@ -218,8 +258,88 @@ impl Client {
     }
 }
 
+impl Drop for Client {
+    fn drop(&mut self) {
+        // Foreign code, on whatever thread this is.
+        let credentials = lock(&self.credentials).take();
+        let breaker = self.breaker.take();
+        contained(move || drop(credentials));
+        contained(move || drop(breaker));
+    }
+}
+
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::breaker::AlwaysClosed;
+    use crate::clock::SystemClock;
+    use crate::config::TelemetryConfig;
+    use crate::contain::SafeClock;
+    use crate::event::tests::{event, session};
+    use crate::exporter::{Attempt, Exporter, Receipt};
+    use crate::fault::{ExportError, Fault, FlagError};
+    use crate::flags::{FeatureFlagSource, FlagQuery, FlagSet};
+    use crate::host::HostPolicy;
+    use crate::plugins::LastHold;
+    use crate::process::Process;
+
+    #[derive(Debug)]
+    struct Nobody;
+
+    #[async_trait]
+    impl Exporter for Nobody {
+        async fn export(&self, _attempt: &Attempt<'_>) -> Result<Receipt, ExportError> {
+            Err(Fault::Other.into())
+        }
+    }
+
+    #[async_trait]
+    impl FeatureFlagSource for Nobody {
+        async fn flags(&self, _query: &FlagQuery<'_>) -> Result<FlagSet, FlagError> {
+            Err(Fault::Other.into())
+        }
+    }
+
+    fn client() -> Client {
+        let plugins = Plugins {
+            driver: Arc::clone(&session().driver),
+            config: TelemetryConfig::default(),
+            exporter: Arc::new(Nobody),
+            flags: Arc::new(Nobody),
+            breakers: Arc::new(AlwaysClosed),
+            clock: SafeClock::new(Arc::new(SystemClock::new())),
+            home: Process::this(),
+            calls: Arc::default(),
+            last: LastHold::default(),
+        };
+        let host = Host::parse("host.example.com", HostPolicy::Public).unwrap();
+        Client::new(Arc::new(plugins), host, None, false)
+    }
+
+    #[test]
+    fn the_worker_is_woken_also_when_the_mark_was_passed_while_it_took_events() {
+        let client = client();
+        let woken = || pin!(client.wake.notified()).poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        for number in 0..client.high_water as u64 {
+            client.record(event(number));
+        }
+        assert!(woken());
+        client.record(event(0));
+        assert!(!woken(), "once is enough");
+        // The worker has begun to look, and more wait than the mark says.
+        client.called.store(false, Ordering::SeqCst);
+        client.record(event(0));
+        assert!(woken());
     }
 }

@@ -63,7 +63,8 @@ settings! {
     /// Records in a batch, at the most, and the number of waiting records that starts a flush. 100 by default;
     /// 1 to [`max_records`](Self::max_records).
     batch_size: usize = 100;
-    /// The longest that a record waits for its batch to fill. 5 s by default; 10 ms to 1 h.
+    /// The longest that a record waits for its batch to fill. 5 s by default; 10 ms to 1 h, and less than
+    /// [`max_age`](Self::max_age).
     flush_interval: Duration = Duration::from_secs(5);
     /// Attempts after the first, before a batch goes back to wait for the next interval. 3 by default; at most 10.
     max_retries: u32 = 3;
@@ -170,6 +171,13 @@ impl TelemetryConfig {
         time("close_timeout", *close_timeout, Duration::ZERO..=60 * SECOND, "at most 1 min")?;
         time("pause_max", *pause_max, MS..=DAY, "1 ms to 1 day")?;
         time("pause_base", *pause_base, MS..=*pause_max, "1 ms to pause_max")?;
+        if flush_interval >= max_age {
+            return Err(BuildError::out_of_bounds(
+                "flush_interval",
+                format!("{flush_interval:?}"),
+                "less than max_age",
+            ));
+        }
         time("flag_retry", *flag_retry, SECOND..=HOUR, "1 s to 1 h")?;
         Ok(())
     }
@@ -203,6 +211,9 @@ mod tests {
         assert_eq!(error.to_string(), "batch_size is 0, and must be 1 to max_records");
         let error = TelemetryConfig::default().flush_interval(Duration::ZERO).validate().unwrap_err();
         assert_eq!(error.to_string(), "flush_interval is 0ns, and must be 10 ms to 1 h");
+        let error =
+            TelemetryConfig::default().flush_interval(Duration::from_secs(900)).validate().unwrap_err();
+        assert_eq!(error.to_string(), "flush_interval is 900s, and must be less than max_age");
         assert!(TelemetryConfig::default().batch_size(501).validate().is_err());
         assert!(TelemetryConfig::default().max_retries(11).validate().is_err());
     }

@@ -85,6 +85,10 @@ impl SafeClock {
         }
     }
 
+    pub(crate) fn inner(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.inner)
+    }
+
     pub(crate) fn now(&self) -> Tick {
         let (start, since) = self.origin;
         let now = contained(|| self.inner.now()).unwrap_or_else(|| start + since.elapsed()).as_nanos();
@@ -95,18 +99,22 @@ impl SafeClock {
         contained(|| self.inner.wall()).unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
-    /// Completes at `at`; when the clock inside panics, or wakes too early, after as long on tokio's.
+    /// Completes at `at`. When the clock inside panics, wakes too early, or doesn't wake at all, the machine's own time counts.
     pub(crate) async fn sleep_until(&self, at: Tick) {
         if at == Tick::MAX {
             return std::future::pending().await;
         }
-        let slept = Contained::new(|| self.inner.sleep_until(at)).await;
         let left = at.since(self.now());
-        if slept.is_none() || left > Duration::ZERO {
-            let backup = SystemClock::new();
-            if Contained::new(|| backup.sleep_until(Tick::ZERO + left)).await.is_none() {
-                std::future::pending().await
-            }
+        let mut sleep = Contained::new(|| self.inner.sleep_until(at));
+        let mut patience = std::pin::pin!(machine_sleep(left.saturating_add(PATIENCE)));
+        let slept = std::future::poll_fn(|cx| match Pin::new(&mut sleep).poll(cx) {
+            Poll::Ready(slept) => Poll::Ready(Some(slept)),
+            Poll::Pending => patience.as_mut().poll(cx).map(|()| None),
+        })
+        .await;
+        let left = at.since(self.now());
+        if slept.is_some_and(|slept| slept.is_none() || left > Duration::ZERO) {
+            machine_sleep(left).await;
         }
     }
 
@@ -121,6 +129,21 @@ impl SafeClock {
         })
         .await
     }
+}
+
+/// How much longer than it was to sleep a clock may take, in the machine's time.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Sleeps by the machine's clock; for ever where there is no runtime that could wake it.
+async fn machine_sleep(time: Duration) {
+    let timers = tokio::runtime::Handle::try_current().is_ok();
+    let sleep = timers.then(|| Contained::new(|| SystemClock::new().sleep_until(Tick::ZERO + time)));
+    if let Some(sleep) = sleep
+        && sleep.await.is_some()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 thread_local! {

@@ -148,7 +148,8 @@ impl Lease {
     /// [`close`](Lease::close) for drivers without a runtime: waits on this thread.
     ///
     /// On a thread of a tokio runtime, where waiting is not allowed, it returns [`Closed::NotAwaited`] at once, and the flush
-    /// goes on in the background.
+    /// goes on in the background. So it does in `spawn_blocking`, which can't be told apart; wait there with
+    /// `Handle::block_on(lease.close(..))`.
     pub fn close_blocking(&self, within: Duration) -> Closed {
         let Ok(hold) = &self.held else { return Closed::Off };
         let deadline = match hold.begin_close(within) {

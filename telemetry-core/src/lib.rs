@@ -83,6 +83,8 @@ mod text;
 mod transport;
 mod worker;
 
+/// What makes the asynchronous traits implementable: `#[async_trait] impl Exporter for …`.
+pub use async_trait::async_trait;
 pub use breaker::{AlwaysClosed, Breaker, BreakerSource, BreakerState, Outcome, Permit, Rejected};
 pub use clock::{BoxFuture, Clock, SystemClock, Tick};
 pub use config::{DEFAULT_CLOSE, OPT_OUT_VARIABLES, Setting, TelemetryConfig};

@@ -140,16 +140,16 @@ impl Pipeline {
                 self.books.refused.add(reason, count);
             }
         }
-        if self.closing.is_some() {
-            // What was on its way when the close began.
-            self.aggregator.drain(&mut self.drafts);
-        }
         self.make_records(now);
     }
 
-    /// What to do now.
+    /// What to do now that everything recorded has been taken in.
     pub(crate) fn step(&mut self, now: Tick, busy: Busy) -> Step {
         self.aggregator.evict(now, &mut self.drafts);
+        if self.closing.is_some() {
+            // What was on its way when the close began has come.
+            self.aggregator.drain(&mut self.drafts);
+        }
         self.make_records(now);
         self.delivery.expire(now);
         match self.gate.known() {

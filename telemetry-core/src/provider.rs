@@ -15,7 +15,7 @@ use crate::headers::CredentialProvider;
 use crate::host::Host;
 use crate::lease::{Hold, Lease};
 use crate::model::{DriverIdentity, SystemInfo};
-use crate::plugins::Plugins;
+use crate::plugins::{LastHold, Plugins};
 use crate::process::Process;
 use crate::record::DriverContext;
 use crate::registry::{Key, Leased, Registry};
@@ -89,9 +89,13 @@ impl ClientProvider {
             return Err(OffReason::NoThread);
         }
         let key = Key { host, scope, forced: setting == Setting::Forced };
-        let make = || Client::new(Arc::clone(&shared.plugins), key.host.clone(), credentials, key.forced);
+        let make =
+            || Client::new(Arc::clone(&shared.plugins), key.host.clone(), credentials.clone(), key.forced);
         let client = match shared.registry.acquire(&key, make) {
-            Leased::Shared(client) => client,
+            Leased::Shared(client) => {
+                client.renew_credentials(credentials);
+                client
+            }
             Leased::New(client) => {
                 shared.runner.spawn(work(Arc::clone(&client), Arc::clone(shared)));
                 client
@@ -128,7 +132,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// A host, in any spelling that [`Host::parse`] takes. Without credentials: only what doesn't correlate is sent.
+    /// A host, in any spelling that [`Host::parse`] takes. Without credentials: only what doesn't correlate is sent,
+    /// and only where the flag is known of another connection to the host, or with [`Setting::Forced`].
     pub fn new(host: impl Into<String>) -> Self {
         Target { host: host.into(), credentials: None, setting: None }
     }
@@ -253,6 +258,8 @@ impl ClientProviderBuilder {
             clock: SafeClock::new(clock.unwrap_or_else(|| Arc::new(SystemClock::new()))),
             home: Process::this(),
             config,
+            calls: Arc::default(),
+            last: LastHold::default(),
         });
         let shared = Shared {
             registry: Registry::new(plugins.config.max_clients),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
+use crate::contain::contained;
 use crate::fault::ErrorClass;
 use crate::id::{EventId, SessionId, StatementId};
 use crate::model::{
@@ -130,6 +131,14 @@ impl Encoded {
         // Losing a race costs one object, no more.
         drop(self.0.set(Arc::clone(&made) as Arc<dyn Any + Send + Sync>));
         made
+    }
+}
+
+impl Drop for Encoded {
+    fn drop(&mut self) {
+        // What an exporter made is foreign code, and a driver's thread may be the last that holds it.
+        let kept = self.0.take();
+        contained(move || drop(kept));
     }
 }
 

@@ -1,4 +1,4 @@
-//! `Debug` of what anybody may put a string into: strings show redacted, and what isn't known doesn't show.
+//! `Debug` of what anybody may put a string into: strings show redacted.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -8,34 +8,34 @@ use crate::model::{AuthFlow, AuthMech, DriverMode, HostDetails, ProxyAuth, Volum
 use crate::redact::redact;
 use crate::text::ErrorText;
 
-/// What a field's value shows; `None` for what isn't known.
+/// What a field's value shows.
 pub(crate) trait Shown {
-    fn shown(&self) -> Option<Box<dyn Debug + '_>>;
+    fn shown(&self) -> Box<dyn Debug + '_>;
 }
 
 impl<T: Shown> Shown for Option<T> {
-    fn shown(&self) -> Option<Box<dyn Debug + '_>> {
-        self.as_ref()?.shown()
+    fn shown(&self) -> Box<dyn Debug + '_> {
+        Box::new(self.as_ref().map(Shown::shown))
     }
 }
 
 impl Shown for String {
-    fn shown(&self) -> Option<Box<dyn Debug + '_>> {
-        Some(Box::new(redact(self)))
+    fn shown(&self) -> Box<dyn Debug + '_> {
+        Box::new(redact(self))
     }
 }
 
 impl Shown for Vec<String> {
-    fn shown(&self) -> Option<Box<dyn Debug + '_>> {
-        Some(Box::new(self.iter().map(|text| redact(text)).collect::<Vec<_>>()))
+    fn shown(&self) -> Box<dyn Debug + '_> {
+        Box::new(self.iter().map(|text| redact(text)).collect::<Vec<_>>())
     }
 }
 
 macro_rules! show_as_they_are {
     ($($type:ty),*) => {$(
         impl Shown for $type {
-            fn shown(&self) -> Option<Box<dyn Debug + '_>> {
-                Some(Box::new(self))
+            fn shown(&self) -> Box<dyn Debug + '_> {
+                Box::new(self)
             }
         }
     )*};
@@ -66,9 +66,7 @@ macro_rules! debug_redacted {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 let $name { $($field),* } = self;
                 let mut shown = f.debug_struct(stringify!($name));
-                $(if let Some(value) = $crate::shown::Shown::shown($field) {
-                    shown.field(stringify!($field), &value);
-                })*
+                $(shown.field(stringify!($field), &$crate::shown::Shown::shown($field));)*
                 shown.finish()
             }
         }

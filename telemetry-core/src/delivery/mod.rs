@@ -183,11 +183,16 @@ impl Delivery {
             }
             Attempted::NoCredentials(failure) => {
                 self.give_back(None);
-                self.pause.refused(failure.retry_after, now);
+                self.pause.refused(self.capped(failure.retry_after), now);
             }
             Attempted::Answered(Ok(receipt)) => self.accepted(receipt),
             Attempted::Answered(Err(failure)) => self.failed(failure, now),
         }
+    }
+
+    /// As much of a `Retry-After` as is obeyed.
+    fn capped(&self, retry_after: Option<Duration>) -> Option<Duration> {
+        retry_after.map(|asked| asked.min(self.retry_after_cap))
     }
 
     fn accepted(&mut self, receipt: Receipt) {
@@ -204,7 +209,7 @@ impl Delivery {
 
     fn failed(&mut self, failure: Failure, now: Tick) {
         let Failure { fault, retry_after } = failure;
-        let retry_after = retry_after.unwrap_or_default().min(self.retry_after_cap);
+        let retry_after = self.capped(retry_after).unwrap_or_default();
         let sent = self.in_flight.len();
         if is_too_large(fault) && sent > 1 {
             self.batch_limit = sent / 2;
@@ -230,7 +235,7 @@ impl Delivery {
         }
         self.attempt = 0;
         if refuses_the_caller(fault) {
-            self.pause.refused(failure.retry_after, now);
+            self.pause.refused(self.capped(failure.retry_after), now);
         } else {
             self.not_before = now + retry_after;
         }

@@ -157,6 +157,18 @@ fn terminal_answers_drop_the_batch_and_pause_the_client_twice_as_long_each_time(
 }
 
 #[test]
+fn a_pause_obeys_a_retry_after_up_to_its_cap() {
+    let config = TelemetryConfig::default().retry_after_cap(SECOND * 200);
+    for (asked, pause) in [(30, 60), (100, 100), (600, 200)] {
+        let mut delivery = with(config.clone(), 1);
+        delivery.take();
+        let refused = Failure::new(403).with_retry_after(Some(SECOND * asked));
+        delivery.settle(Attempted::Answered(Err(refused)), at(5));
+        assert_eq!(delivery.pause.until() - at(5), SECOND * pause);
+    }
+}
+
+#[test]
 fn a_redirect_is_terminal() {
     let mut delivery = with(TelemetryConfig::default(), 2);
     delivery.take();

@@ -68,7 +68,7 @@ pub(super) async fn ask(client: Arc<Client>) -> Result<FlagSet, Failure> {
 
 /// The connection's credentials; `None` for a connection that has none.
 async fn credentials(client: &Client, deadline: Tick) -> Result<Option<AuthHeaders>, Failure> {
-    let Some(provider) = &client.credentials else { return Ok(None) };
+    let Some(provider) = client.credentials() else { return Ok(None) };
     let headers = Contained::new(|| provider.headers());
     match client.plugins.clock.limit(deadline, headers).await {
         Ok(headers) => headers.map(Some),

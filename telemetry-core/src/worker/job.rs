@@ -18,6 +18,10 @@ use crate::fault::Fault;
 /// up by its own timeout, so one that takes longer blocks its thread.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How many threads of one provider may run calls at a time. Those of calls that block for ever are among them, so that no number of
+/// connections makes more.
+const MAX_CALLS: usize = 256;
+
 /// How jobs are run.
 #[derive(Clone, Debug)]
 pub(crate) enum Jobs {
@@ -39,16 +43,19 @@ pub(super) struct Slot<T> {
 enum Job<T> {
     Thread(oneshot::Receiver<T>, Weak<Leaving>),
     Inline(BoxFuture<'static, T>),
-    /// The system had no thread for it.
+    /// There was no thread for it: the system has none, or as many as may be are taken.
     NoThread,
 }
 
 /// Lives as long as a job's thread does, and wakes the worker when it ends.
-struct Leaving(Arc<Client>);
+struct Leaving {
+    client: Arc<Client>,
+    _call: Arc<()>,
+}
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        self.0.wake_up();
+        self.client.wake_up();
     }
 }
 
@@ -70,9 +77,12 @@ impl<T: Send + 'static> Slot<T> {
         self.deadline = client.plugins.clock.now() + client.plugins.config.request_timeout + GRACE;
         self.job = Some(match &self.jobs {
             Jobs::Inline => Job::Inline(Box::pin(work)),
+            // One count is the provider's own.
+            Jobs::Threads(_) if Arc::strong_count(&client.plugins.calls) > MAX_CALLS => Job::NoThread,
             Jobs::Threads(handle) => {
                 let (answer, receiver) = oneshot::channel();
-                let leaving = Arc::new(Leaving(Arc::clone(client)));
+                let call = Arc::clone(&client.plugins.calls);
+                let leaving = Arc::new(Leaving { client: Arc::clone(client), _call: call });
                 let alive = Arc::downgrade(&leaving);
                 let handle = handle.clone();
                 let finished = client.finished();

@@ -1,0 +1,241 @@
+//! What foreign code does in the end, or never does: the driver sees none of it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
+
+mod common;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant, SystemTime};
+
+use common::*;
+use telemetry_core::*;
+use telemetry_testkit::{Do, FakeClock, RecordingExporter, ScriptedCredentials, ScriptedFlags};
+
+/// Long enough for the busiest machine; nothing waits for it when all is well.
+const SAFETY_NET: Duration = Duration::from_secs(60);
+
+/// Does something when it is dropped.
+struct OnDrop(Box<dyn Fn() + Send + Sync>);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+impl fmt::Debug for OnDrop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnDrop")
+    }
+}
+
+/// Accepts everything, and keeps something with each session, and something of its own.
+struct Keeping(Arc<dyn Fn() + Send + Sync>, OnDrop);
+
+impl Keeping {
+    fn new(kept: impl Fn() + Send + Sync + 'static, own: impl Fn() + Send + Sync + 'static) -> Self {
+        Keeping(Arc::new(kept), OnDrop(Box::new(own)))
+    }
+}
+
+impl fmt::Debug for Keeping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Keeping(_, own) = self;
+        f.debug_tuple("Keeping").field(own).finish()
+    }
+}
+
+#[async_trait::async_trait]
+impl Exporter for Keeping {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, ExportError> {
+        for record in attempt.records {
+            let kept = Arc::clone(&self.0);
+            record.session.encoded.get_or_make(|| OnDrop(Box::new(move || kept())));
+        }
+        Ok(Receipt::new(attempt.records.len()))
+    }
+}
+
+#[test]
+fn what_an_exporter_keeps_with_a_session_may_panic_in_the_end() {
+    let bench = Bench::with(config(), |builder| builder.exporter(Keeping::new(|| panic!("kept"), || ())));
+    let lease = bench.lease();
+    let session = open(&lease);
+    bench.pass(10 * SECOND);
+    assert_eq!(lease.status().records.accepted, 1);
+    drop(session);
+    assert_eq!(bench.close(&lease, SECOND).0, Closed::Flushed);
+}
+
+#[test]
+fn what_an_exporter_keeps_may_look_at_telemetry_in_the_end() {
+    let lease: Arc<Mutex<Option<Arc<Lease>>>> = Arc::default();
+    let looked = Arc::new(AtomicBool::new(false));
+    let (seen, looks) = (Arc::clone(&lease), Arc::clone(&looked));
+    let look = move || {
+        if let Some(lease) = &*seen.lock().unwrap() {
+            assert!(lease.status().balances());
+            looks.store(true, Ordering::SeqCst);
+        }
+    };
+    let bench = Bench::with(config(), |builder| builder.exporter(Keeping::new(look, || ())));
+    let own = Arc::new(bench.lease());
+    *lease.lock().unwrap() = Some(Arc::clone(&own));
+    let session = open(&own);
+    bench.pass(10 * SECOND);
+    // Refused when it is taken in, which is at the very end; with it goes the last that holds the session.
+    session.emitter().completed("nobody", MS);
+    drop(session);
+    assert_eq!(bench.close(&own, Duration::ZERO).0, Closed::Flushed);
+    assert!(looked.load(Ordering::SeqCst));
+    lease.lock().unwrap().take();
+}
+
+#[test]
+fn plug_ins_end_on_a_thread_of_their_own_however_long_it_takes_them() {
+    let (ended, end) = mpsc::channel::<ThreadId>();
+    let (go_on, wait) = mpsc::channel::<()>();
+    let (ended, wait) = (Mutex::new(ended), Mutex::new(wait));
+    let own = move || {
+        let _ = wait.lock().unwrap().recv_timeout(SAFETY_NET);
+        let _ = ended.lock().unwrap().send(thread::current().id());
+        panic!("in the end");
+    };
+    let bench = Bench::with(config(), |builder| builder.exporter(Keeping::new(|| (), own)));
+    let lease = bench.lease();
+    drop(open(&lease));
+    bench.close(&lease, SECOND);
+    drop((lease, bench));
+    // Here already, while the exporter still waits.
+    go_on.send(()).unwrap();
+    assert_ne!(end.recv_timeout(SAFETY_NET).unwrap(), thread::current().id());
+}
+
+/// Credentials that panic when they are dropped.
+#[derive(Debug)]
+struct Bomb(StaticToken);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+#[async_trait::async_trait]
+impl CredentialProvider for Bomb {
+    fn scope(&self) -> ScopeId {
+        self.0.scope()
+    }
+
+    async fn headers(&self) -> Result<AuthHeaders, CredentialError> {
+        self.0.headers().await
+    }
+}
+
+#[test]
+fn credentials_may_panic_in_the_end() {
+    let bench = Bench::new();
+    let lease = bench.lease_of(Bomb(StaticToken::new("a")));
+    drop(open(&lease));
+    assert_eq!(bench.close(&lease, SECOND).0, Closed::Flushed);
+    drop(lease);
+    drop(bench.lease_of(Bomb(StaticToken::new("b"))));
+}
+
+#[test]
+fn the_latest_connections_credentials_are_used_and_outlive_the_first() {
+    let bench = Bench::new();
+    let (first, second) = (ScriptedCredentials::token("t"), ScriptedCredentials::token("t"));
+    let (one, other) = (bench.lease_of(first.clone()), bench.lease_of(second.clone()));
+    first.headers_script().set(Do::Fail(Fault::Authentication.into()));
+    let asked = first.headers_script().calls();
+    assert_eq!(bench.close(&one, SECOND).0, Closed::Shared);
+    drop(open(&other));
+    bench.pass(10 * SECOND);
+    assert_eq!(other.status().records.accepted, 1);
+    assert_eq!(first.headers_script().calls(), asked, "the first connection's login has ended");
+}
+
+/// A clock on which nobody ever wakes.
+#[derive(Debug)]
+struct NeverWakes(FakeClock);
+
+impl Clock for NeverWakes {
+    fn now(&self) -> Tick {
+        self.0.now()
+    }
+
+    fn wall(&self) -> SystemTime {
+        self.0.wall()
+    }
+
+    fn sleep_until(&self, _at: Tick) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[test]
+fn a_clock_that_never_wakes_does_not_hold_up_a_close_for_ever() {
+    let exporter = RecordingExporter::new();
+    exporter.script().set(Do::Hang);
+    let flags = ScriptedFlags::fixed(FLAG, true);
+    let provider = ClientProvider::builder(identity())
+        .config(config())
+        .exporter(exporter)
+        .flags(flags)
+        .breakers(AlwaysClosed)
+        .clock(NeverWakes(FakeClock::new()))
+        .environment(|_| None)
+        .build()
+        .unwrap();
+    let lease = provider.acquire(Target::new(HOST));
+    drop(open(&lease));
+    let start = Instant::now();
+    assert!(matches!(lease.close_blocking(MS), Closed::Incomplete { .. }));
+    assert!(start.elapsed() < SAFETY_NET);
+}
+
+/// Blocks its thread at every call, until it is let go; and counts.
+#[derive(Clone, Debug, Default)]
+struct Blocks {
+    inside: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+    go: Arc<AtomicBool>,
+}
+
+#[async_trait::async_trait]
+impl FeatureFlagSource for Blocks {
+    async fn flags(&self, _query: &FlagQuery<'_>) -> Result<FlagSet, FlagError> {
+        let inside = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(inside, Ordering::SeqCst);
+        while !self.go.load(Ordering::SeqCst) {
+            thread::park_timeout(MS);
+        }
+        self.inside.fetch_sub(1, Ordering::SeqCst);
+        Err(Fault::Other.into())
+    }
+}
+
+#[test]
+fn calls_that_block_for_ever_take_only_so_many_threads() {
+    let blocks = Blocks::default();
+    let provider = ClientProvider::builder(identity())
+        .config(config())
+        .exporter(RecordingExporter::new())
+        .flags(blocks.clone())
+        .breakers(AlwaysClosed)
+        .environment(|_| None)
+        .build()
+        .unwrap();
+    for host in 0..300 {
+        let lease = provider.acquire(Target::new(format!("h{host}.cloud.databricks.com")));
+        drop(open(&lease));
+        let _ = lease.close_blocking(MS);
+    }
+    let most = blocks.most.load(Ordering::SeqCst);
+    blocks.go.store(true, Ordering::SeqCst);
+    assert!((2..=256).contains(&most), "{most}");
+}
