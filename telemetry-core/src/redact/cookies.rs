@@ -56,7 +56,7 @@ pub(super) fn cookies(text: &str, at: usize, gone: &mut Gone) -> usize {
         let (range, next) = match bytes.get(value) {
             Some(quote) if is_quote(*quote) => match quoted(text, value) {
                 Some(inside) => (inside.range, inside.next),
-                None => (value..value, value + 2),
+                None => (value..value, bytes.len().min(value + 2)),
             },
             _ => {
                 let end = skip(bytes, value, |byte| {

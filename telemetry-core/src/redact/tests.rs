@@ -79,4 +79,6 @@ fn what_fuzzing_found() {
     // A name of a directory that is longer than any.
     let long = format!("/home/{} x/", "a".repeat(100));
     assert_eq!(redact(&long), "/home/***/");
+    // A cookie's value that ends with the quote that it begins with.
+    assert_eq!(redact("Set-Cookie: a=b; c=`"), "Set-Cookie: a=***; c=`");
 }
