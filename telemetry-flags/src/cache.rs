@@ -64,8 +64,9 @@ struct Asking<'a, S> {
 
 impl<S> Asking<'_, S> {
     fn over(mut self, answer: Result<FlagSet, FlagError>) -> Result<FlagSet, FlagError> {
-        self.is_over = true;
+        // A clock may panic; until what came of the asking is written down, it isn't over.
         let now = self.cache.clock.now();
+        self.is_over = true;
         self.cache.lock().asked(self.key, answer, now)
     }
 }

@@ -4,8 +4,9 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use telemetry_core::*;
 use telemetry_flags::*;
@@ -145,6 +146,41 @@ fn a_source_that_panics_leaves_nobody_waiting() {
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ask(&cache, "a.com", "t")));
     assert!(panicked.is_err());
     assert!(ask(&cache, "a.com", "t").is_ok());
+}
+
+/// A clock that panics once, when it was read so often.
+#[derive(Debug)]
+struct PanicsOnce {
+    clock: FakeClock,
+    reads: AtomicUsize,
+    at: usize,
+}
+
+impl Clock for PanicsOnce {
+    fn now(&self) -> Tick {
+        assert_ne!(self.reads.fetch_add(1, Ordering::Relaxed), self.at, "the clock panics");
+        self.clock.now()
+    }
+
+    fn wall(&self) -> SystemTime {
+        self.clock.wall()
+    }
+
+    fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()> {
+        self.clock.sleep_until(at)
+    }
+}
+
+#[test]
+fn a_clock_that_panics_leaves_nobody_waiting() {
+    for at in 0..2 {
+        let flags = ScriptedFlags::fixed("flag", true);
+        let clock = PanicsOnce { clock: FakeClock::new(), reads: AtomicUsize::new(0), at };
+        let cache = FlagCache::new(flags, Arc::new(clock));
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ask(&cache, "a.com", "t")));
+        assert!(panicked.is_err());
+        assert!(ask(&cache, "a.com", "t").unwrap().is_on("flag"), "at read {at}");
+    }
 }
 
 #[test]
