@@ -17,7 +17,8 @@ pub const DEFAULT_CAPACITY: usize = 1000;
 /// cache.
 ///
 /// - Flags belong to a host: connections of all principals share them.
-/// - While nothing is known, all wait for one answer. If the one who asks goes away, another asks.
+/// - While nothing is known, all wait for one answer. If the one who asks goes away, another asks; so does the first who comes
+///   when the asking has taken 30 s, and what the slower of the two is answered doesn't replace what the later was.
 /// - Past its time, a value is given out as [stale](telemetry_core::FlagOrigin::Stale) while one caller asks for a new one, and
 ///   when that fails.
 /// - After a failure the host is asked again after 60 s, or later when its `Retry-After` says so, up to 15 min. A 401 or 403
@@ -59,22 +60,23 @@ impl<S> Inner<S> {
 struct Asking<'a, S> {
     cache: &'a Inner<S>,
     key: &'a Key,
+    number: u64,
     is_over: bool,
 }
 
 impl<S> Asking<'_, S> {
-    fn over(mut self, answer: Result<FlagSet, FlagError>) -> Result<FlagSet, FlagError> {
+    fn over(mut self, answer: Result<FlagSet, FlagError>) -> Option<Result<FlagSet, FlagError>> {
         // A clock may panic; until what came of the asking is written down, it isn't over.
         let now = self.cache.clock.now();
         self.is_over = true;
-        self.cache.lock().asked(self.key, answer, now)
+        self.cache.lock().asked(self.key, self.number, answer, now)
     }
 }
 
 impl<S> Drop for Asking<'_, S> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.cache.lock().given_up(self.key);
+            self.cache.lock().given_up(self.key, self.number);
         }
         self.cache.over.notify_waiters();
     }
@@ -98,10 +100,12 @@ impl<S: FeatureFlagSource> FeatureFlagSource for FlagCache<S> {
             match look {
                 Look::Answer(answer) => return answer,
                 Look::Wait => over.await,
-                Look::Ask => {
-                    let asking = Asking { cache, key: &key, is_over: false };
+                Look::Ask(number) => {
+                    let asking = Asking { cache, key: &key, number, is_over: false };
                     let answer = cache.source.flags(query).await;
-                    return asking.over(answer);
+                    if let Some(answer) = asking.over(answer) {
+                        return answer;
+                    }
                 }
             }
         }

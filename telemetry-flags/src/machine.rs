@@ -11,6 +11,8 @@ const RETRY: Duration = Duration::from_secs(60);
 const MAX_RETRY: Duration = Duration::from_secs(900);
 /// How long an old value is given out while somebody else is asking for a new one.
 const WHILE_ASKING: Duration = Duration::from_secs(10);
+/// How long an asking may take. After it, it counts as lost, and another asks.
+const LOST: Duration = Duration::from_secs(30);
 
 /// Flags belong to a host, and to the driver that asks it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -25,8 +27,8 @@ pub(crate) struct Key {
 pub(crate) enum Look {
     /// Answer it.
     Answer(Result<FlagSet, Failure>),
-    /// Ask the host, and say how that went, or that it was given up.
-    Ask,
+    /// Ask the host, and say of this asking how it went, or that it was given up.
+    Ask(u64),
     /// Wait until somebody else's asking is over, and look again.
     Wait,
 }
@@ -34,7 +36,10 @@ pub(crate) enum Look {
 #[derive(Debug, Default)]
 struct Entry {
     known: Option<FlagSet>,
-    asking: bool,
+    /// The asking that is out, and when it counts as lost.
+    asking: Option<(u64, Tick)>,
+    /// The asking that what is known came of. What an earlier one brings after it is out of date.
+    answered: u64,
     /// Nobody asks before then, because of this.
     failed: Option<(Failure, Tick)>,
     looked: u64,
@@ -62,34 +67,39 @@ impl Machine {
             self.make_room(now);
             self.entries.insert(key.clone(), Entry::default());
         }
-        let Some(entry) = self.entries.get_mut(key) else { return Look::Ask };
+        let Some(entry) = self.entries.get_mut(key) else { return Look::Ask(self.looks) };
         entry.looked = self.looks;
         if let Some(known) = entry.known.as_ref().filter(|known| now < known.fresh_until) {
             return Look::Answer(Ok(known.given_out_as(FlagOrigin::Cached, known.fresh_until)));
         }
         let stale = |until| entry.known.as_ref().map(|known| known.given_out_as(FlagOrigin::Stale, until));
-        if entry.asking {
+        if entry.is_asked_for(now) {
             return stale(now + WHILE_ASKING).map_or(Look::Wait, |known| Look::Answer(Ok(known)));
         }
         if let Some((failure, until)) = entry.failed.filter(|(_, until)| now < *until) {
             let failure = failure.with_retry_after(Some(until - now));
             return Look::Answer(stale(until).ok_or(failure));
         }
-        entry.asking = true;
-        Look::Ask
+        entry.asking = Some((self.looks, now + LOST));
+        Look::Ask(self.looks)
     }
 
-    /// The host was asked. What the asker is to be told.
+    /// The host was asked. What the asker is to be told; `None` when more recent flags are known: then it looks again.
     pub(crate) fn asked(
         &mut self,
         key: &Key,
+        asking: u64,
         answer: Result<FlagSet, Failure>,
         now: Tick,
-    ) -> Result<FlagSet, Failure> {
-        let Some(entry) = self.entries.get_mut(key) else { return answer };
-        entry.asking = false;
-        match answer {
+    ) -> Option<Result<FlagSet, Failure>> {
+        let Some(entry) = self.entries.get_mut(key) else { return Some(answer) };
+        entry.end(asking);
+        if asking < entry.answered {
+            return None;
+        }
+        Some(match answer {
             Ok(flags) => {
+                entry.answered = asking;
                 entry.known = Some(flags.clone());
                 entry.failed = None;
                 Ok(flags)
@@ -106,13 +116,13 @@ impl Machine {
                     .map(|known| known.given_out_as(FlagOrigin::Stale, now + wait))
                     .ok_or(failure)
             }
-        }
+        })
     }
 
     /// The asker went away without an answer.
-    pub(crate) fn given_up(&mut self, key: &Key) {
+    pub(crate) fn given_up(&mut self, key: &Key, asking: u64) {
         if let Some(entry) = self.entries.get_mut(key) {
-            entry.asking = false;
+            entry.end(asking);
         }
     }
 
@@ -126,11 +136,22 @@ impl Machine {
         let least = self
             .entries
             .iter()
-            .min_by_key(|(_, entry)| (entry.asking, fresh(entry), entry.looked))
+            .min_by_key(|(_, entry)| (entry.is_asked_for(now), fresh(entry), entry.looked))
             .map(|(key, _)| key.clone());
         if let Some(key) = least {
             self.entries.remove(&key);
         }
+    }
+}
+
+impl Entry {
+    fn is_asked_for(&self, now: Tick) -> bool {
+        self.asking.is_some_and(|(_, lost_at)| now < lost_at)
+    }
+
+    /// Ends this asking, and none that took over from it.
+    fn end(&mut self, asking: u64) {
+        self.asking = self.asking.filter(|(out, _)| *out != asking);
     }
 }
 

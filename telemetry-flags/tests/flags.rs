@@ -198,6 +198,27 @@ fn one_hosts_hang_holds_up_no_other() {
 }
 
 #[test]
+fn an_asking_that_takes_thirty_seconds_is_taken_over() {
+    let (clock, flags) = (
+        FakeClock::new(),
+        ScriptedFlags::new(Script::always(Do::Give(flag("flag", true, Tick::MAX))).first(Do::Hang)),
+    );
+    let cache = cache(&flags, &clock);
+    let (host, credentials) = (host("a.com"), AuthHeaders::bearer("t"));
+    let query = FlagQuery::new(&host, "TEST", "1.2.3").with_credentials(Some(&credentials));
+    let mut stuck = Box::pin(cache.flags(&query));
+    assert!(poll(stuck.as_mut()).is_pending());
+    clock.advance(Duration::from_millis(29_999));
+    let mut waiting = Box::pin(cache.flags(&query));
+    assert!(poll(waiting.as_mut()).is_pending());
+    assert_eq!(flags.script().calls(), 1);
+    clock.advance(Duration::from_millis(1));
+    assert!(ask(&cache, "a.com", "other").unwrap().is_on("flag"), "another tenant asks");
+    assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Ok(_))), "and who waits is told");
+    assert_eq!(flags.script().calls(), 2);
+}
+
+#[test]
 fn an_unreachable_host_is_asked_again_after_sixty_seconds() {
     let (clock, flags) =
         (FakeClock::new(), ScriptedFlags::new(Script::always(Do::Fail(Failure::new(Fault::Connect)))));

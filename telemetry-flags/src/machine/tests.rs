@@ -18,6 +18,13 @@ fn flags(value: &str, fresh_until: Tick) -> FlagSet {
     FlagSet::new([("flag".to_owned(), value.to_owned())].into(), FlagOrigin::Fetched, fresh_until)
 }
 
+fn asking(look: Look) -> u64 {
+    match look {
+        Look::Ask(asking) => asking,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn answer(look: Look) -> FlagSet {
     match look {
         Look::Answer(Ok(flags)) => flags,
@@ -29,20 +36,20 @@ fn answer(look: Look) -> FlagSet {
 fn a_host_is_asked_once_while_its_flags_are_fresh() {
     let mut machine = Machine::new(10);
     let key = key("a.com");
-    assert!(matches!(machine.look(&key, at(0)), Look::Ask));
-    machine.asked(&key, Ok(flags("true", at(900))), at(1)).unwrap();
+    let number = asking(machine.look(&key, at(0)));
+    machine.asked(&key, number, Ok(flags("true", at(900))), at(1)).unwrap().unwrap();
     let cached = answer(machine.look(&key, at(899)));
     assert_eq!((cached.origin, cached.fresh_until), (FlagOrigin::Cached, at(900)));
-    assert!(matches!(machine.look(&key, at(900)), Look::Ask), "expires after its time");
+    assert!(matches!(machine.look(&key, at(900)), Look::Ask(_)), "expires after its time");
 }
 
 #[test]
 fn an_old_value_is_given_out_while_somebody_asks() {
     let mut machine = Machine::new(10);
     let key = key("a.com");
-    machine.look(&key, at(0));
+    let number = asking(machine.look(&key, at(0)));
     assert!(matches!(machine.look(&key, at(0)), Look::Wait), "with no value there is nothing to give out");
-    machine.asked(&key, Ok(flags("true", at(900))), at(0)).unwrap();
+    machine.asked(&key, number, Ok(flags("true", at(900))), at(0)).unwrap().unwrap();
     machine.look(&key, at(900));
     let old = answer(machine.look(&key, at(901)));
     assert_eq!(old.origin, FlagOrigin::Stale);
@@ -53,13 +60,13 @@ fn an_old_value_is_given_out_while_somebody_asks() {
 fn a_failed_refresh_keeps_the_last_known_value_and_waits_a_minute() {
     let mut machine = Machine::new(10);
     let key = key("a.com");
-    machine.look(&key, at(0));
-    machine.asked(&key, Ok(flags("true", at(900))), at(0)).unwrap();
-    machine.look(&key, at(900));
-    let told = machine.asked(&key, Err(Failure::new(503)), at(905)).unwrap();
+    let number = asking(machine.look(&key, at(0)));
+    machine.asked(&key, number, Ok(flags("true", at(900))), at(0)).unwrap().unwrap();
+    let number = asking(machine.look(&key, at(900)));
+    let told = machine.asked(&key, number, Err(Failure::new(503)), at(905)).unwrap().unwrap();
     assert_eq!((told.origin, told.fresh_until), (FlagOrigin::Stale, at(965)));
     assert_eq!(answer(machine.look(&key, at(964))).origin, FlagOrigin::Stale);
-    assert!(matches!(machine.look(&key, at(965)), Look::Ask));
+    assert!(matches!(machine.look(&key, at(965)), Look::Ask(_)));
 }
 
 #[test]
@@ -67,12 +74,12 @@ fn an_unreachable_host_is_asked_again_after_sixty_seconds_or_when_it_says() {
     for (retry_after, wait) in [(None, 60), (Some(5), 60), (Some(120), 120), (Some(100_000), 900)] {
         let mut machine = Machine::new(10);
         let key = key("a.com");
-        machine.look(&key, at(0));
+        let number = asking(machine.look(&key, at(0)));
         let failure = Failure::new(503).with_retry_after(retry_after.map(|wait| SECOND * wait));
-        assert!(machine.asked(&key, Err(failure), at(0)).is_err());
+        assert!(machine.asked(&key, number, Err(failure), at(0)).unwrap().is_err());
         let Look::Answer(Err(failure)) = machine.look(&key, at(wait - 1)) else { panic!("asked too early") };
         assert_eq!((failure.fault, failure.retry_after), (Fault::Status(503), Some(SECOND)));
-        assert!(matches!(machine.look(&key, at(wait)), Look::Ask));
+        assert!(matches!(machine.look(&key, at(wait)), Look::Ask(_)));
     }
 }
 
@@ -81,9 +88,9 @@ fn a_refusal_of_one_callers_credentials_settles_nothing_for_others() {
     for fault in [Fault::Status(401), Fault::Status(403), Fault::Authentication] {
         let mut machine = Machine::new(10);
         let key = key("a.com");
-        machine.look(&key, at(0));
-        assert_eq!(machine.asked(&key, Err(fault.into()), at(0)), Err(fault.into()));
-        assert!(matches!(machine.look(&key, at(0)), Look::Ask), "the next one asks with its own");
+        let number = asking(machine.look(&key, at(0)));
+        assert_eq!(machine.asked(&key, number, Err(fault.into()), at(0)), Some(Err(fault.into())));
+        assert!(matches!(machine.look(&key, at(0)), Look::Ask(_)), "the next one asks with its own");
     }
 }
 
@@ -91,30 +98,60 @@ fn a_refusal_of_one_callers_credentials_settles_nothing_for_others() {
 fn hosts_are_kept_apart_and_capped() {
     let mut machine = Machine::new(2);
     for (name, fresh_until) in [("old.com", 1), ("fresh.com", 900)] {
-        machine.look(&key(name), at(0));
-        machine.asked(&key(name), Ok(flags("true", at(fresh_until))), at(0)).unwrap();
+        let number = asking(machine.look(&key(name), at(0)));
+        machine.asked(&key(name), number, Ok(flags("true", at(fresh_until))), at(0)).unwrap().unwrap();
     }
-    assert!(matches!(machine.look(&key("new.com"), at(2)), Look::Ask));
+    assert!(matches!(machine.look(&key("new.com"), at(2)), Look::Ask(_)));
     assert_eq!(machine.len(), 2);
     assert_eq!(answer(machine.look(&key("fresh.com"), at(3))).origin, FlagOrigin::Cached);
+}
+
+#[test]
+fn an_asking_is_lost_after_thirty_seconds_and_another_asks() {
+    let mut machine = Machine::new(10);
+    let key = key("a.com");
+    let lost = asking(machine.look(&key, at(0)));
+    assert!(matches!(machine.look(&key, at(29)), Look::Wait));
+    let next = asking(machine.look(&key, at(30)));
+    machine.given_up(&key, lost);
+    assert!(matches!(machine.look(&key, at(59)), Look::Wait), "the end of the lost one ends no other");
+    machine.asked(&key, next, Ok(flags("false", at(900))), at(59)).unwrap().unwrap();
+    assert!(!answer(machine.look(&key, at(59))).is_on("flag"));
+}
+
+#[test]
+fn a_lost_asking_is_answered_in_time_or_looks_again() {
+    for is_late in [false, true] {
+        let mut machine = Machine::new(10);
+        let key = key("a.com");
+        let lost = asking(machine.look(&key, at(0)));
+        let next = asking(machine.look(&key, at(30)));
+        if is_late {
+            machine.asked(&key, next, Ok(flags("false", at(900))), at(31)).unwrap().unwrap();
+        }
+        let told = machine.asked(&key, lost, Ok(flags("true", at(900))), at(32));
+        assert_eq!(told.is_none(), is_late, "what is known from later stays");
+        assert_eq!(answer(machine.look(&key, at(33))).is_on("flag"), !is_late);
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Action {
     Look,
-    Answer(Option<bool>, u32),
-    Refused,
-    GivenUp,
+    Answer(prop::sample::Index, Option<bool>, u32),
+    Refused(prop::sample::Index),
+    GivenUp(prop::sample::Index),
     Pass(u32),
 }
 
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         4 => Just(Action::Look),
-        3 => (proptest::option::of(any::<bool>()), 60u32..3600).prop_map(|(on, ttl)| Action::Answer(on, ttl)),
-        1 => Just(Action::Refused),
-        1 => Just(Action::GivenUp),
-        3 => (1u32..1000).prop_map(Action::Pass),
+        3 => (any::<prop::sample::Index>(), proptest::option::of(any::<bool>()), 60u32..3600)
+            .prop_map(|(which, on, ttl)| Action::Answer(which, on, ttl)),
+        1 => any::<prop::sample::Index>().prop_map(Action::Refused),
+        1 => any::<prop::sample::Index>().prop_map(Action::GivenUp),
+        3 => prop_oneof![1u32..60, 1u32..1000].prop_map(Action::Pass),
     ]
 }
 
@@ -126,20 +163,26 @@ proptest! {
         let mut machine = Machine::new(10);
         let key = key("a.com");
         let mut now = 1000;
-        let mut asking = false;
+        // Those that are out, the one of them that others wait for, and since when.
+        let mut out: Vec<u64> = Vec::new();
+        let mut current: Option<(u64, u32)> = None;
+        let mut answered = 0;
         let mut last: Option<(bool, u32)> = None;
         let mut failed: Option<u32> = None;
         for action in actions {
             match action {
                 Action::Pass(seconds) => now += seconds,
                 Action::Look => match machine.look(&key, at(now)) {
-                    Look::Ask => {
-                        prop_assert!(!asking, "two at a time");
+                    Look::Ask(number) => {
+                        prop_assert!(current.is_none_or(|(_, since)| since + 30 <= now), "two at a time");
                         prop_assert!(last.is_none_or(|(_, until)| until <= now), "while it is fresh");
                         prop_assert!(failed.is_none_or(|when| when + 60 <= now), "too early");
-                        asking = true;
+                        out.push(number);
+                        current = Some((number, now));
                     }
-                    Look::Wait => prop_assert!(asking && last.is_none()),
+                    Look::Wait => {
+                        prop_assert!(current.is_some_and(|(_, since)| now < since + 30) && last.is_none());
+                    }
                     Look::Answer(Ok(flags)) => {
                         let (on, until) = last.unwrap();
                         prop_assert_eq!(flags.is_on("flag"), on);
@@ -148,28 +191,35 @@ proptest! {
                     }
                     Look::Answer(Err(_)) => prop_assert!(last.is_none() && failed.is_some()),
                 },
-                Action::Answer(Some(on), ttl) if asking => {
-                    asking = false;
-                    let flags = flags(if on { "true" } else { "false" }, at(now + ttl));
-                    machine.asked(&key, Ok(flags), at(now)).unwrap();
-                    last = Some((on, now + ttl));
-                    failed = None;
+                Action::Answer(which, ..) | Action::Refused(which) | Action::GivenUp(which) if !out.is_empty() => {
+                    let number = out.swap_remove(which.index(out.len()));
+                    current = current.filter(|(current, _)| *current != number);
+                    let answer = match action {
+                        Action::Answer(_, Some(on), ttl) => {
+                            Ok(flags(if on { "true" } else { "false" }, at(now + ttl)))
+                        }
+                        Action::Answer(..) => Err(Failure::new(503)),
+                        Action::Refused(_) => Err(Failure::new(401)),
+                        _ => {
+                            machine.given_up(&key, number);
+                            continue;
+                        }
+                    };
+                    let told = machine.asked(&key, number, answer, at(now));
+                    prop_assert_eq!(told.is_none(), number < answered, "what comes after a later answer is late");
+                    match action {
+                        _ if told.is_none() => {}
+                        Action::Answer(_, Some(on), ttl) => {
+                            (answered, last, failed) = (number, Some((on, now + ttl)), None);
+                        }
+                        Action::Answer(..) => {
+                            prop_assert_eq!(told.unwrap().is_ok(), last.is_some());
+                            failed = Some(now);
+                        }
+                        _ => {}
+                    }
                 }
-                Action::Answer(None, _) if asking => {
-                    asking = false;
-                    let told = machine.asked(&key, Err(Failure::new(503)), at(now));
-                    prop_assert_eq!(told.is_ok(), last.is_some());
-                    failed = Some(now);
-                }
-                Action::Refused if asking => {
-                    asking = false;
-                    let _ = machine.asked(&key, Err(Failure::new(401)), at(now));
-                }
-                Action::GivenUp if asking => {
-                    asking = false;
-                    machine.given_up(&key);
-                }
-                Action::Answer(..) | Action::Refused | Action::GivenUp => {}
+                Action::Answer(..) | Action::Refused(_) | Action::GivenUp(_) => {}
             }
         }
     }
