@@ -3,6 +3,7 @@
 use std::fmt;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use telemetry_core::{Clock, FeatureFlagSource, FlagError, FlagQuery, FlagSet};
@@ -21,8 +22,8 @@ pub const DEFAULT_CAPACITY: usize = 1000;
 ///   when the asking has taken 30 s, and what the slower of the two is answered doesn't replace what the later was.
 /// - Past its time, a value is given out as [stale](telemetry_core::FlagOrigin::Stale) while one caller asks for a new one, and
 ///   when that fails.
-/// - After a failure the host is asked again after 60 s, or later when its `Retry-After` says so, up to 15 min. A 401 or 403
-///   is the failure of one caller, and keeps no other from asking.
+/// - After a failure the host is asked again after 60 s, or [another time](FlagCache::retry_after), or later when its `Retry-After`
+///   says so, up to 15 min. A 401 or 403 is the failure of one caller, and keeps no other from asking.
 /// - Of hosts it keeps 1000; past that, what isn't fresh goes first.
 pub struct FlagCache<S> {
     inner: Arc<Inner<S>>,
@@ -46,6 +47,18 @@ impl<S: FeatureFlagSource> FlagCache<S> {
     pub fn with_capacity(source: S, clock: Arc<dyn Clock>, capacity: usize) -> Self {
         let machine = Mutex::new(Machine::new(capacity));
         FlagCache { inner: Arc::new(Inner { source, clock, machine, over: Notify::new() }) }
+    }
+
+    /// The same, and its clones too, with another wait until a host that could not be asked is asked again. 60 s by default; held
+    /// within 1 s and 15 min.
+    ///
+    /// A provider that asks this cache waits for the longer of this and
+    /// [`TelemetryConfig::flag_retry`](telemetry_core::TelemetryConfig::flag_retry): the cache says with each failure when it will ask
+    /// again, and the provider asks no earlier. So to ask more often than each 60 s, set both.
+    #[must_use]
+    pub fn retry_after(self, wait: Duration) -> Self {
+        self.inner.lock().retry_after(wait);
+        self
     }
 }
 

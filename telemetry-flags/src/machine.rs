@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use telemetry_core::{Failure, Fault, FlagOrigin, FlagSet, Host, Tick};
 
-/// How long until a host that could not be asked is asked again.
+/// How long until a host that could not be asked is asked again, unless something else is said.
 const RETRY: Duration = Duration::from_secs(60);
-/// The longest that a `Retry-After` can put that off.
+/// The shortest time that can be said.
+const MIN_RETRY: Duration = Duration::from_secs(1);
+/// The longest, and the longest that a `Retry-After` can put it off.
 const MAX_RETRY: Duration = Duration::from_secs(900);
 /// How long an old value is given out while somebody else is asking for a new one.
 const WHILE_ASKING: Duration = Duration::from_secs(10);
@@ -50,11 +52,16 @@ pub(crate) struct Machine {
     entries: HashMap<Key, Entry>,
     looks: u64,
     capacity: usize,
+    retry: Duration,
 }
 
 impl Machine {
     pub(crate) fn new(capacity: usize) -> Self {
-        Machine { entries: HashMap::new(), looks: 0, capacity: capacity.max(1) }
+        Machine { entries: HashMap::new(), looks: 0, capacity: capacity.max(1), retry: RETRY }
+    }
+
+    pub(crate) fn retry_after(&mut self, wait: Duration) {
+        self.retry = wait.clamp(MIN_RETRY, MAX_RETRY);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -105,7 +112,7 @@ impl Machine {
                 Ok(flags)
             }
             Err(failure) => {
-                let wait = failure.retry_after.unwrap_or_default().clamp(RETRY, MAX_RETRY);
+                let wait = failure.retry_after.unwrap_or_default().clamp(self.retry, MAX_RETRY);
                 // A refusal of one caller's credentials says nothing to the others, who ask with their own.
                 if !concerns_the_caller_alone(failure.fault) {
                     entry.failed = Some((failure, now + wait));

@@ -231,6 +231,24 @@ fn an_unreachable_host_is_asked_again_after_sixty_seconds() {
 }
 
 #[test]
+fn an_unreachable_host_is_asked_again_after_the_time_that_was_said_within_its_bounds() {
+    for (said, wait) in [(5, 5), (120, 120), (0, 1), (3600, 900)] {
+        let (clock, flags) =
+            (FakeClock::new(), ScriptedFlags::new(Script::always(Do::Fail(Failure::new(Fault::Connect)))));
+        let cache = cache(&flags, &clock).retry_after(Duration::from_secs(said));
+        ask(&cache, "a.com", "t").unwrap_err();
+        let told = ask(&cache, "a.com", "t").unwrap_err();
+        assert_eq!(told.retry_after, Some(Duration::from_secs(wait)), "the provider asks no earlier");
+        clock.advance(Duration::from_secs(wait) - Duration::from_nanos(1));
+        ask(&cache, "a.com", "t").unwrap_err();
+        assert_eq!(flags.script().calls(), 1, "{said} s");
+        clock.advance(Duration::from_nanos(1));
+        ask(&cache, "a.com", "t").unwrap_err();
+        assert_eq!(flags.script().calls(), 2, "{said} s");
+    }
+}
+
+#[test]
 fn a_401_of_one_scope_settles_nothing_for_another() {
     let clock = FakeClock::new();
     let script = Script::always(Do::Give(flag("flag", true, Tick::MAX))).first(Do::Fail(Failure::new(401)));
