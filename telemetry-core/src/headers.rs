@@ -51,6 +51,23 @@ impl Headers {
         self.0.iter().map(|(name, value)| (name.as_ref(), value.as_str()))
     }
 
+    /// Those that can stand above another request than they were made for: what authorises and identifies a connection stays,
+    /// what describes one request of it goes.
+    ///
+    /// Gone are `content-*` and `if-*`, and `accept`, `accept-encoding`, `connection`, `expect`, `host`, `keep-alive`,
+    /// `proxy-connection`, `range`, `te`, `trailer`, `transfer-encoding`, `upgrade` and `user-agent`.
+    ///
+    /// ```
+    /// use telemetry_core::Headers;
+    ///
+    /// let headers = Headers::bearer("t").with("Content-Length", "77").for_another_request();
+    /// assert_eq!(headers, Headers::bearer("t"));
+    /// ```
+    #[must_use]
+    pub fn for_another_request(&self) -> Headers {
+        Headers(self.0.iter().filter(|(name, _)| !describes_a_request(name)).cloned().collect())
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -60,6 +77,26 @@ impl Headers {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// Whether a header, its name in lower case, says something of one request and its connection alone.
+fn describes_a_request(name: &str) -> bool {
+    const OTHERS: [&str; 13] = [
+        "accept",
+        "accept-encoding",
+        "connection",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "range",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+    ];
+    name.starts_with("content-") || name.starts_with("if-") || OTHERS.contains(&name)
 }
 
 impl fmt::Debug for Headers {
@@ -156,6 +193,38 @@ mod tests {
         let shown = format!("{headers:?} {:?}", StaticToken::new("canary"));
         assert!(shown.contains("authorization") && shown.contains("x-org"));
         assert!(!shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
+    fn what_describes_one_request_does_not_stand_above_another() {
+        let own = Headers::bearer("t").with("x-databricks-org-id", "7").with("cookie", "a=b");
+        let own = own.with("proxy-authorization", "p").with("hostess", "x").with("ifs", "x");
+        let mut headers = own.clone();
+        for name in [
+            "Host",
+            "content-length",
+            "Content-Type",
+            "content-encoding",
+            "content-md5",
+            "transfer-encoding",
+            "accept",
+            "accept-encoding",
+            "USER-AGENT",
+            "connection",
+            "te",
+            "trailer",
+            "upgrade",
+            "expect",
+            "keep-alive",
+            "proxy-connection",
+            "range",
+            "if-match",
+            "If-None-Match",
+            "if-modified-since",
+        ] {
+            headers.push(name, "x");
+        }
+        assert_eq!(headers.for_another_request(), own);
     }
 
     #[test]

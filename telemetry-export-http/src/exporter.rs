@@ -19,13 +19,11 @@ pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// How much of an answer is read.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-/// The headers that say what the request is; the connection's own of these names describe requests of another kind.
-const OWN_HEADERS: [&str; 3] = ["content-type", "accept", "user-agent"];
-
 /// Posts batches to the host they are for.
 ///
-/// With credentials it posts everything to the authenticated path, under the connection's own headers. Without, it posts to the other
-/// path what doesn't correlate, under no header of the connection.
+/// With credentials it posts everything to the authenticated path, under the connection's own headers, save for those that
+/// [describe another request](Headers::for_another_request). Without, it posts to the other path what doesn't correlate, under no
+/// header of the connection.
 #[derive(Clone)]
 pub struct HttpExporter {
     transport: Arc<dyn Transport>,
@@ -82,10 +80,7 @@ impl HttpExporter {
         let path =
             if authenticated { self.endpoints.authenticated() } else { self.endpoints.unauthenticated() };
         let mut request = HttpRequest::new(Method::Post, attempt.host.clone(), path);
-        let connection = attempt.credentials.into_iter().flat_map(Headers::iter);
-        for (name, value) in connection.filter(|(name, _)| !OWN_HEADERS.contains(name)) {
-            request.headers.push(name.to_owned(), value);
-        }
+        request.headers = attempt.credentials.map(Headers::for_another_request).unwrap_or_default();
         request.headers.push("content-type", "application/json");
         request.headers.push("accept", "application/json");
         if let Some(record) = attempt.records.first() {

@@ -24,7 +24,8 @@ pub const MAX_TTL: Duration = Duration::from_secs(3600);
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
 /// Asks a host for the flags of the driver's client:
-/// `GET /api/2.0/connector-service/feature-flags/{CLIENT}/{VERSION}`, under the connection's credentials.
+/// `GET /api/2.0/connector-service/feature-flags/{CLIENT}/{VERSION}`, under the connection's credentials, save for headers among them
+/// that [describe another request](telemetry_core::Headers::for_another_request).
 ///
 /// Without credentials it fails with [`Fault::Authentication`] and asks nobody. It keeps nothing: put a
 /// [`FlagCache`](crate::FlagCache) before it.
@@ -62,7 +63,7 @@ impl FeatureFlagSource for HttpFlagSource {
         let (client, version) = (segment(query.client)?, segment(query.version)?);
         let path = format!("/api/2.0/connector-service/feature-flags/{client}/{version}");
         let mut request = HttpRequest::new(Method::Get, query.host.clone(), path);
-        request.headers = credentials.clone();
+        request.headers = credentials.for_another_request();
         request.headers.push("accept", "application/json");
         if let Some(user_agent) = &self.user_agent {
             request.headers.push("user-agent", user_agent);

@@ -57,6 +57,26 @@ fn asks_the_hosts_own_path_under_the_connections_credentials() {
 }
 
 #[test]
+fn credentials_that_come_with_headers_of_another_request_break_none() {
+    let (clock, transport) = (FakeClock::new(), ScriptedTransport::answering(200, BODY));
+    let (host, credentials) = (host("a.com"), AuthHeaders::bearer("t").with("x-databricks-org-id", "7"));
+    let credentials = credentials.with("Accept", "application/vnd.apache.arrow").with("content-length", "77");
+    let credentials = credentials.with("content-type", "application/x-thrift").with("User-Agent", "Mine/1");
+    let credentials = credentials.with("accept-encoding", "gzip").with("Host", "b.com");
+    let source = over_http(&transport, &clock).user_agent("Test/1");
+    now(source.flags(&FlagQuery::new(&host, "TEST", "1").with_credentials(Some(&credentials)))).unwrap();
+    let request = transport.requests().remove(0);
+    let headers: Vec<_> = request.headers.iter().collect();
+    let expected = [
+        ("authorization", "Bearer t"),
+        ("x-databricks-org-id", "7"),
+        ("accept", "application/json"),
+        ("user-agent", "Test/1"),
+    ];
+    assert_eq!(headers, expected);
+}
+
+#[test]
 fn asks_nobody_without_credentials_or_for_a_path_of_somebody_elses() {
     let (clock, transport) = (FakeClock::new(), ScriptedTransport::answering(200, BODY));
     let source = over_http(&transport, &clock);
