@@ -18,7 +18,8 @@ pub(crate) type Observer = Arc<dyn Fn(&Transition) + Send + Sync>;
 /// - **Open**, it rejects everything, and says until when: the open interval, or what `Retry-After` asked, within its cap.
 /// - **Half-open**, after that, it admits one probe at a time. Enough successes close it; one failure opens it again. A probe
 ///   whose permit is dropped gives its place up at once, and one that hangs after
-///   [`probe_timeout`](BreakerConfig::probe_timeout).
+///   [`probe_timeout`](BreakerConfig::probe_timeout). While one is out, the others are told to ask again after 1 s, or when it counts as
+///   lost if that is sooner.
 ///
 /// Results that come late, from before the last transition, change nothing. A neutral result never counts.
 ///

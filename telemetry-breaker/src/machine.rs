@@ -7,6 +7,9 @@ use telemetry_core::{BreakerState, Outcome, Tick};
 
 use crate::config::{BreakerConfig, Policy};
 
+/// The longest that a caller is told to wait for another's probe: how that ends is known long before it would count as lost.
+const AWAIT_PROBE: Duration = Duration::from_secs(1);
+
 /// From one state to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -66,7 +69,9 @@ impl Machine {
         let leave = match &mut self.state {
             State::Closed(_) => Ok(Leave { generation: self.generation, is_probe: false }),
             State::Open { until } => Err(*until),
-            State::HalfOpen { probe_lost_at: Some(lost_at), .. } if now < *lost_at => Err(*lost_at),
+            State::HalfOpen { probe_lost_at: Some(lost_at), .. } if now < *lost_at => {
+                Err((*lost_at).min(now + AWAIT_PROBE))
+            }
             State::HalfOpen { probe_lost_at, .. } => {
                 *probe_lost_at = Some(now + self.config.probe_timeout);
                 self.generation += 1;

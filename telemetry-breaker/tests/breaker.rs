@@ -143,6 +143,18 @@ fn a_late_success_closes_nothing() {
 }
 
 #[test]
+fn while_a_probe_is_out_the_others_ask_again_after_a_second() {
+    let breaker = breaker();
+    fail(&breaker, 5, at(0));
+    let probe = breaker.admit(at(60)).unwrap();
+    assert_eq!(breaker.admit(at(60)).unwrap_err().retry_at, at(61), "and not when the probe would be lost");
+    let late = at(89) + SECOND / 2;
+    assert_eq!(breaker.admit(late).unwrap_err().retry_at, at(90), "or when it is, if that is sooner");
+    breaker.settle(probe, Outcome::Success, late);
+    assert!(breaker.admit(late).is_ok());
+}
+
+#[test]
 fn a_dropped_probe_gives_its_place_back_at_once() {
     let breaker = breaker();
     fail(&breaker, 5, at(0));

@@ -11,6 +11,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const OPEN: u64 = 60;
 const CAP: u64 = 300;
 const PROBE: u64 = 30;
+const AWAIT_PROBE: u64 = 1;
 
 /// The breaker as its documentation describes it, written without regard to anything but that: whole seconds, and a list of
 /// everything that ever happened to the state.
@@ -41,7 +42,9 @@ impl Model {
         }
         match self.phase {
             Phase::Closed => Ok((self.epoch, false)),
-            Phase::Half { probe_since: Some(since), .. } if now < since + PROBE => Err(since + PROBE),
+            Phase::Half { probe_since: Some(since), .. } if now < since + PROBE => {
+                Err((since + PROBE).min(now + AWAIT_PROBE))
+            }
             Phase::Half { successes, .. } => {
                 self.enter(Phase::Half { successes, probe_since: Some(now) });
                 Ok((self.epoch, true))
