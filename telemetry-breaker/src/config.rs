@@ -84,7 +84,8 @@ impl BreakerConfig {
         self
     }
 
-    /// The longest that a `Retry-After` can keep it open. 5 min by default; at most 1 day.
+    /// The longest that a `Retry-After` can keep it open. 5 min by default; at most 1 day, and at 0 it is not
+    /// obeyed.
     #[must_use]
     pub fn retry_after_cap(mut self, cap: Duration) -> Self {
         self.retry_after_cap = cap;
@@ -123,13 +124,13 @@ impl BreakerConfig {
             }
         }
         count("successes_to_close", *successes_to_close, "1 to 1000")?;
-        for (name, value, least) in [
-            ("open_for", open_for, MS),
-            ("retry_after_cap", retry_after_cap, Duration::ZERO),
-            ("probe_timeout", probe_timeout, MS),
+        for (name, value, least, expected) in [
+            ("open_for", open_for, MS, "1 ms to 1 day"),
+            ("retry_after_cap", retry_after_cap, Duration::ZERO, "at most 1 day"),
+            ("probe_timeout", probe_timeout, MS, "1 ms to 1 day"),
         ] {
             if !(least..=DAY).contains(value) {
-                return Err(InvalidConfig { name, value: format!("{value:?}"), expected: "1 ms to 1 day" });
+                return Err(InvalidConfig { name, value: format!("{value:?}"), expected });
             }
         }
         Ok(())
@@ -170,5 +171,15 @@ mod tests {
         let error = BreakerConfig::default().successes_to_close(0).validate().unwrap_err();
         assert_eq!(error.to_string(), "successes_to_close is 0, and must be 1 to 1000");
         assert_eq!(BreakerConfig::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn what_is_said_of_a_bound_is_what_is_checked() {
+        let said = |config: BreakerConfig| config.validate().map_err(|error| error.expected);
+        let (config, beyond) = (BreakerConfig::default(), Duration::from_secs(24 * 3600 + 1));
+        assert_eq!(said(config.clone().retry_after_cap(Duration::ZERO)), Ok(()));
+        assert_eq!(said(config.clone().retry_after_cap(beyond)), Err("at most 1 day"));
+        assert_eq!(said(config.clone().open_for(Duration::ZERO)), Err("1 ms to 1 day"));
+        assert_eq!(said(config.probe_timeout(beyond)), Err("1 ms to 1 day"));
     }
 }
