@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,8 +25,16 @@ pub const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
 ///
 /// Each request is a line of JSON: `{"host": "…", "path": "…", "authenticated": true, "body": "…"}`, with the exact body as a string. No
 /// header is written, so no credential is. A file that would grow past its bound is set aside as `FILE.1`, in the place of the one
-/// before, so that both together take twice the bound at the most; a line that is longer than the bound is too large. What can't be
-/// written is dropped, and counted as an unclassified failure.
+/// before, so that both together take twice the bound at the most, also when several write to it in turn; those that write at the very
+/// same moment may pass it by a line each. A line that is longer than the bound is too large.
+///
+/// Only a regular file is written and set aside; a device, a pipe, a directory and a link are refused. The file is opened for each
+/// batch, and made its owner's alone where the system knows such a thing, also when it was there before; one that can't be is not
+/// written.
+///
+/// What can't be written fails as [`Fault::Other`]: the batch is dropped, and counted as unclassified. It stands against the host's
+/// breaker as every such failure does, so once that is open, records wait, and one batch at a time is tried. Where the system's error
+/// is one that a connection would be tried again after, such as a timeout, the batch is kept and tried again, as there.
 #[derive(Debug)]
 pub struct DryRunExporter {
     request: HttpExporter,
@@ -35,7 +43,7 @@ pub struct DryRunExporter {
 
 enum Output {
     Writer(Box<dyn Write + Send>),
-    File { path: PathBuf, file: Option<(File, u64)>, max_bytes: u64 },
+    File { path: PathBuf, max_bytes: u64 },
 }
 
 /// One line of a dry run.
@@ -48,15 +56,15 @@ struct Line<'a> {
 }
 
 impl DryRunExporter {
-    /// Writes to a file, which is created on the first batch, for its owner alone where the system knows such a thing, and bounded by
-    /// [`MAX_FILE_BYTES`].
+    /// Writes to a regular file, which is created on the first batch, for its owner alone where the system knows such a thing, and
+    /// bounded by [`MAX_FILE_BYTES`].
     pub fn file(path: impl Into<PathBuf>) -> Self {
         DryRunExporter::bounded_file(path, MAX_FILE_BYTES)
     }
 
     /// The same with another bound, in bytes.
     pub fn bounded_file(path: impl Into<PathBuf>, max_bytes: u64) -> Self {
-        DryRunExporter::new(Output::File { path: path.into(), file: None, max_bytes })
+        DryRunExporter::new(Output::File { path: path.into(), max_bytes })
     }
 
     /// Writes to any writer, unbounded.
@@ -97,35 +105,50 @@ impl Output {
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
         match self {
             Output::Writer(writer) => writer.write_all(line).and_then(|()| writer.flush()),
-            Output::File { path, file, max_bytes } => {
-                let length = line.len() as u64;
-                let (mut open, mut size) = match file.take() {
-                    Some(open) => open,
-                    None => create(path)?,
-                };
-                if size + length > *max_bytes {
+            Output::File { path, max_bytes } => {
+                let mut file = open(path)?;
+                // Its real length: others may write to it too.
+                if file.metadata()?.len() + line.len() as u64 > *max_bytes {
                     let mut aside = path.clone().into_os_string();
                     aside.push(".1");
-                    std::fs::rename(&*path, aside)?;
-                    (open, size) = create(path)?;
+                    fs::rename(&*path, aside)?;
+                    file = open(path)?;
                 }
                 // One call, so that two processes that write to one file don't mix their lines.
-                open.write_all(line)?;
-                *file = Some((open, size + length));
-                Ok(())
+                file.write_all(line)
             }
         }
     }
 }
 
-fn create(path: &Path) -> io::Result<(File, u64)> {
+fn open(path: &Path) -> io::Result<File> {
+    // Somebody else may create the file, or set it aside, between the look at it and the opening.
+    open_regular(path).or_else(|_| open_regular(path))
+}
+
+/// Opens a file that is a regular one and no link, or isn't there. It is looked at first, as to open a pipe would wait.
+fn open_regular(path: &Path) -> io::Result<File> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => Some(found),
+        Ok(_) => return Err(ErrorKind::InvalidInput.into()),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
     let mut options = OpenOptions::new();
-    options.append(true).create(true);
+    options.append(true).create_new(found.is_none());
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path)?;
-    let size = file.metadata()?.len();
-    Ok((file, size))
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let opened = file.metadata()?;
+        if found.is_some_and(|found| (found.dev(), found.ino()) != (opened.dev(), opened.ino())) {
+            return Err(ErrorKind::InvalidInput.into());
+        }
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
 }
 
 impl fmt::Debug for Output {

@@ -207,6 +207,36 @@ async fn a_file_is_made_by_the_first_batch_for_its_owner_alone_and_added_to_by_t
     assert_eq!(lines(&directory.read("requests.jsonl")).len(), 2);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_others_could_read_becomes_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = Directory::new();
+    fs::write(directory.file(), "").unwrap();
+    fs::set_permissions(directory.file(), fs::Permissions::from_mode(0o644)).unwrap();
+    export(&DryRunExporter::file(directory.file()), &public_host(), &records(1), None).await.unwrap();
+    assert_eq!(fs::metadata(directory.file()).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(lines(&directory.read("requests.jsonl")).len(), 1);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_and_a_device_are_refused() {
+    let directory = Directory::new();
+    fs::write(directory.0.join("kept"), "kept").unwrap();
+    for target in ["kept", "missing"] {
+        std::os::unix::fs::symlink(directory.0.join(target), directory.file()).unwrap();
+        let exporter = DryRunExporter::file(directory.file());
+        let result = export(&exporter, &public_host(), &records(1), None).await;
+        assert_eq!(result, Err(Fault::Other.into()), "{target}");
+        assert_eq!(directory.names(), ["kept", "requests.jsonl"]);
+        fs::remove_file(directory.file()).unwrap();
+    }
+    assert_eq!(directory.read("kept"), "kept");
+    let exporter = DryRunExporter::file("/dev/null");
+    assert_eq!(export(&exporter, &public_host(), &records(1), None).await, Err(Fault::Other.into()));
+}
+
 /// The length of the line of this batch.
 async fn length(records: &[Arc<Record>]) -> u64 {
     let page = Page::default();
@@ -240,6 +270,20 @@ async fn a_full_file_is_set_aside_and_both_stay_within_twice_the_bound() {
         }
         assert!(current.len() as u64 <= bound && directory.bytes() <= 2 * bound);
     }
+}
+
+#[tokio::test]
+async fn several_that_write_to_one_file_keep_its_bound_together() {
+    let (directory, records) = (Directory::new(), records(1));
+    let length = length(&records).await;
+    let bound = 3 * length + length / 2;
+    let exporters = [(); 4].map(|()| DryRunExporter::bounded_file(directory.file(), bound));
+    for written in 0..20_usize {
+        export(&exporters[written % 4], &public_host(), &records, None).await.unwrap();
+        assert_eq!(lines(&directory.read("requests.jsonl")).len(), written % 3 + 1);
+        assert!(directory.bytes() <= 2 * bound);
+    }
+    assert_eq!(directory.names(), ["requests.jsonl", "requests.jsonl.1"]);
 }
 
 #[tokio::test]
