@@ -1,0 +1,29 @@
+//! The transport and the exporter keep what the traits oblige them to.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::transport;
+use telemetry_export_http::{DryRunExporter, HttpExporter, ReqwestTransport};
+use telemetry_testkit::{FakeWorkspace, conformance};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_transport_on_reqwest_conforms() {
+    conformance::transport(|| ReqwestTransport::new().unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_http_exporter_conforms() {
+    conformance::http_exporter(|| HttpExporter::new(Arc::new(transport())).timeout(Duration::from_secs(2)))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dry_run_conforms() {
+    let workspace = FakeWorkspace::start();
+    conformance::exporter(&DryRunExporter::writer(std::io::sink()), &workspace.host()).await;
+    assert!(workspace.received().is_empty());
+}
