@@ -31,7 +31,8 @@ type Configure = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
 ///
 /// - Redirects are answers, and not followed. Nothing is sent twice. No cookies, no referer.
 /// - Plain HTTP only where the [`Host`] itself was allowed it.
-/// - A name that resolves to addresses of which [`Host::may_connect`] refuses any is not called.
+/// - A name that resolves to addresses of which [`Host::may_connect`] refuses any is not called. Of what isn't resolved no address is
+///   checked; see [`configure`](ReqwestTransportBuilder::configure).
 /// - Certificates are verified against the system's roots, and those that were [added](ReqwestTransportBuilder::root_certificate).
 /// - A connection belongs to the runtime that opened it, so each runtime has a client of its own; one that is unused for 10 s is
 ///   closed.
@@ -124,10 +125,16 @@ pub struct ReqwestTransportBuilder {
 
 impl ReqwestTransportBuilder {
     /// Configures each client: proxies, headers of its own, timeouts. What the transport promises is set after it, and wins: TLS,
-    /// redirects, retries, the resolver. The driver's own client is never used, as its connections belong to the driver's runtime.
+    /// redirects, retries, and the resolver of what is resolved. The driver's own client is never used, as its connections belong to
+    /// the driver's runtime.
     ///
     /// What is configured holds for every request: a header set here travels without credentials too, so none that authorises or
-    /// identifies belongs here; and an address that a name is pinned to is not resolved, and so not checked.
+    /// identifies belongs here.
+    ///
+    /// The resolver checks addresses, so **where it isn't asked, none is checked**, and reqwest can't be made to forget what leads past
+    /// it: a name pinned by [`resolve`](ClientBuilder::resolve) or [`resolve_to_addrs`](ClientBuilder::resolve_to_addrs) is called at
+    /// that address, whatever it is; a Unix socket or a named pipe stands for every host; and through a proxy it is the proxy that
+    /// resolves. Certificates are verified all the same.
     pub fn configure(
         mut self,
         configure: impl Fn(ClientBuilder) -> ClientBuilder + Send + Sync + 'static,

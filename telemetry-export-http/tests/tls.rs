@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use common::{SAFETY_NET, credentials, export, records};
@@ -84,6 +85,23 @@ async fn whatever_the_driver_configures_certificates_are_verified() {
     let refused =
         export(&exporter(careless.build().unwrap()), &host, &records(1), Some(&credentials())).await;
     assert_eq!(refused.unwrap_err().fault, Fault::Tls);
+}
+
+#[tokio::test]
+async fn an_address_that_a_name_is_pinned_to_is_not_checked_but_its_certificate_is() {
+    let (here, certificate) = server().await;
+    let address: SocketAddr = here.origin().trim_start_matches("https://").parse().unwrap();
+    let host = format!("workspace.example.com:{}", address.port());
+    let host = Host::parse(&host, HostPolicy::Public).unwrap();
+    let pinned = ReqwestTransport::builder()
+        .configure(move |client| client.no_proxy().resolve("workspace.example.com", address))
+        .root_certificate(certificate.as_bytes())
+        .unwrap();
+    let failure = export(&exporter(pinned.build().unwrap()), &host, &records(1), Some(&credentials()))
+        .await
+        .unwrap_err();
+    // It was called: were it resolved, it would be refused or not there.
+    assert_eq!(failure.fault, Fault::Tls);
 }
 
 #[test]
