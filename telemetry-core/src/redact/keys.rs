@@ -1,15 +1,15 @@
 //! Values of keys that name a secret or a person, however they are assigned.
 
 use super::Gone;
-use super::commands::{argument, line_before};
+use super::commands::argument;
 use super::cookies::cookies;
 use super::headers::{SCHEMES, authorization};
 use super::looks::{is_no_value, is_uuid, looks_secret};
 use super::names::{Names, Words};
 use super::scan::{
-    before, blanks, find as find_byte, goes_on, is_quote, is_token, is_word, line_end, skip, spaces, word,
+    before, blanks, find as find_byte, goes_on, is_quote, is_token, is_word, line_end, skip, spaces,
 };
-use super::values::{Place, Sign, Value, bracketed, quoted, value};
+use super::values::{Place, Sign, Value, bracketed, value};
 
 pub(super) fn find(text: &str, gone: &mut Gone) {
     let bytes = text.as_bytes();
@@ -43,7 +43,7 @@ pub(super) fn find(text: &str, gone: &mut Gone) {
 }
 
 /// The end of a name such as `fs.azure.account.key` or `set-cookie`.
-fn identifier(bytes: &[u8], at: usize) -> usize {
+pub(super) fn identifier(bytes: &[u8], at: usize) -> usize {
     let mut end = at;
     loop {
         end = skip(bytes, end, is_word);
@@ -58,28 +58,28 @@ fn identifier(bytes: &[u8], at: usize) -> usize {
 
 /// A name in a text.
 #[derive(Clone, Copy)]
-struct Key<'a> {
-    text: &'a str,
-    start: usize,
-    end: usize,
+pub(super) struct Key<'a> {
+    pub(super) text: &'a str,
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
 impl Key<'_> {
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         self.text.as_bytes()
     }
 
-    fn before(&self) -> Option<u8> {
+    pub(super) fn before(&self) -> Option<u8> {
         before(self.bytes(), self.start)
     }
 
     /// Whether it is written as an option: `--password`.
-    fn is_option(&self) -> bool {
+    pub(super) fn is_option(&self) -> bool {
         self.before() == Some(b'-')
     }
 
     /// Whether it stands in quotes, and the place past them.
-    fn unquoted(&self) -> (bool, usize) {
+    pub(super) fn unquoted(&self) -> (bool, usize) {
         let bytes = self.bytes();
         let mut start = self.start;
         while before(bytes, start) == Some(b'-') {
@@ -267,25 +267,6 @@ impl Key<'_> {
                 && before(self.bytes(), self.start) != Some(b';'))
     }
 
-    /// `{"value": "…", "name": "DB_PASSWORD"}`: the key is named behind its value.
-    fn value_before_name(&self, gone: &mut Gone) -> Option<usize> {
-        let bytes = self.bytes();
-        let (_, end) = self.unquoted();
-        let (sign, after) = sign(bytes, end)?;
-        let found = value(self.text, blanks(bytes, after), sign, Place::Text)?;
-        let between = |byte: u8| byte.is_ascii_whitespace() || is_quote(byte) || byte == b',';
-        let label = skip(bytes, found.next, between);
-        let label_end = ["name", "key"].iter().find_map(|name| word(bytes, label, name))?;
-        let (_, named) = sign_behind(bytes, label_end)?;
-        let start = skip(bytes, named, between);
-        let mut words = Words::new();
-        words.add(&self.text[start..identifier(bytes, start)]);
-        matches!(words.names(), Some(Names::Secret | Names::Person)).then(|| {
-            gone.push(found.range);
-            found.next
-        })
-    }
-
     /// Whether a bare value after a colon is the next part of a sentence: `inner token: oauth2: cannot fetch token: 401 Unauthorized`.
     fn is_prose(&self, found: &Value) -> bool {
         let bytes = self.bytes();
@@ -302,177 +283,10 @@ impl Key<'_> {
             || shown.bytes().skip(1).all(|byte| byte.is_ascii_lowercase());
         chained || number || (more && plain)
     }
-
-    /// `<password>…</password>`, with attributes or without.
-    fn element(&self, end: usize) -> Option<Value> {
-        let bytes = self.bytes();
-        let opened =
-            matches!(self.before(), Some(b'<' | b':')) && matches!(bytes.get(end), Some(b'>' | b' '));
-        let head = opened.then(|| find_byte(bytes, end, |byte| matches!(byte, b'>' | b'<' | b'\n')))??;
-        if bytes[head] != b'>' || bytes[head - 1] == b'/' {
-            return None;
-        }
-        let start = head + 1;
-        let (start, close) = match self.text[start..].strip_prefix("<![CDATA[") {
-            Some(_) => (start + 9, self.text[start..].find("]]>").map(|close| start + close)?),
-            None => (start, find_byte(bytes, start, |byte| byte == b'<')?),
-        };
-        (close > start).then_some(Value { range: start..close, next: close, quoted: true })
-    }
-
-    /// `("password", "…")`, and the same in a list of arguments, `"--password", "…"`, or of headers, `'X-Api-Key', '…'`.
-    fn in_pair(&self, names: Names, in_quotes: bool, end: usize) -> Option<Value> {
-        let bytes = self.bytes();
-        let comma = blanks(bytes, end);
-        // `{password,"…"}`, as Erlang has it.
-        let of_erlang = self.before() == Some(b'{') && goes_on(bytes, end, ",\"");
-        if of_erlang {
-            return quoted(self.text, end + 1);
-        }
-        if !in_quotes || bytes.get(comma) != Some(&b',') {
-            return None;
-        }
-        let mut open = spaces(bytes, comma + 1);
-        // Python's bytes.
-        if bytes.get(open) == Some(&b'b') {
-            open += 1;
-        }
-        let found =
-            quoted(self.text, bytes.get(open).copied().filter(|byte| is_quote(*byte)).map(|_| open)?)?;
-        let in_brackets = |byte: Option<u8>| byte == Some(b'(');
-        let opening = before(bytes, self.start - 1);
-        // `'x-auth-token', '…'` in a list of headers, `["client_secret","…"]` in one of pairs.
-        let of_headers = self.text[self.start..self.end].contains('-');
-        let in_list = opening == Some(b'[') && matches!(before(bytes, self.start - 2), Some(b'[' | b','));
-        let is_pair = of_headers
-            || in_list
-            || in_brackets(opening)
-            || (opening == Some(b'b') && in_brackets(before(bytes, self.start - 2)));
-        let shown = &self.text[found.range.clone()];
-        let header = names == Names::Authorization
-            && SCHEMES.iter().any(|scheme| goes_on(shown.as_bytes(), 0, scheme));
-        (self.is_option() || is_pair || header || looks_secret(shown)).then_some(found)
-    }
-
-    /// `name: DB_PASSWORD`, `value: …` beside it; the same in JSON and XML.
-    fn beside(&self, end: usize) -> Option<Value> {
-        let bytes = self.bytes();
-        let between =
-            |byte: u8| byte.is_ascii_whitespace() || is_quote(byte) || matches!(byte, b',' | b'>' | b'<');
-        let next = skip(bytes, end, between);
-        if next == end {
-            return None;
-        }
-        let after = ["value", "val", "contents"].iter().find_map(|name| word(bytes, next, name))?;
-        if before(bytes, next) == Some(b'<') && bytes.get(after) == Some(&b'>') {
-            let close = find_byte(bytes, after, |byte| byte == b'<')?;
-            return Some(Value { range: after + 1..close, next: close, quoted: true });
-        }
-        let after = skip(bytes, after, |byte| is_quote(byte) || byte == b' ');
-        if bytes.get(after) == Some(&b'{') {
-            // `value { string_value: "…" }`
-            let open = find_byte(bytes, after, |byte| is_quote(byte) || byte == b'}')
-                .filter(|open| is_quote(bytes[*open]))?;
-            return quoted(self.text, open);
-        }
-        let sign = match bytes.get(after) {
-            Some(b'=') => Sign::Equals,
-            Some(b':') => Sign::Colon,
-            _ => return None,
-        };
-        value(self.text, blanks(bytes, after + 1), sign, Place::Text)
-    }
-
-    /// Without a sign: `--password x`, `user 'x'`, `password is "x"`, `for user x`.
-    fn apart(&self, names: Names, words: &Words, end: usize) -> Option<Value> {
-        let bytes = self.bytes();
-        let mut at = blanks(bytes, end);
-        if at == end {
-            return None;
-        }
-        let next = *bytes.get(at)?;
-        if next == b'{' && words.is_any(&["password", "passwd", "secret"]) {
-            return braces(self.text, at);
-        }
-        if matches!(next, b'(' | b'[' | b'{' | b'<') && !self.is_option() {
-            return None;
-        }
-        if self.is_option() {
-            // The next option is no value.
-            return if next == b'-' { None } else { value(self.text, at, Sign::Equals, Place::Word) };
-        }
-        if is_quote(next) {
-            let of_a_parser =
-                ["unexpected", "missing", "extraneous", "mismatched", "expected", "invalid", "illegal"];
-            let names_a_token = words.is_any(&["token", "tokens"]) && words.is_after(&of_a_parser);
-            // Kubernetes' secrets have names.
-            let named = words.is_any(&["secret", "secrets", "credential", "credentials"]);
-            let found = quoted(self.text, at)?;
-            let kept = names_a_token || (named && !looks_secret(&self.text[found.range.clone()]));
-            return (!kept).then_some(found);
-        }
-        if names == Names::Person {
-            let in_netrc = |found: &Value| word(bytes, blanks(bytes, found.next), "password").is_some();
-            let named = words.is_after(&["for", "as", "by"])
-                && words.is_any(&["user", "principal", "role", "login", "username"]);
-            let found =
-                value(self.text, at, Sign::Equals, Place::Word).filter(|found| named || in_netrc(found))?;
-            let shown = &self.text[found.range.clone()];
-            return (!ORDINARY.contains(&shown) && !shown.starts_with('(')).then_some(found);
-        }
-        // `Bearer realm="…"`
-        if words.is_any(&["bearer"]) {
-            return None;
-        }
-        for verb in ["is", "was", "of", "equals", "="] {
-            if let Some(after) = word(bytes, at, verb) {
-                at = blanks(bytes, after);
-                if bytes.get(at).copied().is_some_and(is_quote) {
-                    return quoted(self.text, at);
-                }
-                break;
-            }
-        }
-        let found = value(self.text, at, Sign::Equals, Place::Word)?;
-        let shown = &self.text[found.range.clone()];
-        // `machine h login x password y`
-        let line = line_before(self.text, self.start);
-        let in_netrc = line.contains("machine ") && line.contains(" login ");
-        (in_netrc || (looks_secret(shown) && !shown.bytes().all(is_constant))).then_some(found)
-    }
-
-    /// A scheme without its header: `Bearer …`.
-    fn scheme(&self, gone: &mut Gone) -> Option<usize> {
-        let bytes = self.bytes();
-        let name = &self.text[self.start..self.end];
-        if !SCHEMES.iter().any(|scheme| name.eq_ignore_ascii_case(scheme)) {
-            return None;
-        }
-        let mut start = spaces(bytes, self.end);
-        // `Bearer "…"`, `Bearer: …`
-        let with_colon = !name.eq_ignore_ascii_case("token") && bytes.get(start) == Some(&b':');
-        if start > self.end || with_colon {
-            start = skip(bytes, start, |byte| is_quote(byte) || byte == b':' || byte == b' ');
-        }
-        let end = skip(bytes, start, |byte| {
-            is_token(byte) || (b"|:$!*".contains(&byte) && !goes_on(bytes, start, "http"))
-        });
-        let credentials = self.text[start..end].trim_end_matches(['.', '/', ':', '!']);
-        let is_attribute = credentials.ends_with('=') && bytes.get(end).copied().is_some_and(is_quote);
-        if start == self.end
-            || is_attribute
-            || !looks_secret(credentials)
-            || credentials.bytes().all(is_constant)
-        {
-            return None;
-        }
-        gone.push(start..start + credentials.len());
-        Some(end)
-    }
 }
 
 /// `=`, `:`, `=>` and `:=`, and the place after it.
-fn sign(bytes: &[u8], end: usize) -> Option<(Sign, usize)> {
+pub(super) fn sign(bytes: &[u8], end: usize) -> Option<(Sign, usize)> {
     let at = blanks(bytes, end);
     match (bytes.get(at)?, bytes.get(at + 1)) {
         (b'=', Some(b'=' | b'>')) => Some((Sign::Equals, at + 2)),
@@ -491,12 +305,12 @@ fn sign(bytes: &[u8], end: usize) -> Option<(Sign, usize)> {
 }
 
 /// The sign after a label that may be in quotes.
-fn sign_behind(bytes: &[u8], end: usize) -> Option<(Sign, usize)> {
+pub(super) fn sign_behind(bytes: &[u8], end: usize) -> Option<(Sign, usize)> {
     sign(bytes, skip(bytes, end, is_quote))
 }
 
 /// What stands in braces.
-fn braces(text: &str, at: usize) -> Option<Value> {
+pub(super) fn braces(text: &str, at: usize) -> Option<Value> {
     let bytes = text.as_bytes();
     let end = find_byte(bytes, at, |byte| byte == b'}')?;
     Some(Value { range: at + 1..end, next: end + 1, quoted: true })
@@ -511,7 +325,7 @@ fn starts_prose(shown: &str) -> bool {
     WORDS.iter().any(|word| shown.eq_ignore_ascii_case(word))
 }
 
-fn is_constant(byte: u8) -> bool {
+pub(super) fn is_constant(byte: u8) -> bool {
     byte.is_ascii_uppercase() || byte == b'_' || byte.is_ascii_digit()
 }
 
@@ -521,7 +335,7 @@ fn sign_after(bytes: &[u8], at: usize) -> bool {
     end > at && matches!(bytes.get(end), Some(b':' | b'='))
 }
 
-fn skip_back(bytes: &[u8], at: usize) -> usize {
+pub(super) fn skip_back(bytes: &[u8], at: usize) -> usize {
     let blank = |byte: &u8| *byte == b' ';
     at - bytes[..at].iter().rev().take(8).take_while(|byte| blank(byte)).count()
 }
@@ -578,55 +392,3 @@ fn before_host(shown: &str) -> Option<usize> {
         && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
     is_host.then_some(sign)
 }
-
-/// Words after `for user` that don't name one.
-const ORDINARY: &[&str] = &[
-    "defined",
-    "code",
-    "function",
-    "functions",
-    "error",
-    "request",
-    "action",
-    "actions",
-    "type",
-    "types",
-    "space",
-    "id",
-    "group",
-    "groups",
-    "name",
-    "table",
-    "tables",
-    "experience",
-    "interface",
-    "management",
-    "provided",
-    "supplied",
-    "specified",
-    "who",
-    "that",
-    "whose",
-    "mode",
-    "agents",
-    "account",
-    "accounts",
-    "input",
-    "data",
-    "agent",
-    "session",
-    "sessions",
-    "is",
-    "was",
-    "with",
-    "in",
-    "to",
-    "on",
-    "at",
-    "and",
-    "or",
-    "has",
-    "does",
-    "not",
-    "from",
-];

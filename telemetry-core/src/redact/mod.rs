@@ -9,6 +9,7 @@
 //! password in URLs, e-mail addresses, user names in paths, servers in UNC paths, IP addresses, and SQL with the data in it. What
 //! is left of a part that goes is `***`.
 
+mod beside;
 mod blocks;
 mod commands;
 mod cookies;
@@ -18,6 +19,7 @@ mod keys;
 mod looks;
 mod names;
 mod places;
+mod prose;
 mod scan;
 mod sql;
 mod tokens;
