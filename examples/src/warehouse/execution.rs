@@ -114,12 +114,18 @@ impl Execution {
         drop(self.changed.wait_timeout_while(phase, within, |phase| phase.is_going()));
     }
 
+    /// Cancels it, and returns when it has ended.
     pub(crate) fn cancel(&self) {
+        /// Until the next try: an interrupt of a connection that executes nothing yet is lost.
+        const PAUSE: Duration = Duration::from_millis(5);
         let mut phase = lock(&self.phase);
-        match &*phase {
-            Phase::Running(handle) => handle.interrupt(),
-            Phase::Pending => *phase = Phase::Cancelled,
-            _ => {}
+        loop {
+            match &*phase {
+                Phase::Running(handle) => handle.interrupt(),
+                Phase::Pending => *phase = Phase::Cancelled,
+                Phase::Cancelled | Phase::Failed(_) | Phase::Succeeded(_) => return,
+            }
+            phase = self.changed.wait_timeout(phase, PAUSE).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
