@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use tokio::sync::{Notify, watch};
@@ -261,10 +261,15 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         // Foreign code, on whatever thread this is.
-        let credentials = lock(&self.credentials).take();
+        let credentials = self.credentials.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let breaker = self.breaker.take();
-        contained(move || drop(credentials));
-        contained(move || drop(breaker));
+        if self.plugins.is_home() {
+            contained(move || drop(credentials));
+            contained(move || drop(breaker));
+        } else {
+            // In a forked child the threads that they may wait for in the end aren't there.
+            std::mem::forget((credentials, breaker));
+        }
     }
 }
 
@@ -291,7 +296,7 @@ mod tests {
     use crate::fault::{ExportError, Fault, FlagError};
     use crate::flags::{FeatureFlagSource, FlagQuery, FlagSet};
     use crate::host::HostPolicy;
-    use crate::plugins::LastHold;
+    use crate::plugins::{LastHold, Stuck};
     use crate::process::Process;
 
     #[derive(Debug)]
@@ -318,9 +323,9 @@ mod tests {
             exporter: Arc::new(Nobody),
             flags: Arc::new(Nobody),
             breakers: Arc::new(AlwaysClosed),
-            clock: SafeClock::new(Arc::new(SystemClock::new())),
+            clock: SafeClock::new(Arc::new(SystemClock::new()), false),
             home: Process::this(),
-            calls: Arc::default(),
+            stuck: Stuck::default(),
             last: LastHold::default(),
         };
         let host = Host::parse("host.example.com", HostPolicy::Public).unwrap();

@@ -73,15 +73,18 @@ pub(crate) struct SafeClock {
     latest: Arc<AtomicU64>,
     /// Where the time goes on from when the clock inside panics, so that nothing stands still or spins.
     origin: (Tick, Instant),
+    /// Whether what sleeps runs where tokio's timers do. Somebody who moves workers by hand may be anywhere.
+    timers: bool,
 }
 
 impl SafeClock {
-    pub(crate) fn new(inner: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(inner: Arc<dyn Clock>, timers: bool) -> Self {
         let start = contained(|| inner.now()).unwrap_or_default();
         SafeClock {
             inner,
             latest: Arc::new(AtomicU64::new(start.as_nanos())),
             origin: (start, Instant::now()),
+            timers,
         }
     }
 
@@ -109,7 +112,8 @@ impl SafeClock {
         let mut patience = std::pin::pin!(machine_sleep(left.saturating_add(PATIENCE)));
         let slept = std::future::poll_fn(|cx| match Pin::new(&mut sleep).poll(cx) {
             Poll::Ready(slept) => Poll::Ready(Some(slept)),
-            Poll::Pending => patience.as_mut().poll(cx).map(|()| None),
+            Poll::Pending if self.timers => patience.as_mut().poll(cx).map(|()| None),
+            Poll::Pending => Poll::Pending,
         })
         .await;
         let left = at.since(self.now());

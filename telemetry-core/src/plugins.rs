@@ -1,13 +1,16 @@
 //! What a provider was composed of, shared by all its clients.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use crate::breaker::BreakerSource;
+use crate::buffer::lock;
 use crate::config::TelemetryConfig;
 use crate::contain::{SafeClock, contained};
 use crate::exporter::Exporter;
 use crate::flags::FeatureFlagSource;
+use crate::host::Host;
 use crate::process::Process;
 use crate::record::DriverContext;
 
@@ -21,8 +24,8 @@ pub(crate) struct Plugins {
     pub(crate) clock: SafeClock,
     /// The process that built the provider. A forked child has another, and keeps silent.
     pub(crate) home: Process,
-    /// Threads that run calls of plug-ins, those that never come back included.
-    pub(crate) calls: Arc<()>,
+    /// Threads of calls that were given up and didn't end.
+    pub(crate) stuck: Stuck,
     /// Last, so that all else is gone when it is dropped.
     pub(crate) last: LastHold,
 }
@@ -34,12 +37,43 @@ impl Plugins {
     }
 }
 
+/// Threads of calls that were given up and didn't end, by the host that they are for.
+#[derive(Debug, Default)]
+pub(crate) struct Stuck(Mutex<HashMap<Host, Arc<()>>>);
+
+impl Stuck {
+    /// How many there may be for one host: as many are lost for good if it blocks whoever calls it.
+    pub(crate) const PER_HOST: usize = 64;
+    /// How many there may be in all.
+    pub(crate) const IN_ALL: usize = 1024;
+
+    /// One more; it counts for as long as what is returned lives.
+    pub(crate) fn add(&self, host: &Host) -> Arc<()> {
+        let mut hosts = lock(&self.0);
+        hosts.retain(|_, threads| Arc::strong_count(threads) > 1);
+        Arc::clone(hosts.entry(host.clone()).or_default())
+    }
+
+    /// Whether as many are stuck as may be.
+    pub(crate) fn are_too_many(&self, host: &Host) -> bool {
+        let hosts = lock(&self.0);
+        let count = |threads: &Arc<()>| Arc::strong_count(threads) - 1;
+        hosts.get(host).is_some_and(|threads| count(threads) >= Stuck::PER_HOST)
+            || hosts.values().map(count).sum::<usize>() >= Stuck::IN_ALL
+    }
+}
+
 impl Drop for Plugins {
     fn drop(&mut self) {
         let Plugins { exporter, flags, breakers, .. } = &*self;
-        let held = (Arc::clone(exporter), Arc::clone(flags), Arc::clone(breakers), self.clock.inner());
+        let held: [Part; 4] = [
+            Box::new(Arc::clone(exporter)),
+            Box::new(Arc::clone(flags)),
+            Box::new(Arc::clone(breakers)),
+            Box::new(self.clock.inner()),
+        ];
         if self.is_home() {
-            self.last.0 = Some(Box::new(held));
+            self.last.0 = held.map(Some);
         } else {
             // In a forked child the threads that they may wait for in the end aren't there.
             std::mem::forget(held);
@@ -50,16 +84,29 @@ impl Drop for Plugins {
 /// Holds the plug-ins longer than anybody else, and lets go of them on a thread of their own: the driver's, which may be a
 /// runtime's, is no place for what foreign code does in the end, and for how long.
 #[derive(Default)]
-pub(crate) struct LastHold(Option<Box<dyn Any + Send + Sync>>);
+pub(crate) struct LastHold([Option<Part>; 4]);
+
+type Part = Box<dyn Any + Send + Sync>;
+
+/// Lets go of its part without a panic, wherever that happens.
+struct LetGo(Option<Part>);
+
+impl Drop for LetGo {
+    fn drop(&mut self) {
+        let part = self.0.take();
+        contained(move || drop(part));
+    }
+}
 
 impl Drop for LastHold {
     fn drop(&mut self) {
-        let Some(plugins) = self.0.take() else { return };
-        let let_go = move || {
-            contained(move || drop(plugins));
-        };
+        if self.0.iter().all(Option::is_none) {
+            return;
+        }
+        // Each by itself: a panic while another unwinds would end the process.
+        let parts = std::mem::take(&mut self.0).map(LetGo);
         // Without a thread it happens here, when the closure is dropped.
-        drop(contained(|| std::thread::Builder::new().name("telemetry-drop".to_owned()).spawn(let_go)));
+        drop(std::thread::Builder::new().name("telemetry-drop".to_owned()).spawn(move || drop(parts)));
     }
 }
 

@@ -15,7 +15,7 @@ use crate::headers::CredentialProvider;
 use crate::host::Host;
 use crate::lease::{Hold, Lease};
 use crate::model::{DriverIdentity, SystemInfo};
-use crate::plugins::{LastHold, Plugins};
+use crate::plugins::{LastHold, Plugins, Stuck};
 use crate::process::Process;
 use crate::record::DriverContext;
 use crate::registry::{Key, Leased, Registry};
@@ -255,10 +255,13 @@ impl ClientProviderBuilder {
             exporter: exporter.ok_or(BuildError::Missing("an exporter"))?,
             flags: flags.ok_or(BuildError::Missing("a source of feature flags"))?,
             breakers: breakers.ok_or(BuildError::Missing("a source of breakers"))?,
-            clock: SafeClock::new(clock.unwrap_or_else(|| Arc::new(SystemClock::new()))),
+            clock: SafeClock::new(
+                clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
+                !matches!(worker, Worker::Manual),
+            ),
             home: Process::this(),
             config,
-            calls: Arc::default(),
+            stuck: Stuck::default(),
             last: LastHold::default(),
         });
         let shared = Shared {

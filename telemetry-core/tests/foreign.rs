@@ -230,12 +230,12 @@ fn calls_that_block_for_ever_take_only_so_many_threads() {
         .environment(|_| None)
         .build()
         .unwrap();
-    for host in 0..300 {
-        let lease = provider.acquire(Target::new(format!("h{host}.cloud.databricks.com")));
+    for _ in 0..100 {
+        let lease = provider.acquire(Target::new(HOST));
         drop(open(&lease));
         let _ = lease.close_blocking(MS);
     }
     let most = blocks.most.load(Ordering::SeqCst);
     blocks.go.store(true, Ordering::SeqCst);
-    assert!((2..=256).contains(&most), "{most}");
+    assert!((2..=65).contains(&most), "{most}");
 }

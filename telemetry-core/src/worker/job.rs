@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,10 +17,6 @@ use crate::fault::Fault;
 /// How much longer than the request timeout a job may take before it counts as lost: a call that merely hangs is given
 /// up by its own timeout, so one that takes longer blocks its thread.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// How many threads of one provider may run calls at a time. Those of calls that block for ever are among them, so that no number of
-/// connections makes more.
-const MAX_CALLS: usize = 256;
 
 /// How jobs are run.
 #[derive(Clone, Debug)]
@@ -43,14 +39,22 @@ pub(super) struct Slot<T> {
 enum Job<T> {
     Thread(oneshot::Receiver<T>, Weak<Leaving>),
     Inline(BoxFuture<'static, T>),
-    /// There was no thread for it: the system has none, or as many as may be are taken.
+    /// There was no thread for it: the system has none, or as many as may be are stuck.
     NoThread,
 }
 
 /// Lives as long as a job's thread does, and wakes the worker when it ends.
 struct Leaving {
     client: Arc<Client>,
-    _call: Arc<()>,
+    /// Counts the thread among those that are stuck, once it is.
+    stuck: OnceLock<Arc<()>>,
+}
+
+impl Leaving {
+    /// Nobody waits for the thread any more.
+    fn is_given_up(&self) {
+        self.stuck.get_or_init(|| self.client.plugins.stuck.add(&self.client.host));
+    }
 }
 
 impl Drop for Leaving {
@@ -77,12 +81,10 @@ impl<T: Send + 'static> Slot<T> {
         self.deadline = client.plugins.clock.now() + client.plugins.config.request_timeout + GRACE;
         self.job = Some(match &self.jobs {
             Jobs::Inline => Job::Inline(Box::pin(work)),
-            // One count is the provider's own.
-            Jobs::Threads(_) if Arc::strong_count(&client.plugins.calls) > MAX_CALLS => Job::NoThread,
+            Jobs::Threads(_) if client.plugins.stuck.are_too_many(&client.host) => Job::NoThread,
             Jobs::Threads(handle) => {
                 let (answer, receiver) = oneshot::channel();
-                let call = Arc::clone(&client.plugins.calls);
-                let leaving = Arc::new(Leaving { client: Arc::clone(client), _call: call });
+                let leaving = Arc::new(Leaving { client: Arc::clone(client), stuck: OnceLock::new() });
                 let alive = Arc::downgrade(&leaving);
                 let handle = handle.clone();
                 let finished = client.finished();
@@ -104,7 +106,10 @@ impl<T: Send + 'static> Slot<T> {
             None => return Poll::Pending,
             // Worth trying again: nothing was sent.
             Some(Job::NoThread) => Poll::Ready(Err(Fault::Connect)),
-            Some(Job::Inline(work)) => work.as_mut().poll(cx).map(Ok),
+            Some(Job::Inline(work)) => match contained(|| work.as_mut().poll(cx)) {
+                Some(polled) => polled.map(Ok),
+                None => Poll::Ready(Err(Fault::Panicked)),
+            },
             Some(Job::Thread(receiver, _)) => {
                 Pin::new(receiver).poll(cx).map(|answer| answer.map_err(|_| Fault::Panicked))
             }
@@ -115,11 +120,26 @@ impl<T: Send + 'static> Slot<T> {
         };
         if answer.is_ready() {
             if let Some(Job::Thread(_, alive)) = self.job.take() {
+                let given_up = matches!(answer, Poll::Ready(Err(Fault::Timeout)));
+                if let Some(leaving) = alive.upgrade().filter(|_| given_up) {
+                    leaving.is_given_up();
+                }
                 self.stuck = alive;
             }
             self.deadline = Tick::MAX;
         }
         answer
+    }
+}
+
+impl<T> Drop for Slot<T> {
+    fn drop(&mut self) {
+        // The worker ends: the thread may not.
+        if let Some(Job::Thread(_, alive)) = &self.job
+            && let Some(leaving) = alive.upgrade()
+        {
+            leaving.is_given_up();
+        }
     }
 }
 
