@@ -114,6 +114,37 @@ fn plug_ins_end_on_a_thread_of_their_own_however_long_it_takes_them() {
     assert_ne!(end.recv_timeout(SAFETY_NET).unwrap(), thread::current().id());
 }
 
+/// Breakers that never open, and do something when they are dropped.
+struct Ending(OnDrop);
+
+impl fmt::Debug for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl BreakerSource for Ending {
+    fn breaker(&self, host: &Host) -> Arc<dyn Breaker> {
+        AlwaysClosed.breaker(host)
+    }
+}
+
+#[test]
+fn two_plug_ins_may_panic_in_the_end() {
+    let (ended, end) = mpsc::channel::<()>();
+    let ended = Mutex::new(ended);
+    let last = move || {
+        let _ = ended.lock().unwrap().send(());
+        panic!("the breakers");
+    };
+    let exporter = Keeping::new(|| (), || panic!("the exporter"));
+    let bench =
+        Bench::with(config(), |builder| builder.exporter(exporter).breakers(Ending(OnDrop(Box::new(last)))));
+    drop(bench);
+    // Both end on one thread, the exporter first; a second panic while the first unwinds would end this process.
+    end.recv_timeout(SAFETY_NET).unwrap();
+}
+
 /// Credentials that panic when they are dropped.
 #[derive(Debug)]
 struct Bomb(StaticToken);
