@@ -26,6 +26,16 @@ pub(crate) fn contained<T>(call: impl FnOnce() -> T) -> Option<T> {
     }
 }
 
+/// A foreign value that lets no panic out when it is dropped, wherever that happens.
+pub(crate) struct LetGo<T>(pub(crate) Option<T>);
+
+impl<T> Drop for LetGo<T> {
+    fn drop(&mut self) {
+        let value = self.0.take();
+        contained(move || drop(value));
+    }
+}
+
 /// A foreign future, of which neither the making, the polling nor the dropping lets a panic out.
 pub(crate) struct Contained<'a, T>(Option<BoxFuture<'a, T>>);
 

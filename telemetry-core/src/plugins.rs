@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use crate::breaker::BreakerSource;
 use crate::buffer::lock;
 use crate::config::TelemetryConfig;
-use crate::contain::{SafeClock, contained};
+use crate::contain::{LetGo, SafeClock};
 use crate::exporter::Exporter;
 use crate::flags::FeatureFlagSource;
 use crate::host::Host;
@@ -87,16 +87,6 @@ impl Drop for Plugins {
 pub(crate) struct LastHold([Option<Part>; 4]);
 
 type Part = Box<dyn Any + Send + Sync>;
-
-/// Lets go of its part without a panic, wherever that happens.
-struct LetGo(Option<Part>);
-
-impl Drop for LetGo {
-    fn drop(&mut self) {
-        let part = self.0.take();
-        contained(move || drop(part));
-    }
-}
 
 impl Drop for LastHold {
     fn drop(&mut self) {

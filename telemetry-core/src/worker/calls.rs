@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::breaker::BreakerState;
 use crate::client::Client;
 use crate::clock::Tick;
-use crate::contain::{Contained, contained};
+use crate::contain::{Contained, LetGo, contained};
 use crate::delivery::{Attempted, outcome};
 use crate::exporter::Attempt;
 use crate::fault::{Failure, Fault};
 use crate::flags::{FlagQuery, FlagSet};
-use crate::headers::{AuthHeaders, CredentialProvider};
+use crate::headers::AuthHeaders;
 use crate::record::Record;
 
 /// How an attempt went, and what the breaker does after it.
@@ -68,15 +68,8 @@ pub(super) async fn ask(client: Arc<Client>) -> Result<FlagSet, Failure> {
 
 /// The connection's credentials; `None` for a connection that has none.
 async fn credentials(client: &Client, deadline: Tick) -> Result<Option<AuthHeaders>, Failure> {
-    /// Whoever replaces the client's credentials meanwhile leaves this call the last to hold these.
-    struct Held(Option<Arc<dyn CredentialProvider>>);
-    impl Drop for Held {
-        fn drop(&mut self) {
-            let provider = self.0.take();
-            contained(move || drop(provider));
-        }
-    }
-    let held = Held(client.credentials());
+    // Whoever replaces the client's credentials meanwhile leaves this call the last to hold these.
+    let held = LetGo(client.credentials());
     let Some(provider) = &held.0 else { return Ok(None) };
     let headers = Contained::new(|| provider.headers());
     match client.plugins.clock.limit(deadline, headers).await {
