@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use telemetry_breaker::BreakerRegistry;
+use telemetry_core::plugin::{Attempt, PluginError, Receipt, SystemClock, Transport};
 use telemetry_core::{
-    Attempt, BuildError, ClientProvider, ClientProviderBuilder, Clock, DriverIdentity, ExportError, Exporter,
-    Receipt, SystemClock, TelemetryConfig, Transport,
+    BuildError, ClientProvider, ClientProviderBuilder, Clock, DriverIdentity, Exporter, TelemetryConfig,
 };
 use telemetry_export_http::{Endpoints, HttpExporter, ReqwestTransport, default_exporter};
 use telemetry_flags::{FlagCache, HttpFlagSource};
@@ -68,7 +68,7 @@ struct Dumping {
 
 #[async_trait]
 impl Exporter for Dumping {
-    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, ExportError> {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
         let receipt = self.http.export(attempt).await?;
         let mut line = self.http.request(attempt)?.body;
         line.push(b'\n');

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use telemetry_core::{HostPolicy, Setting, TelemetryConfig};
+use telemetry_core::{HostPolicy, Mode, TelemetryConfig};
 use telemetry_testkit::{Behaviour, FakeWorkspace};
 
 use crate::compose::FLAG;
@@ -108,6 +108,6 @@ impl Embedded {
 
     /// The settings of telemetry for it: on, and allowed to talk to this machine.
     pub fn config() -> TelemetryConfig {
-        TelemetryConfig::default().setting(Setting::On).host_policy(HostPolicy::AllowLoopback)
+        TelemetryConfig::default().mode(Mode::On).host_policy(HostPolicy::AllowLoopback)
     }
 }

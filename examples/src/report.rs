@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use telemetry_core::{BreakerState, Closed};
-use telemetry_export_http::wire::{Frontend, Named, OssSqlDriverTelemetryLog};
+use telemetry_core::CloseOutcome;
+use telemetry_core::plugin::BreakerState;
+use telemetry_export_http::wire::{EnumOrUnknown, Frontend, OssSqlDriverTelemetryLog};
 use telemetry_testkit::FakeWorkspace;
 
 use crate::tpch;
@@ -147,7 +148,7 @@ pub fn disagreements(run: &Run, workspace: &FakeWorkspace) -> Vec<String> {
 
 /// Each client once: with the connection that was closed last.
 fn clients(run: &Run) -> impl Iterator<Item = &Closing> {
-    run.closings.iter().filter(|closing| !matches!(closing.closed, Closed::Shared | Closed::Off))
+    run.closings.iter().filter(|closing| !matches!(closing.closed, CloseOutcome::Shared | CloseOutcome::Off))
 }
 
 /// The records that the service accepted, read.
@@ -174,8 +175,8 @@ fn what(record: &Frontend) -> String {
     let operation =
         log.sql_operation.as_ref().and_then(|sql| sql.operation_detail.as_ref()?.operation_type.as_ref());
     match operation {
-        Some(Named::Known(operation)) => operation.as_str().to_owned(),
-        Some(Named::Unknown(name)) => name.to_string(),
+        Some(EnumOrUnknown::Known(operation)) => operation.as_str().to_owned(),
+        Some(EnumOrUnknown::Unknown(name)) => name.to_string(),
         None => "other".to_owned(),
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use telemetry_core::{OffReason, Setting, State, Status};
+use telemetry_core::Mode;
+use telemetry_core::status::{OffReason, Status, TelemetryState};
 
 use crate::driver::{Connection, Driver, Error, Fetch, Options, Rows};
 
@@ -39,11 +40,11 @@ pub struct Closing {
     /// Which connection.
     pub connection: &'static str,
     /// How its telemetry closed.
-    pub closed: telemetry_core::Closed,
+    pub closed: telemetry_core::CloseOutcome,
     /// How long that took.
     pub took: Duration,
     /// Whether its telemetry was on, and why, before that.
-    pub state: State,
+    pub state: TelemetryState,
     /// Its telemetry's status after that.
     pub status: Status,
 }
@@ -51,7 +52,7 @@ pub struct Closing {
 impl Closing {
     /// Whether the user opted out in the environment.
     pub fn opted_out(&self) -> bool {
-        matches!(self.state, State::Off(OffReason::OptOut(_)))
+        matches!(self.state, TelemetryState::Off(OffReason::OptOut(_)))
     }
 }
 
@@ -170,7 +171,7 @@ pub async fn run(
     let first = driver.connect(alice.clone()).await?;
     let second = driver.connect(alice.clone()).await?;
     let third = driver.connect(bob).await?;
-    let off = driver.connect(alice.telemetry(Setting::Off)).await?;
+    let off = driver.connect(alice.telemetry(Mode::Off)).await?;
     let mut outcomes = Vec::new();
     for step in steps {
         outcomes.push(outcome("alice 1", &first, *step).await);

@@ -8,9 +8,10 @@ use examples::compose;
 use examples::driver::{Driver, Fetch};
 use examples::embedded::{ALICE, Embedded};
 use serde_json::{Value, json};
+use telemetry_core::record::VolumeOperationType;
 use telemetry_core::{
-    ClientProvider, ConnectionInfo, DriverIdentity, ErrorDetails, Fault, HostPolicy, Operation, Setting,
-    StatementType, StaticToken, Target, TelemetryConfig, VolumeOperationType,
+    ClientProvider, ConnectionInfo, DriverIdentity, ErrorDetails, Fault, HostPolicy, Mode, Operation,
+    StatementType, StaticToken, Target, TelemetryConfig,
 };
 use telemetry_export_http::Endpoints;
 
@@ -63,11 +64,11 @@ fn own(mut record: Value) -> Value {
 /// One record of every kind, as the service got it.
 async fn samples() -> BTreeMap<&'static str, Value> {
     let there = Embedded::start(None).unwrap();
-    let provider = |setting| {
-        let config = Embedded::config().setting(setting);
+    let provider = |mode| {
+        let config = Embedded::config().mode(mode);
         compose::telemetry(config, Endpoints::PLAN, None).unwrap().environment(|_| None).build().unwrap()
     };
-    let driver = Driver::new(provider(Setting::On)).unwrap();
+    let driver = Driver::new(provider(Mode::On)).unwrap();
     let connection = driver.connect(there.options(ALICE)).await.unwrap();
     let lines = "SELECT * FROM lineitem ORDER BY l_orderkey, l_linenumber LIMIT 1000";
     connection.query(lines, Fetch::Links).await.unwrap();
@@ -77,7 +78,7 @@ async fn samples() -> BTreeMap<&'static str, Value> {
         .unwrap_err();
     connection.close(Duration::from_secs(60)).await.unwrap();
 
-    let forced = provider(Setting::Forced);
+    let forced = provider(Mode::Forced);
     let lease = forced.acquire(Target::new(there.workspace.url()).credentials(StaticToken::new(ALICE)));
     let refused = || {
         ErrorDetails::new("UNAUTHENTICATED")
@@ -155,7 +156,7 @@ async fn the_documented_records_are_those_that_are_sent() {
     assert!(wrong.is_empty(), "docs/TELEMETRY.md is to have:\n{wrong}");
 }
 
-/// A value outside its bounds, and what is said of it, by the setting's name.
+/// A value outside its bounds, and what is said of it, by the mode's name.
 fn out_of_bounds() -> Vec<(&'static str, TelemetryConfig)> {
     let config = TelemetryConfig::default;
     let century = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -218,15 +219,15 @@ fn the_table_of_settings_has_every_setting_with_its_default_and_its_bounds() {
 #[test]
 fn the_example_configurations_are_valid() {
     // As the document has them.
-    let basic = TelemetryConfig::default().setting(Setting::On);
-    let off = TelemetryConfig::default().setting(Setting::Off);
+    let basic = TelemetryConfig::default().mode(Mode::On);
+    let off = TelemetryConfig::default().mode(Mode::Off);
     let batching = TelemetryConfig::default()
-        .setting(Setting::On)
+        .mode(Mode::On)
         .batch_size(200)
         .flush_interval(Duration::from_secs(30))
         .max_records(2000);
     let development = TelemetryConfig::default()
-        .setting(Setting::Forced)
+        .mode(Mode::Forced)
         .host_policy(HostPolicy::AllowLoopback)
         .flush_interval(Duration::from_millis(100));
     for config in [basic, off, batching, development] {
@@ -238,7 +239,7 @@ fn the_example_configurations_are_valid() {
         ".batch_size(200)",
         ".flush_interval(Duration::from_secs(30))",
         ".max_records(2000)",
-        "Setting::Forced",
+        "Mode::Forced",
         "HostPolicy::AllowLoopback",
         ".flush_interval(Duration::from_millis(100))",
     ] {

@@ -7,9 +7,11 @@ use examples::driver::{Connection, Driver, Error, Fetch, Options};
 use examples::warehouse::{WAREHOUSE_ID, Warehouse};
 use examples::workload::{Act, EMBEDDED, run_step};
 use examples::{driver, tpch};
+use telemetry_core::plugin::AlwaysClosed;
+use telemetry_core::record::RecordKind;
 use telemetry_core::{
-    AlwaysClosed, ClientProvider, Closed, DriverIdentity, HostPolicy, OperationType, RecordKind,
-    ResultFormat, Setting, StatementType, TelemetryConfig,
+    ClientProvider, CloseOutcome, DriverIdentity, HostPolicy, Mode, OperationType, ResultFormat,
+    StatementType, TelemetryConfig,
 };
 use telemetry_testkit::{Answer, FakeWorkspace, RecordingExporter, ScriptedFlags};
 
@@ -33,7 +35,7 @@ fn bench_with(
     let workspace = FakeWorkspace::builder().route(route).start();
     let exporter = RecordingExporter::new();
     let provider = ClientProvider::builder(DriverIdentity::new("test", "1.0.0", "TEST", "flag").unwrap())
-        .config(TelemetryConfig::default().setting(Setting::On).host_policy(HostPolicy::AllowLoopback))
+        .config(TelemetryConfig::default().mode(Mode::On).host_policy(HostPolicy::AllowLoopback))
         .exporter(exporter.clone())
         .flags(ScriptedFlags::fixed("flag", true))
         .breakers(AlwaysClosed)
@@ -49,7 +51,7 @@ impl Bench {
     }
 
     async fn close(&self, connection: Connection) {
-        assert_eq!(connection.close(Duration::from_secs(30)).await.unwrap().0, Closed::Flushed);
+        assert_eq!(connection.close(Duration::from_secs(30)).await.unwrap().0, CloseOutcome::Flushed);
         assert!(connection.telemetry().balances());
     }
 }

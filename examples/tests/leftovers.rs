@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use examples::compose;
 use examples::embedded::{ALICE, Embedded, Misbehaviour};
 use telemetry_core::{
-    ClientProvider, Closed, ConnectionInfo, ErrorClass, ErrorDetails, Lease, Setting, StatementType,
+    ClientProvider, CloseOutcome, ConnectionInfo, ErrorClass, ErrorDetails, Lease, Mode, StatementType,
     StaticToken, Target,
 };
 use telemetry_export_http::Endpoints;
@@ -16,7 +16,7 @@ use telemetry_export_http::Endpoints;
 const SAFETY_NET: Duration = Duration::from_secs(60);
 
 fn provider() -> ClientProvider {
-    let config = Embedded::config().setting(Setting::On);
+    let config = Embedded::config().mode(Mode::On);
     compose::telemetry(config, Endpoints::PLAN, None).unwrap().environment(|_| None).build().unwrap()
 }
 
@@ -62,7 +62,7 @@ fn neither_a_thread_nor_a_socket_is_left() {
         assert!(!threads().is_empty(), "there is a worker");
         let within = if misbehaviour.is_none() { SAFETY_NET } else { Duration::from_millis(200) };
         let closed = lease.close_blocking(within);
-        assert_eq!(closed == Closed::Flushed, misbehaviour.is_none(), "{misbehaviour:?}: {closed:?}");
+        assert_eq!(closed == CloseOutcome::Flushed, misbehaviour.is_none(), "{misbehaviour:?}: {closed:?}");
         drop((lease, provider));
         until(|| threads().is_empty());
         assert_eq!(threads(), [""; 0], "{misbehaviour:?}");

@@ -9,7 +9,9 @@ use examples::driver::Driver;
 use examples::embedded::{ALICE, BOB, Embedded, Misbehaviour};
 use examples::report;
 use examples::workload::{self, EMBEDDED, Run, WITHOUT};
-use telemetry_core::{BreakerState, Closed, DropReason, OffReason, Setting, State, TelemetryConfig};
+use telemetry_core::plugin::BreakerState;
+use telemetry_core::status::{DropReason, OffReason, TelemetryState};
+use telemetry_core::{CloseOutcome, Mode, TelemetryConfig};
 use telemetry_export_http::Endpoints;
 use telemetry_export_http::wire::Upload;
 
@@ -88,21 +90,21 @@ async fn the_dump_holds_every_delivered_body_as_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_telemetry_everything_is_the_same() {
     let (_, with) = run_with(None, Embedded::config(), None).await;
-    let (there, without) = run_with(None, Embedded::config().setting(Setting::Off), None).await;
+    let (there, without) = run_with(None, Embedded::config().mode(Mode::Off), None).await;
     assert_eq!(seen(&with), seen(&without));
     assert_eq!(there.workspace.telemetry_requests().len() + there.workspace.flag_requests().len(), 0);
 }
 
 /// Runs under a fault, and checks what holds under each.
 async fn unwell(misbehaviour: Misbehaviour) -> (Embedded, Run) {
-    let (_, well) = run_with(None, Embedded::config().setting(Setting::Off), None).await;
+    let (_, well) = run_with(None, Embedded::config().mode(Mode::Off), None).await;
     let (there, run) = run_with(Some(misbehaviour), Embedded::config(), None).await;
     assert_eq!(seen(&run), seen(&well), "the caller sees no difference");
     assert_eq!(report::unbalanced(&run), [""; 0]);
     for closing in &run.closings {
         // The deadline is what closing adds at the most; the rest is a busy machine's.
         assert!(closing.took < Duration::from_secs(20), "{} took {:?}", closing.connection, closing.took);
-        assert_eq!(closing.closed == Closed::Off, closing.connection == WITHOUT);
+        assert_eq!(closing.closed == CloseOutcome::Off, closing.connection == WITHOUT);
     }
     assert!(there.workspace.records().is_empty(), "nothing arrived");
     (there, run)
@@ -111,7 +113,7 @@ async fn unwell(misbehaviour: Misbehaviour) -> (Embedded, Run) {
 fn dropped(run: &Run, reason: DropReason) -> u64 {
     run.closings
         .iter()
-        .filter(|closing| !matches!(closing.closed, Closed::Shared | Closed::Off))
+        .filter(|closing| !matches!(closing.closed, CloseOutcome::Shared | CloseOutcome::Off))
         .map(|closing| closing.status.records.dropped.get(reason))
         .sum()
 }
@@ -143,7 +145,9 @@ async fn a_flag_that_is_off_changes_nothing_and_nothing_is_sent() {
     let (there, run) = unwell(Misbehaviour::FlagOff).await;
     assert!(there.workspace.telemetry_requests().is_empty());
     assert_eq!(dropped(&run, DropReason::Closed), 0);
-    assert!(run.closings.iter().any(|closing| matches!(closing.state, State::Off(OffReason::Flag(_)))));
+    assert!(
+        run.closings.iter().any(|closing| matches!(closing.state, TelemetryState::Off(OffReason::Flag(_))))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

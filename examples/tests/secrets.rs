@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 use examples::driver::Options;
 use proptest::prelude::*;
 use telemetry_breaker::BreakerRegistry;
+use telemetry_core::plugin::*;
+use telemetry_core::record::*;
 use telemetry_core::*;
 use telemetry_export_http::wire::{Frontend, Upload};
 use telemetry_export_http::{DryRunExporter, Endpoints, HttpExporter, ReqwestTransport, TeeExporter};
@@ -134,12 +136,12 @@ fn everything_about(text: &str) -> String {
         ] {
             let clock = FakeClock::new();
             let provider = ClientProvider::builder(identity())
-                .config(TelemetryConfig::default().setting(Setting::Forced))
+                .config(TelemetryConfig::default().mode(Mode::Forced))
                 .exporter(exporter)
                 .flags(StaticFlags::new([("flag", true)]))
                 .breakers(AlwaysClosed)
                 .clock(clock.clone())
-                .worker(Worker::Manual)
+                .runtime(Runtime::Manual)
                 .system(system(text))
                 .environment(|_| None)
                 .build()
@@ -281,7 +283,7 @@ fn shown() -> Vec<(&'static str, String)> {
             .breakers(BreakerRegistry::default())
             .system(system(&url))
     };
-    let provider = builder().config(TelemetryConfig::default().setting(Setting::Forced)).build().unwrap();
+    let provider = builder().config(TelemetryConfig::default().mode(Mode::Forced)).build().unwrap();
     let lease = provider.acquire(Target::new("host.example.com").credentials(StaticToken::new(CANARY)));
     let opening = lease.opening(info.clone());
     let open = lease.opening(info.clone()).opened(CANARY);

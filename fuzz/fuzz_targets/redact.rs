@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use telemetry_core::redact;
+use telemetry_core::text::redact;
 
 const TOKEN: &str = "dapi0123456789abcdef0123456789abcdef";
 

@@ -4,10 +4,11 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use telemetry_core::{Breaker, BreakerState, Outcome, Permit, Rejected, Tick};
+use telemetry_core::Breaker;
+use telemetry_core::plugin::{BreakerState, Outcome, Permit, Rejected, Tick};
 
 use crate::config::{BreakerConfig, InvalidConfig};
-use crate::machine::{Leave, Machine, Transition};
+use crate::machine::{Admission, Machine, Transition};
 
 /// Is told of every transition, after it, and under no lock. A panic in it is swallowed.
 pub(crate) type Observer = Arc<dyn Fn(&Transition) + Send + Sync>;
@@ -25,7 +26,8 @@ pub(crate) type Observer = Arc<dyn Fn(&Transition) + Send + Sync>;
 ///
 /// ```
 /// use telemetry_breaker::{BreakerConfig, CircuitBreaker};
-/// use telemetry_core::{Breaker, BreakerState, Outcome, Tick};
+/// use telemetry_core::Breaker;
+/// use telemetry_core::plugin::{BreakerState, Outcome, Tick};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let breaker = CircuitBreaker::new(BreakerConfig::default())?;
@@ -100,7 +102,7 @@ impl Breaker for CircuitBreaker {
     fn admit(&self, now: Tick) -> Result<Permit, Rejected> {
         let (leave, transition) = self.inner.lock().admit(now);
         self.inner.tell(transition);
-        let Leave { generation, is_probe } = leave.map_err(Rejected::until)?;
+        let Admission { generation, is_probe } = leave.map_err(Rejected::until)?;
         if !is_probe {
             return Ok(Permit::new(generation));
         }
@@ -110,7 +112,7 @@ impl Breaker for CircuitBreaker {
 
     fn settle(&self, permit: Permit, outcome: Outcome, now: Tick) {
         let (generation, is_probe) = permit.into_parts();
-        let transition = self.inner.lock().settle(Leave { generation, is_probe }, outcome, now);
+        let transition = self.inner.lock().settle(Admission { generation, is_probe }, outcome, now);
         self.inner.tell(transition);
     }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use telemetry_core::{BreakerState, Outcome, Tick};
+use telemetry_core::plugin::{BreakerState, Outcome, Tick};
 
 use crate::config::{BreakerConfig, Policy};
 
@@ -22,9 +22,9 @@ pub struct Transition {
     pub at: Tick,
 }
 
-/// Leave to make a call.
+/// Admission of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Leave {
+pub(crate) struct Admission {
     pub(crate) generation: u64,
     pub(crate) is_probe: bool,
 }
@@ -64,10 +64,10 @@ impl Machine {
         Machine { config, state, generation: 0 }
     }
 
-    pub(crate) fn admit(&mut self, now: Tick) -> (Result<Leave, Tick>, Option<Transition>) {
+    pub(crate) fn admit(&mut self, now: Tick) -> (Result<Admission, Tick>, Option<Transition>) {
         let transition = self.wake(now);
         let leave = match &mut self.state {
-            State::Closed(_) => Ok(Leave { generation: self.generation, is_probe: false }),
+            State::Closed(_) => Ok(Admission { generation: self.generation, is_probe: false }),
             State::Open { until } => Err(*until),
             State::HalfOpen { probe_lost_at: Some(lost_at), .. } if now < *lost_at => {
                 Err((*lost_at).min(now + AWAIT_PROBE))
@@ -75,13 +75,13 @@ impl Machine {
             State::HalfOpen { probe_lost_at, .. } => {
                 *probe_lost_at = Some(now + self.config.probe_timeout);
                 self.generation += 1;
-                Ok(Leave { generation: self.generation, is_probe: true })
+                Ok(Admission { generation: self.generation, is_probe: true })
             }
         };
         (leave, transition)
     }
 
-    pub(crate) fn settle(&mut self, leave: Leave, outcome: Outcome, now: Tick) -> Option<Transition> {
+    pub(crate) fn settle(&mut self, leave: Admission, outcome: Outcome, now: Tick) -> Option<Transition> {
         if leave.generation != self.generation {
             return None;
         }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use telemetry_core::{Breaker, BreakerSource, Host};
+use telemetry_core::plugin::BreakerSource;
+use telemetry_core::{Breaker, Host};
 
 use crate::breaker::{CircuitBreaker, Observer};
 use crate::config::{BreakerConfig, InvalidConfig};
@@ -22,7 +23,8 @@ pub const DEFAULT_CAPACITY: usize = 1000;
 ///
 /// ```
 /// use telemetry_breaker::BreakerRegistry;
-/// use telemetry_core::{BreakerSource, Host, HostPolicy};
+/// use telemetry_core::{Host, HostPolicy};
+/// use telemetry_core::plugin::BreakerSource;
 ///
 /// # fn main() -> Result<(), telemetry_core::BuildError> {
 /// let registry = BreakerRegistry::default();

@@ -5,7 +5,8 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use telemetry_breaker::{BreakerConfig, BreakerRegistry, CircuitBreaker, Policy};
-use telemetry_core::{Breaker, BreakerSource, BreakerState, Host, HostPolicy, Outcome, Permit, Tick};
+use telemetry_core::plugin::{BreakerSource, BreakerState, Outcome, Permit, Tick};
+use telemetry_core::{Breaker, Host, HostPolicy};
 
 const SECOND: Duration = Duration::from_secs(1);
 

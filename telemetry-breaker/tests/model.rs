@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use telemetry_breaker::{BreakerConfig, CircuitBreaker, Policy};
-use telemetry_core::{Breaker, BreakerState, Outcome, Permit, Tick};
+use telemetry_core::Breaker;
+use telemetry_core::plugin::{BreakerState, Outcome, Permit, Tick};
 
 const SECOND: Duration = Duration::from_secs(1);
 const OPEN: u64 = 60;

@@ -8,7 +8,7 @@ use crate::host::HostPolicy;
 /// Whether telemetry is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Setting {
+pub enum Mode {
     /// No. Nothing is recorded, nothing is asked, nothing is sent.
     Off,
     /// Yes, where the service's feature flag allows it.
@@ -27,10 +27,10 @@ macro_rules! settings {
         ///
         /// ```
         /// use std::time::Duration;
-        /// use telemetry_core::{Setting, TelemetryConfig};
+        /// use telemetry_core::{Mode, TelemetryConfig};
         ///
         /// let config = TelemetryConfig::default()
-        ///     .setting(Setting::On)
+        ///     .mode(Mode::On)
         ///     .batch_size(50)
         ///     .flush_interval(Duration::from_secs(30));
         /// assert!(config.validate().is_ok());
@@ -59,7 +59,7 @@ macro_rules! settings {
 
 settings! {
     /// Whether telemetry is wanted where a connection doesn't say. Off by default: a driver opts in.
-    setting: Setting = Setting::Off;
+    mode: Mode = Mode::Off;
     /// Records in a batch, at the most, and the number of waiting records that starts a flush. 100 by default;
     /// 1 to [`max_records`](Self::max_records).
     batch_size: usize = 100;
@@ -123,7 +123,7 @@ impl TelemetryConfig {
         const HOUR: Duration = Duration::from_secs(3600);
         const DAY: Duration = Duration::from_secs(24 * 3600);
         let TelemetryConfig {
-            setting: _,
+            mode: _,
             batch_size,
             flush_interval,
             max_retries,
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn defaults_are_within_bounds() {
         assert_eq!(TelemetryConfig::default().validate(), Ok(()));
-        assert_eq!(TelemetryConfig::default().setting, Setting::Off);
+        assert_eq!(TelemetryConfig::default().mode, Mode::Off);
     }
 
     #[test]

@@ -146,17 +146,17 @@ impl fmt::Display for Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error("{fault}")]
-pub struct Failure {
+pub struct PluginError {
     /// What went wrong.
     pub fault: Fault,
     /// How long the service asks to be left alone, from its `Retry-After`. Callers cap it.
     pub retry_after: Option<Duration>,
 }
 
-impl Failure {
+impl PluginError {
     /// A failure of which no more is known than what went wrong.
     pub fn new(fault: impl Into<Fault>) -> Self {
-        Failure { fault: fault.into(), retry_after: None }
+        PluginError { fault: fault.into(), retry_after: None }
     }
 
     /// The same with the wait that the service asked for.
@@ -172,20 +172,11 @@ impl Failure {
     }
 }
 
-impl From<Fault> for Failure {
+impl From<Fault> for PluginError {
     fn from(fault: Fault) -> Self {
-        Failure::new(fault)
+        PluginError::new(fault)
     }
 }
-
-/// Why an export failed: a [`Failure`].
-pub type ExportError = Failure;
-/// Why a request had no answer: a [`Failure`].
-pub type TransportError = Failure;
-/// Why flags could not be had: a [`Failure`].
-pub type FlagError = Failure;
-/// Why there are no credentials: a [`Failure`].
-pub type CredentialError = Failure;
 
 #[cfg(test)]
 mod tests {

@@ -25,7 +25,7 @@
 //! # fn connect(exporter: impl Exporter, flags: impl FeatureFlagSource) -> Result<(), BuildError> {
 //! let identity = DriverIdentity::new("My Driver", "1.0.0", "MYDRIVER", "enableTelemetryForMyDriver")?;
 //! let provider = ClientProvider::builder(identity)
-//!     .config(TelemetryConfig::default().setting(Setting::On))
+//!     .config(TelemetryConfig::default().mode(Mode::On))
 //!     .exporter(exporter)
 //!     .flags(flags)
 //!     .breakers(AlwaysClosed)
@@ -45,76 +45,44 @@
 
 #![forbid(unsafe_code)]
 
-mod aggregate;
-mod breaker;
-mod buffer;
-mod clean;
+pub mod plugin;
+pub mod record;
+pub mod text;
+
 mod client;
-mod clock;
 mod config;
-mod contain;
-mod delivery;
-mod details;
-mod emitter;
 mod error;
-mod event;
-mod exporter;
 mod fault;
-mod flags;
-mod gate;
-mod headers;
+mod guard;
+mod handle;
 mod host;
-mod id;
-mod lease;
 mod ledger;
-mod model;
 mod pipeline;
-mod plugins;
-mod process;
-mod provider;
-mod record;
-mod redact;
-mod registry;
-mod session;
-mod shown;
-mod statement;
-mod status;
-mod text;
-mod transport;
-mod worker;
+
+/// What holds for a connection and why, and the books.
+pub mod status {
+    pub use crate::client::status::{OffReason, Status, TelemetryState};
+    pub use crate::ledger::{Counts, DropReason, EventLedger, Reason, RecordLedger, Refusal};
+}
 
 /// What makes the asynchronous traits implementable: `#[async_trait] impl Exporter for …`.
 pub use async_trait::async_trait;
-pub use breaker::{AlwaysClosed, Breaker, BreakerSource, BreakerState, Outcome, Permit, Rejected};
-pub use clock::{BoxFuture, Clock, SystemClock, Tick};
-pub use config::{DEFAULT_CLOSE, OPT_OUT_VARIABLES, Setting, TelemetryConfig};
-pub use details::ErrorDetails;
-pub use emitter::Emitter;
+pub use client::runtime::Runtime;
+pub use config::{DEFAULT_CLOSE, Mode, OPT_OUT_VARIABLES, TelemetryConfig};
 pub use error::BuildError;
-pub use event::Chunk;
-pub use exporter::{Attempt, Exporter, Receipt};
-pub use fault::{
-    CredentialError, ErrorClass, ExportError, Failure, Fault, FlagError, TransportError, classify,
-};
-pub use flags::{FeatureFlagSource, FlagOrigin, FlagQuery, FlagSet};
-pub use headers::{AuthHeaders, CredentialProvider, Headers, StaticToken};
+pub use fault::{ErrorClass, Fault, classify};
+pub use handle::chunk_recorder::ChunkRecorder;
+pub use handle::emitter::Emitter;
+pub use handle::error_details::ErrorDetails;
+pub use handle::lease::{CloseOutcome, Lease};
+pub use handle::opening::{ConnectionInfo, Opening};
+pub use handle::operation::Operation;
+pub use handle::provider::{ClientProvider, ClientProviderBuilder};
+pub use handle::session::Session;
+pub use handle::statement::Statement;
+pub use handle::target::Target;
 pub use host::{Host, HostPolicy};
-pub use id::{EventId, MAX_ID_BYTES, ScopeId, SessionId, StatementId};
-pub use lease::{Closed, Lease};
-pub use ledger::{Counts, DropReason, EventLedger, Reason, RecordLedger, Refusal};
-pub use model::{
-    AuthFlow, AuthMech, ConnectionParams, DriverIdentity, DriverMode, HostDetails, OperationType, ProxyAuth,
-    ResultFormat, StatementType, SystemInfo, VolumeOperationType,
-};
-pub use provider::{ClientProvider, ClientProviderBuilder, Target};
+pub use plugin::{Breaker, Clock, CredentialProvider, Exporter, FeatureFlagSource, StaticToken};
 pub use record::{
-    ChunkDetails, DriverContext, Encoded, ErrorInfo, OperationDetail, Record, RecordKind, SessionContext,
-    SqlExecution, VolumeOperation,
+    Chunk, ConnectionParams, DriverIdentity, OperationType, ResultFormat, StatementType, SystemInfo,
 };
-pub use redact::redact;
-pub use session::{ConnectionInfo, Opening, Operation, Session};
-pub use statement::{ChunkRecorder, Statement};
-pub use status::{OffReason, State, Status};
-pub use text::{ErrorText, MAX_TEXT_CHARS};
-pub use transport::{HttpRequest, HttpResponse, Method, Transport};
-pub use worker::Worker;

@@ -4,6 +4,9 @@
 mod common;
 
 use common::*;
+use telemetry_core::plugin::*;
+use telemetry_core::record::*;
+use telemetry_core::status::*;
 use telemetry_core::*;
 use telemetry_testkit::*;
 
@@ -29,7 +32,7 @@ fn events_past_the_buffer_are_refused_and_counted() {
 #[test]
 fn records_past_their_bound_drop_the_oldest_that_is_not_an_error() {
     let bench = Bench::with(config().max_records(5).batch_size(5), |builder| builder);
-    bench.exporter.script().set(Do::Fail(Failure::new(503)));
+    bench.exporter.script().set(Do::Fail(PluginError::new(503)));
     let lease = bench.lease();
     let session = open(&lease);
     session.error(|| ErrorDetails::new("KEPT"));
@@ -58,7 +61,7 @@ fn an_outage_shorter_than_the_buffer_loses_nothing_and_a_longer_one_only_what_is
     let lease = bench.lease();
     let session = open(&lease);
     bench.pass(6 * SECOND);
-    bench.exporter.script().set(Do::Fail(Failure::new(Fault::Connect)));
+    bench.exporter.script().set(Do::Fail(PluginError::new(Fault::Connect)));
     for _ in 0..9 {
         session.statement().complete();
         bench.pass(60 * SECOND);
@@ -66,7 +69,7 @@ fn an_outage_shorter_than_the_buffer_loses_nothing_and_a_longer_one_only_what_is
     bench.exporter.script().set(Do::Give(Accept::All));
     bench.pass(60 * SECOND);
     assert_eq!(lease.status().records.accepted, 10);
-    bench.exporter.script().set(Do::Fail(Failure::new(Fault::Connect)));
+    bench.exporter.script().set(Do::Fail(PluginError::new(Fault::Connect)));
     session.statement().complete();
     bench.pass(11 * 60 * SECOND);
     assert_eq!(lease.status().records.dropped.get(DropReason::Expired), 1);
@@ -76,7 +79,7 @@ fn an_outage_shorter_than_the_buffer_loses_nothing_and_a_longer_one_only_what_is
 #[test]
 fn every_attempt_carries_the_same_event_ids() {
     let bench = Bench::new();
-    bench.exporter.script().set(Do::Fail(Failure::new(500)));
+    bench.exporter.script().set(Do::Fail(PluginError::new(500)));
     let lease = bench.lease();
     open(&lease).statement().complete();
     bench.pass(30 * SECOND);
@@ -185,6 +188,6 @@ fn an_error_text_is_cut_at_2048_characters() {
 fn scopes_are_capped_like_hosts() {
     let bench = Bench::with(config().max_clients(3), |builder| builder);
     let leases: Vec<_> = (0..5).map(|n| bench.lease_of(ScriptedCredentials::token(&n.to_string()))).collect();
-    let off = |lease: &&Lease| lease.status().state == State::Off(OffReason::TooManyClients);
+    let off = |lease: &&Lease| lease.status().state == TelemetryState::Off(OffReason::TooManyClients);
     assert_eq!(leases.iter().filter(off).count(), 2);
 }

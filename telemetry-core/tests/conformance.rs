@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use telemetry_breaker::{BreakerConfig, BreakerRegistry, CircuitBreaker, Policy};
-use telemetry_core::{
-    AlwaysClosed, Breaker, BreakerSource, Clock, Exporter, Host, HostPolicy, StaticToken, SystemClock,
-};
+use telemetry_core::plugin::{AlwaysClosed, BreakerSource, SystemClock};
+use telemetry_core::{Breaker, Clock, Exporter, Host, HostPolicy, StaticToken};
 use telemetry_testkit::{FakeClock, RecordingExporter, conformance, strategies};
 
 fn host(name: &str) -> Host {

@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use common::*;
+use telemetry_core::plugin::*;
+use telemetry_core::record::*;
+use telemetry_core::status::*;
 use telemetry_core::*;
 use telemetry_testkit::*;
 
@@ -32,7 +35,7 @@ fn script<T: Clone>(fault: Do<T>, good: T, when: When) -> Script<T> {
 }
 
 fn faults<T: Clone>() -> [Do<T>; 3] {
-    [Do::Panic, Do::Fail(Failure::new(503)), Do::Hang]
+    [Do::Panic, Do::Fail(PluginError::new(503)), Do::Hang]
 }
 
 /// Runs a driver's work over a faulty plug-in beside a healthy host and a healthy tenant, for minutes.
@@ -49,7 +52,7 @@ fn run(bench: &Bench, faulty: &Lease, good: &[&Lease]) {
     }
     for lease in good {
         assert_balanced(lease);
-        assert_eq!(bench.close(lease, 2 * SECOND).0, Closed::Flushed);
+        assert_eq!(bench.close(lease, 2 * SECOND).0, CloseOutcome::Flushed);
         assert_eq!(lease.status().records.accepted, 15);
     }
     let (_, took) = bench.close(faulty, 2 * SECOND);
@@ -67,7 +70,7 @@ struct ByHost {
 
 #[async_trait::async_trait]
 impl Exporter for ByHost {
-    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, ExportError> {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
         let exporter = if attempt.host.name() == HOST { &self.faulty } else { &self.good };
         exporter.export(attempt).await
     }
@@ -81,7 +84,7 @@ struct FlagsByHost {
 
 #[async_trait::async_trait]
 impl FeatureFlagSource for FlagsByHost {
-    async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, FlagError> {
+    async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
         let flags = if query.host.name() == HOST { &self.faulty } else { &self.good };
         flags.flags(query).await
     }
@@ -231,7 +234,7 @@ fn a_clock_that_panics_is_contained() {
                 .unwrap();
             let lease = provider.acquire(Target::new(HOST));
             open(&lease).statement().complete();
-            assert_eq!(lease.close_blocking(2 * SECOND), Closed::Flushed, "{method} {when:?}");
+            assert_eq!(lease.close_blocking(2 * SECOND), CloseOutcome::Flushed, "{method} {when:?}");
             assert_eq!(exporter.accepted().len(), 2);
             assert_balanced(&lease);
         }
@@ -259,11 +262,11 @@ fn a_plug_in_that_blocks_its_thread_holds_up_no_other_host() {
     }
     let other = provider.acquire(Target::new("good.databricks.com"));
     open(&other).statement().complete();
-    assert_eq!(other.close_blocking(60 * SECOND), Closed::Flushed);
+    assert_eq!(other.close_blocking(60 * SECOND), CloseOutcome::Flushed);
     assert_eq!(good.accepted().len(), 2);
     // The close of the stuck one ends at its deadline all the same.
     let undelivered = stuck.status().records.held;
-    assert_eq!(stuck.close_blocking(20 * MS), Closed::Incomplete { undelivered });
+    assert_eq!(stuck.close_blocking(20 * MS), CloseOutcome::Incomplete { undelivered });
     assert_balanced(&stuck);
     accept.release();
 }
@@ -284,8 +287,8 @@ fn a_close_ends_at_its_deadline_though_whoever_moves_the_worker_by_hand_is_block
         script.release();
         closed
     });
-    assert_eq!(closed, (Closed::Incomplete { undelivered: 2 }, 2 * SECOND));
-    assert_eq!(lease.status().state, State::Off(OffReason::Closed));
+    assert_eq!(closed, (CloseOutcome::Incomplete { undelivered: 2 }, 2 * SECOND));
+    assert_eq!(lease.status().state, TelemetryState::Off(OffReason::Closed));
     assert_balanced(&lease);
 }
 
@@ -321,7 +324,7 @@ fn blocking_flags_credentials_and_breakers_hold_up_nobody() {
         }
         let other = provider.acquire(Target::new("good.databricks.com"));
         open(&other).statement().complete();
-        assert_eq!(other.close_blocking(60 * SECOND), Closed::Flushed, "{method}");
+        assert_eq!(other.close_blocking(60 * SECOND), CloseOutcome::Flushed, "{method}");
         assert_eq!(stuck.status().events.refused.total(), 0);
         stuck.close_blocking(20 * MS);
         assert_eq!(stuck.status().records.held, 0);
@@ -418,7 +421,7 @@ impl tracing::Subscriber for Router {
 #[test]
 fn telemetry_makes_no_telemetry() {
     let bench = Bench::new();
-    bench.exporter.script().set(Do::Fail(Failure::new(500)));
+    bench.exporter.script().set(Do::Fail(PluginError::new(500)));
     let lease = bench.lease();
     let session = open(&lease);
     tracing::subscriber::with_default(Router(session.clone()), || {

@@ -11,6 +11,7 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant, SystemTime};
 
 use common::*;
+use telemetry_core::plugin::*;
 use telemetry_core::*;
 use telemetry_testkit::{Do, FakeClock, RecordingExporter, ScriptedCredentials, ScriptedFlags};
 
@@ -50,7 +51,7 @@ impl fmt::Debug for Keeping {
 
 #[async_trait::async_trait]
 impl Exporter for Keeping {
-    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, ExportError> {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
         for record in attempt.records {
             let kept = Arc::clone(&self.0);
             record.session.encoded.get_or_make(|| OnDrop(Box::new(move || kept())));
@@ -67,7 +68,7 @@ fn what_an_exporter_keeps_with_a_session_may_panic_in_the_end() {
     bench.pass(10 * SECOND);
     assert_eq!(lease.status().records.accepted, 1);
     drop(session);
-    assert_eq!(bench.close(&lease, SECOND).0, Closed::Flushed);
+    assert_eq!(bench.close(&lease, SECOND).0, CloseOutcome::Flushed);
 }
 
 #[test]
@@ -89,7 +90,7 @@ fn what_an_exporter_keeps_may_look_at_telemetry_in_the_end() {
     // Refused when it is taken in, which is at the very end; with it goes the last that holds the session.
     session.emitter().completed("nobody", MS);
     drop(session);
-    assert_eq!(bench.close(&own, Duration::ZERO).0, Closed::Flushed);
+    assert_eq!(bench.close(&own, Duration::ZERO).0, CloseOutcome::Flushed);
     assert!(looked.load(Ordering::SeqCst));
     lease.lock().unwrap().take();
 }
@@ -161,7 +162,7 @@ impl CredentialProvider for Bomb {
         self.0.scope()
     }
 
-    async fn headers(&self) -> Result<AuthHeaders, CredentialError> {
+    async fn headers(&self) -> Result<AuthHeaders, PluginError> {
         self.0.headers().await
     }
 }
@@ -171,7 +172,7 @@ fn credentials_may_panic_in_the_end() {
     let bench = Bench::new();
     let lease = bench.lease_of(Bomb(StaticToken::new("a")));
     drop(open(&lease));
-    assert_eq!(bench.close(&lease, SECOND).0, Closed::Flushed);
+    assert_eq!(bench.close(&lease, SECOND).0, CloseOutcome::Flushed);
     drop(lease);
     drop(bench.lease_of(Bomb(StaticToken::new("b"))));
 }
@@ -183,7 +184,7 @@ fn the_latest_connections_credentials_are_used_and_outlive_the_first() {
     let (one, other) = (bench.lease_of(first.clone()), bench.lease_of(second.clone()));
     first.headers_script().set(Do::Fail(Fault::Authentication.into()));
     let asked = first.headers_script().calls();
-    assert_eq!(bench.close(&one, SECOND).0, Closed::Shared);
+    assert_eq!(bench.close(&one, SECOND).0, CloseOutcome::Shared);
     drop(open(&other));
     bench.pass(10 * SECOND);
     assert_eq!(other.status().records.accepted, 1);
@@ -225,7 +226,7 @@ fn a_clock_that_never_wakes_does_not_hold_up_a_close_for_ever() {
     let lease = provider.acquire(Target::new(HOST));
     drop(open(&lease));
     let start = Instant::now();
-    assert!(matches!(lease.close_blocking(MS), Closed::Incomplete { .. }));
+    assert!(matches!(lease.close_blocking(MS), CloseOutcome::Incomplete { .. }));
     assert!(start.elapsed() < SAFETY_NET);
 }
 
@@ -239,7 +240,7 @@ struct Blocks {
 
 #[async_trait::async_trait]
 impl FeatureFlagSource for Blocks {
-    async fn flags(&self, _query: &FlagQuery<'_>) -> Result<FlagSet, FlagError> {
+    async fn flags(&self, _query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
         let inside = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(inside, Ordering::SeqCst);
         while !self.go.load(Ordering::SeqCst) {

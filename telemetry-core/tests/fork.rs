@@ -8,6 +8,8 @@ mod common;
 use std::time::Duration;
 
 use common::*;
+use telemetry_core::plugin::*;
+use telemetry_core::status::*;
 use telemetry_core::*;
 use telemetry_testkit::*;
 
@@ -29,10 +31,10 @@ fn child(
     let scope = Script::always(Do::Give(ScopeId::new(1)));
     let credentials = ScriptedCredentials::new(scope.clone(), Script::always(Do::Panic));
     let own = provider.acquire(Target::new(HOST).credentials(credentials));
-    let silent = lease.status().state == State::Off(OffReason::ForkedChild)
-        && own.status().state == State::Off(OffReason::ForkedChild)
+    let silent = lease.status().state == TelemetryState::Off(OffReason::ForkedChild)
+        && own.status().state == TelemetryState::Off(OffReason::ForkedChild)
         && scope.calls() == 0
-        && lease.close_blocking(Duration::from_secs(2)) == Closed::Off;
+        && lease.close_blocking(Duration::from_secs(2)) == CloseOutcome::Off;
     drop(lease.opening(ConnectionInfo::new()));
     drop((lease, session));
     silent && exporter.script().calls() == before
@@ -71,6 +73,6 @@ fn a_forked_child_sends_nothing_hangs_nowhere_and_leaves_its_parent_alone() {
         }
     }
     statement.complete();
-    assert_eq!(lease.close_blocking(Duration::from_secs(60)), Closed::Flushed);
+    assert_eq!(lease.close_blocking(Duration::from_secs(60)), CloseOutcome::Flushed);
     assert_eq!(exporter.accepted().len(), 2);
 }

@@ -6,6 +6,9 @@ mod common;
 use std::time::Duration;
 
 use common::*;
+use telemetry_core::plugin::*;
+use telemetry_core::record::*;
+use telemetry_core::status::*;
 use telemetry_core::*;
 use telemetry_testkit::*;
 
@@ -20,13 +23,13 @@ fn nothing_is_sent_until_the_first_answer_not_even_a_terminal_error() {
     let session = open(&lease);
     session.error(|| ErrorDetails::new("PERMISSION_DENIED").fault(403));
     bench.pass(8 * SECOND);
-    assert_eq!(lease.status().state, State::Undecided);
+    assert_eq!(lease.status().state, TelemetryState::Undecided);
     assert!(bench.exporter.attempts().is_empty());
     assert_eq!(lease.status().records.held, 2);
     bench.flags.script().set(on());
     // The hung question is given up after the request timeout, and asked again a minute later.
     bench.pass(3 * SECOND);
-    assert!(matches!(lease.status().state, State::Off(OffReason::FlagUnreachable(_))));
+    assert!(matches!(lease.status().state, TelemetryState::Off(OffReason::FlagUnreachable(_))));
     assert_balanced(&lease);
 }
 
@@ -49,7 +52,7 @@ fn a_flag_that_is_off_discards_under_its_reason_and_recording_stops() {
     session.emitter().started("s1", StatementType::Query);
     bench.pass(SECOND);
     let status = lease.status();
-    assert_eq!(status.state, State::Off(OffReason::Flag(FlagOrigin::Fetched)));
+    assert_eq!(status.state, TelemetryState::Off(OffReason::Flag(FlagOrigin::Fetched)));
     assert_eq!(status.records.dropped.get(DropReason::FlagOff), 2);
     let seen = status.events.seen;
     session.statement().complete();
@@ -62,7 +65,7 @@ fn a_flag_that_is_off_discards_under_its_reason_and_recording_stops() {
 
 #[test]
 fn an_unreachable_service_is_asked_again_after_a_minute() {
-    let unreachable = Do::Fail(Failure::new(Fault::Connect));
+    let unreachable = Do::Fail(PluginError::new(Fault::Connect));
     let bench = Bench::with_flags(Script::always(on()).first(unreachable));
     let lease = bench.lease();
     let session = open(&lease);
@@ -93,10 +96,10 @@ fn a_kill_switch_stops_a_long_lived_connection_within_one_ttl_and_it_comes_back(
     bench.pass(minutes(14));
     session.statement().complete();
     bench.pass(minutes(2));
-    assert_eq!(lease.status().state, State::Off(OffReason::Flag(FlagOrigin::Fetched)));
+    assert_eq!(lease.status().state, TelemetryState::Off(OffReason::Flag(FlagOrigin::Fetched)));
     session.statement().complete();
     bench.pass(minutes(15));
-    assert_eq!(lease.status().state, State::On(FlagOrigin::Fetched));
+    assert_eq!(lease.status().state, TelemetryState::On(FlagOrigin::Fetched));
     session.statement().complete();
     bench.pass(minutes(1));
     assert_eq!(bench.exporter.accepted().len(), 3);
@@ -107,7 +110,7 @@ fn a_kill_switch_stops_a_long_lived_connection_within_one_ttl_and_it_comes_back(
 #[test]
 fn a_failed_refresh_keeps_the_last_known_value() {
     let now = Clock::now(&FakeClock::new());
-    let bench = Bench::with_flags(Script::always(Do::Fail(Failure::new(503))).first(Do::Give(flag(
+    let bench = Bench::with_flags(Script::always(Do::Fail(PluginError::new(503))).first(Do::Give(flag(
         FLAG,
         true,
         now + minutes(15),
@@ -118,17 +121,17 @@ fn a_failed_refresh_keeps_the_last_known_value() {
     session.statement().complete();
     bench.pass(minutes(1));
     assert_eq!(bench.exporter.accepted().len(), 2);
-    assert_eq!(lease.status().state, State::On(FlagOrigin::Fetched));
-    assert_eq!(lease.status().last_failure, Some(Failure::new(503)));
+    assert_eq!(lease.status().state, TelemetryState::On(FlagOrigin::Fetched));
+    assert_eq!(lease.status().last_failure, Some(PluginError::new(503)));
 }
 
 #[test]
 fn settings_win_over_each_other_in_their_order() {
     let opted_out = |name: &str| (name == "DO_NOT_TRACK").then(|| "1".to_owned());
-    let state = |bench: &Bench, setting: Option<Setting>| {
+    let state = |bench: &Bench, mode: Option<Mode>| {
         let target = Target::new(HOST);
-        let target = match setting {
-            Some(setting) => target.setting(setting),
+        let target = match mode {
+            Some(mode) => target.mode(mode),
             None => target,
         };
         let lease = bench.provider.acquire(target);
@@ -137,26 +140,25 @@ fn settings_win_over_each_other_in_their_order() {
         lease.status().state
     };
     let out = Bench::with(config(), |builder| builder.environment(opted_out));
-    for setting in [None, Some(Setting::On), Some(Setting::Forced)] {
-        assert_eq!(state(&out, setting), State::Off(OffReason::OptOut("DO_NOT_TRACK")));
+    for mode in [None, Some(Mode::On), Some(Mode::Forced)] {
+        assert_eq!(state(&out, mode), TelemetryState::Off(OffReason::OptOut("DO_NOT_TRACK")));
     }
     let bench = Bench::new();
-    assert_eq!(state(&bench, Some(Setting::Off)), State::Off(OffReason::Setting));
-    assert_eq!(state(&bench, None), State::On(FlagOrigin::Fetched));
+    assert_eq!(state(&bench, Some(Mode::Off)), TelemetryState::Off(OffReason::Setting));
+    assert_eq!(state(&bench, None), TelemetryState::On(FlagOrigin::Fetched));
     let default_off = Bench::with(TelemetryConfig::default(), |builder| builder);
-    assert_eq!(state(&default_off, None), State::Off(OffReason::Setting));
-    assert_eq!(state(&default_off, Some(Setting::On)), State::On(FlagOrigin::Fetched));
+    assert_eq!(state(&default_off, None), TelemetryState::Off(OffReason::Setting));
+    assert_eq!(state(&default_off, Some(Mode::On)), TelemetryState::On(FlagOrigin::Fetched));
     let flag_off = Bench::with_flags(Script::always(Do::Give(flag(FLAG, false, Tick::MAX))));
-    assert_eq!(state(&flag_off, Some(Setting::On)), State::Off(OffReason::Flag(FlagOrigin::Fetched)));
-    assert_eq!(state(&flag_off, Some(Setting::Forced)), State::Forced);
+    assert_eq!(state(&flag_off, Some(Mode::On)), TelemetryState::Off(OffReason::Flag(FlagOrigin::Fetched)));
+    assert_eq!(state(&flag_off, Some(Mode::Forced)), TelemetryState::Forced);
 }
 
 #[test]
 fn off_is_decided_before_anything_is_asked() {
     let bench = Bench::new();
     let credentials = ScriptedCredentials::token("t");
-    let lease =
-        bench.provider.acquire(Target::new(HOST).credentials(credentials.clone()).setting(Setting::Off));
+    let lease = bench.provider.acquire(Target::new(HOST).credentials(credentials.clone()).mode(Mode::Off));
     open(&lease).statement().complete();
     bench.pass(minutes(20));
     assert_eq!((bench.flags.script().calls(), credentials.headers_script().calls()), (0, 0));
@@ -165,7 +167,7 @@ fn off_is_decided_before_anything_is_asked() {
 
 #[test]
 fn opening_a_connection_asks_nothing_under_any_fault_of_the_flag() {
-    for fault in [Do::Hang, Do::Panic, Do::Fail(Failure::new(503)), Do::Block] {
+    for fault in [Do::Hang, Do::Panic, Do::Fail(PluginError::new(503)), Do::Block] {
         let bench = Bench::with_flags(Script::always(fault));
         let lease = bench.lease();
         let session = open(&lease);
@@ -178,7 +180,7 @@ fn opening_a_connection_asks_nothing_under_any_fault_of_the_flag() {
 fn one_connection_is_off_on_a_client_that_others_share() {
     let bench = Bench::new();
     let on = bench.lease();
-    let off = bench.provider.acquire(Target::new(HOST).setting(Setting::Off));
+    let off = bench.provider.acquire(Target::new(HOST).mode(Mode::Off));
     open(&on).statement().complete();
     open(&off).statement().complete();
     bench.pass(10 * SECOND);
@@ -191,7 +193,7 @@ fn a_closed_client_whose_flag_never_came_counts_what_it_held() {
     let lease = bench.lease();
     open(&lease).statement().complete();
     let (closed, took) = bench.close(&lease, 2 * SECOND);
-    assert_eq!((closed, took), (Closed::Incomplete { undelivered: 2 }, 2 * SECOND));
+    assert_eq!((closed, took), (CloseOutcome::Incomplete { undelivered: 2 }, 2 * SECOND));
     assert_balanced(&lease);
 }
 
@@ -200,7 +202,9 @@ fn hosts_that_may_not_be_called_are_off_with_the_reason() {
     let bench = Bench::new();
     for host in ["http://x.databricks.com", "127.0.0.1", "user:secret@x.com", ""] {
         let lease = bench.provider.acquire(Target::new(host));
-        let State::Off(OffReason::InvalidHost(error)) = lease.status().state else { panic!("{host}") };
+        let TelemetryState::Off(OffReason::InvalidHost(error)) = lease.status().state else {
+            panic!("{host}")
+        };
         assert!(!format!("{error} {lease:?}").contains("secret"));
         open(&lease).statement().complete();
     }

@@ -6,6 +6,8 @@ mod common;
 use std::sync::{Arc, Mutex};
 
 use common::*;
+use telemetry_core::plugin::*;
+use telemetry_core::status::*;
 use telemetry_core::*;
 use telemetry_testkit::*;
 
@@ -21,9 +23,9 @@ fn connections_of_one_principal_to_one_host_share_a_client() {
     assert_eq!(bench.exporter.attempts().len(), 1, "one batch");
     assert_eq!(bench.flags.script().calls(), 1);
     assert_eq!(first.status().records.made, 4);
-    assert_eq!(bench.close(&first, SECOND).0, Closed::Shared);
+    assert_eq!(bench.close(&first, SECOND).0, CloseOutcome::Shared);
     open(&second).statement().complete();
-    assert_eq!(bench.close(&second, SECOND).0, Closed::Flushed);
+    assert_eq!(bench.close(&second, SECOND).0, CloseOutcome::Flushed);
     assert_eq!(bench.exporter.accepted().len(), 6);
 }
 
@@ -52,7 +54,7 @@ fn a_refused_tenant_pauses_alone() {
     let bench = Bench::new();
     let bad = bench.lease_of(ScriptedCredentials::token("bad"));
     let good = bench.lease_of(ScriptedCredentials::token("good"));
-    bench.exporter.script().set(Do::Fail(Failure::new(401)));
+    bench.exporter.script().set(Do::Fail(PluginError::new(401)));
     open(&bad).statement().complete();
     bench.pass(6 * SECOND);
     bench.exporter.script().set(Do::Give(Accept::All));
@@ -88,7 +90,7 @@ fn a_rotated_token_is_used_from_the_next_request_on() {
 
 #[test]
 fn credentials_that_fail_or_hang_keep_the_records_and_are_asked_again() {
-    for fault in [Do::Fail(Failure::new(Fault::Authentication)), Do::Hang, Do::Panic] {
+    for fault in [Do::Fail(PluginError::new(Fault::Authentication)), Do::Hang, Do::Panic] {
         let bench = Bench::new();
         let credentials = ScriptedCredentials::token("t");
         let lease = bench.lease_of(credentials.clone());
@@ -134,7 +136,7 @@ fn a_lease_taken_while_the_client_drains_revives_it() {
     bench.exporter.script().set(Do::Give(Accept::All));
     bench.pass(30 * SECOND);
     assert_eq!(second.status().records.accepted, 2, "and its records were not lost with the drain");
-    assert_eq!(second.status().state, State::On(FlagOrigin::Fetched));
+    assert_eq!(second.status().state, TelemetryState::On(FlagOrigin::Fetched));
     assert_balanced(&second);
 }
 
@@ -167,7 +169,7 @@ fn a_lease_taken_when_the_drain_is_over_but_the_client_not_yet_gone_keeps_it() {
     assert!(taken.lock().unwrap().is_none());
     bench.provider.step();
     let second = taken.lock().unwrap().take().unwrap();
-    assert_eq!(second.status().state, State::On(FlagOrigin::Fetched));
+    assert_eq!(second.status().state, TelemetryState::On(FlagOrigin::Fetched));
     open(&second).statement().complete();
     bench.pass(6 * SECOND);
     assert_eq!(second.status().records.accepted, 1 + 2, "it is the same client, and it still delivers");
@@ -189,7 +191,10 @@ fn a_lease_taken_while_another_closes_gets_a_client_of_its_own_and_waits_for_not
     bench.exporter.script().set(Do::Give(Accept::All));
     bench.pass(10 * SECOND);
     assert_eq!(second.status().records.accepted, 1);
-    assert_eq!(close.as_mut().poll(context), std::task::Poll::Ready(Closed::Incomplete { undelivered: 2 }));
+    assert_eq!(
+        close.as_mut().poll(context),
+        std::task::Poll::Ready(CloseOutcome::Incomplete { undelivered: 2 })
+    );
 }
 
 #[test]
@@ -197,14 +202,14 @@ fn a_lease_is_given_back_once_however_often_it_is_closed() {
     let bench = Bench::new();
     let first = bench.lease();
     let second = bench.lease();
-    assert_eq!(bench.close(&first, SECOND).0, Closed::Shared);
-    assert_eq!(bench.close(&first, SECOND).0, Closed::Already);
+    assert_eq!(bench.close(&first, SECOND).0, CloseOutcome::Shared);
+    assert_eq!(bench.close(&first, SECOND).0, CloseOutcome::Already);
     drop(first);
     open(&second).statement().complete();
     bench.pass(6 * SECOND);
     assert_eq!(bench.exporter.accepted().len(), 2, "the second lease is untouched");
-    assert_eq!(bench.close(&second, SECOND).0, Closed::Flushed);
-    assert_eq!(bench.close(&bench.provider.acquire(Target::new("bad host")), SECOND).0, Closed::Off);
+    assert_eq!(bench.close(&second, SECOND).0, CloseOutcome::Flushed);
+    assert_eq!(bench.close(&bench.provider.acquire(Target::new("bad host")), SECOND).0, CloseOutcome::Off);
 }
 
 #[test]
@@ -212,15 +217,15 @@ fn dropping_a_closed_lease_takes_no_share_from_those_that_live() {
     let bench = Bench::new();
     let (first, second) = (bench.lease(), bench.lease());
     let session = open(&second);
-    assert_eq!(bench.close(&first, SECOND).0, Closed::Shared);
+    assert_eq!(bench.close(&first, SECOND).0, CloseOutcome::Shared);
     drop(first);
     bench.pass(6 * SECOND);
-    assert_eq!(second.status().state, State::On(FlagOrigin::Fetched), "it drains for nobody");
+    assert_eq!(second.status().state, TelemetryState::On(FlagOrigin::Fetched), "it drains for nobody");
     session.statement().complete();
     bench.pass(6 * SECOND);
     assert_eq!(bench.exporter.accepted().len(), 2);
     assert_eq!(bench.flags.script().calls(), 1, "it is the same client");
-    assert_eq!(bench.close(&second, SECOND).0, Closed::Flushed);
+    assert_eq!(bench.close(&second, SECOND).0, CloseOutcome::Flushed);
 }
 
 #[test]
@@ -245,10 +250,10 @@ fn clients_are_capped_and_a_finished_one_makes_room() {
     let first = lease("a.databricks.com");
     let second = lease("b.databricks.com");
     let third = lease("c.databricks.com");
-    assert_eq!(third.status().state, State::Off(OffReason::TooManyClients));
+    assert_eq!(third.status().state, TelemetryState::Off(OffReason::TooManyClients));
     open(&third).statement().complete();
-    assert_eq!(bench.close(&first, SECOND).0, Closed::Flushed);
-    assert_eq!(lease("c.databricks.com").status().state, State::Undecided);
+    assert_eq!(bench.close(&first, SECOND).0, CloseOutcome::Flushed);
+    assert_eq!(lease("c.databricks.com").status().state, TelemetryState::Undecided);
     drop(second);
 }
 
@@ -257,6 +262,6 @@ fn a_credential_provider_that_panics_is_off_with_the_reason() {
     let bench = Bench::new();
     let credentials = ScriptedCredentials::new(Script::always(Do::Panic), Script::always(Do::Panic));
     let lease = bench.lease_of(credentials);
-    assert_eq!(lease.status().state, State::Off(OffReason::CredentialsPanicked));
+    assert_eq!(lease.status().state, TelemetryState::Off(OffReason::CredentialsPanicked));
     open(&lease).statement().complete();
 }

@@ -4,6 +4,9 @@
 mod common;
 
 use common::*;
+use telemetry_core::plugin::*;
+use telemetry_core::record::*;
+use telemetry_core::status::*;
 use telemetry_core::*;
 
 #[test]
@@ -64,7 +67,7 @@ fn a_terminal_error_goes_out_at_once_and_the_statement_gives_no_second_record_of
 /// On a worker of its own, while the clock stands still: what goes out, goes because of what was recorded. Forced, so that
 /// no answer about the flag wakes the worker, and with a record held, so that not every event does.
 fn awake(config: TelemetryConfig) -> (Bench, Lease, Session) {
-    let bench = Bench::with(config.setting(Setting::Forced), |builder| builder.worker(Worker::Own));
+    let bench = Bench::with(config.mode(Mode::Forced), |builder| builder.runtime(Runtime::Own));
     let lease = bench.lease();
     let session = open(&lease);
     eventually("the connection is taken in", || lease.status().records.held == 1);
@@ -202,10 +205,10 @@ fn closing_flushes_what_is_held_and_ends_open_statements() {
     let session = open(&lease);
     session.emitter().started("s1", StatementType::Query);
     let (closed, took) = bench.close(&lease, 2 * SECOND);
-    assert_eq!((closed, took), (Closed::Flushed, std::time::Duration::ZERO));
+    assert_eq!((closed, took), (CloseOutcome::Flushed, std::time::Duration::ZERO));
     assert_eq!(bench.exporter.accepted().len(), 2);
     session.statement().complete();
-    assert_eq!(lease.status().state, State::Off(OffReason::Closed));
+    assert_eq!(lease.status().state, TelemetryState::Off(OffReason::Closed));
     assert_balanced(&lease);
 }
 
@@ -216,7 +219,7 @@ fn a_hung_export_is_given_up_at_the_closing_deadline_and_counted() {
     bench.exporter.script().set(telemetry_testkit::Do::Hang);
     open(&lease).statement().complete();
     let (closed, took) = bench.close(&lease, 2 * SECOND);
-    assert_eq!((closed, took), (Closed::Incomplete { undelivered: 2 }, 2 * SECOND));
+    assert_eq!((closed, took), (CloseOutcome::Incomplete { undelivered: 2 }, 2 * SECOND));
     assert_eq!(lease.status().records.dropped.get(DropReason::OutcomeUnknown), 2);
     assert_balanced(&lease);
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use proptest::string::string_regex;
-use telemetry_core::{ErrorText, MAX_TEXT_CHARS, redact};
+use telemetry_core::text::{ErrorText, MAX_TEXT_CHARS, redact};
 
 fn matching(pattern: &str) -> BoxedStrategy<String> {
     string_regex(pattern).unwrap().boxed()

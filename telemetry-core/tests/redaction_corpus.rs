@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 use serde::Deserialize;
-use telemetry_core::redact;
+use telemetry_core::text::redact;
 
 #[derive(Deserialize)]
 struct Sample {

@@ -6,26 +6,29 @@ mod common;
 use std::time::Duration;
 
 use common::*;
+use telemetry_core::plugin::*;
+use telemetry_core::record::*;
+use telemetry_core::status::*;
 use telemetry_core::*;
 use telemetry_testkit::*;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 /// Long enough never to be reached on a machine that works at all.
 const LONG: Duration = Duration::from_secs(60);
 
-fn provider(worker: Worker, exporter: &RecordingExporter) -> ClientProvider {
+fn provider(worker: Runtime, exporter: &RecordingExporter) -> ClientProvider {
     ClientProvider::builder(identity())
         .config(config())
         .exporter(exporter.clone())
         .flags(ScriptedFlags::fixed(FLAG, true))
         .breakers(AlwaysClosed)
-        .worker(worker)
+        .runtime(worker)
         .environment(|_| None)
         .build()
         .unwrap()
 }
 
-fn runtimes() -> [Runtime; 2] {
+fn runtimes() -> [tokio::runtime::Runtime; 2] {
     [
         Builder::new_current_thread().enable_all().build().unwrap(),
         Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
@@ -35,26 +38,26 @@ fn runtimes() -> [Runtime; 2] {
 #[test]
 fn works_with_no_runtime_at_all() {
     let exporter = RecordingExporter::new();
-    let lease = provider(Worker::Own, &exporter).acquire(Target::new(HOST));
+    let lease = provider(Runtime::Own, &exporter).acquire(Target::new(HOST));
     open(&lease).statement().complete();
-    assert_eq!(lease.close_blocking(LONG), Closed::Flushed);
+    assert_eq!(lease.close_blocking(LONG), CloseOutcome::Flushed);
     assert_eq!(exporter.accepted().len(), 2);
 }
 
 #[test]
 fn the_close_runs_on_any_executor() {
     let exporter = RecordingExporter::new();
-    let lease = provider(Worker::Own, &exporter).acquire(Target::new(HOST));
+    let lease = provider(Runtime::Own, &exporter).acquire(Target::new(HOST));
     open(&lease).statement().complete();
     // A runtime without timers or sockets.
     let bare = Builder::new_current_thread().build().unwrap();
-    assert_eq!(bare.block_on(lease.close(LONG)), Closed::Flushed);
+    assert_eq!(bare.block_on(lease.close(LONG)), CloseOutcome::Flushed);
 }
 
 #[test]
 fn works_inside_runtimes_of_both_kinds_on_its_own_thread_and_on_theirs() {
     for runtime in runtimes() {
-        for worker in [Worker::Own, Worker::Handle(runtime.handle().clone())] {
+        for worker in [Runtime::Own, Runtime::Handle(runtime.handle().clone())] {
             let exporter = RecordingExporter::new();
             let provider = provider(worker, &exporter);
             let closed = runtime.block_on(async {
@@ -66,7 +69,7 @@ fn works_inside_runtimes_of_both_kinds_on_its_own_thread_and_on_theirs() {
                 drop(provider);
                 closed
             });
-            assert_eq!((closed, exporter.accepted().len()), (Closed::Flushed, 2));
+            assert_eq!((closed, exporter.accepted().len()), (CloseOutcome::Flushed, 2));
         }
     }
 }
@@ -75,12 +78,12 @@ fn works_inside_runtimes_of_both_kinds_on_its_own_thread_and_on_theirs() {
 fn a_blocking_close_on_a_runtimes_own_thread_returns_at_once() {
     for runtime in runtimes() {
         let exporter = RecordingExporter::scripted(Script::always(Do::Hang));
-        let lease = provider(Worker::Own, &exporter).acquire(Target::new(HOST));
+        let lease = provider(Runtime::Own, &exporter).acquire(Target::new(HOST));
         let closed = runtime.block_on(async {
             open(&lease).statement().complete();
             lease.close_blocking(LONG)
         });
-        assert_eq!(closed, Closed::NotAwaited);
+        assert_eq!(closed, CloseOutcome::NotAwaited);
     }
 }
 
@@ -88,18 +91,21 @@ fn a_blocking_close_on_a_runtimes_own_thread_returns_at_once() {
 fn a_runtime_that_shuts_down_under_us_is_counted_and_hurts_nobody() {
     for runtime in runtimes() {
         let exporter = RecordingExporter::scripted(Script::always(Do::Hang));
-        let provider = provider(Worker::Handle(runtime.handle().clone()), &exporter);
+        let provider = provider(Runtime::Handle(runtime.handle().clone()), &exporter);
         let lease = provider.acquire(Target::new(HOST));
         let session = open(&lease);
         session.statement().complete();
         runtime.block_on(tokio::task::yield_now());
         drop(runtime);
         session.statement().complete();
-        assert_eq!(lease.status().state, State::Off(OffReason::Closed));
+        assert_eq!(lease.status().state, TelemetryState::Off(OffReason::Closed));
         let dropped = lease.status().records.dropped;
         assert_eq!(dropped.total(), lease.status().records.made);
         assert_balanced(&lease);
-        assert!(matches!(lease.close_blocking(LONG), Closed::Flushed | Closed::Incomplete { .. }));
+        assert!(matches!(
+            lease.close_blocking(LONG),
+            CloseOutcome::Flushed | CloseOutcome::Incomplete { .. }
+        ));
         // And a connection that comes later is none the wiser.
         open(&provider.acquire(Target::new(HOST))).statement().complete();
     }
@@ -108,14 +114,18 @@ fn a_runtime_that_shuts_down_under_us_is_counted_and_hurts_nobody() {
 #[test]
 fn clients_that_ended_with_their_runtime_take_nobodys_place() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let worker = Worker::Handle(runtime.handle().clone());
-    let bench = Bench::with(config().max_clients(1), |builder| builder.worker(worker));
+    let worker = Runtime::Handle(runtime.handle().clone());
+    let bench = Bench::with(config().max_clients(1), |builder| builder.runtime(worker));
     let lease = |host: &str| bench.provider.acquire(Target::new(host));
     let first = lease("a.databricks.com");
-    assert_eq!(lease("b.databricks.com").status().state, State::Off(OffReason::TooManyClients));
+    assert_eq!(lease("b.databricks.com").status().state, TelemetryState::Off(OffReason::TooManyClients));
     drop(runtime);
     let second = lease("b.databricks.com");
-    assert_eq!(second.status().state, State::Off(OffReason::Closed), "there was a place, but no runtime");
+    assert_eq!(
+        second.status().state,
+        TelemetryState::Off(OffReason::Closed),
+        "there was a place, but no runtime"
+    );
     drop(first);
 }
 
@@ -124,16 +134,16 @@ fn the_closing_deadline_fires_without_the_workers_help() {
     // A runtime of the driver's that nobody runs: its tasks never move.
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let exporter = RecordingExporter::new();
-    let lease = provider(Worker::Handle(runtime.handle().clone()), &exporter).acquire(Target::new(HOST));
+    let lease = provider(Runtime::Handle(runtime.handle().clone()), &exporter).acquire(Target::new(HOST));
     open(&lease).statement().complete();
     let closed = lease.close_blocking(Duration::from_millis(20));
-    assert_eq!(closed, Closed::Incomplete { undelivered: 2 });
+    assert_eq!(closed, CloseOutcome::Incomplete { undelivered: 2 });
     assert_balanced(&lease);
-    let other = provider(Worker::Handle(runtime.handle().clone()), &exporter).acquire(Target::new(HOST));
+    let other = provider(Runtime::Handle(runtime.handle().clone()), &exporter).acquire(Target::new(HOST));
     open(&other).statement().complete();
     let elsewhere = Builder::new_current_thread().build().unwrap();
     let closed = elsewhere.block_on(other.close(Duration::from_millis(20)));
-    assert_eq!(closed, Closed::Incomplete { undelivered: 2 });
+    assert_eq!(closed, CloseOutcome::Incomplete { undelivered: 2 });
 }
 
 #[test]
@@ -165,7 +175,7 @@ fn many_threads_of_a_synchronous_driver_lose_nothing() {
             });
         }
     });
-    assert_eq!(lease.close_blocking(LONG), Closed::Flushed);
+    assert_eq!(lease.close_blocking(LONG), CloseOutcome::Flushed);
     let status = lease.status();
     assert_eq!(status.events.refused.total(), 0, "{}", status.events);
     assert_eq!(status.records.accepted, 1 + 8 * 400);
@@ -176,7 +186,7 @@ fn many_threads_of_a_synchronous_driver_lose_nothing() {
 #[test]
 fn a_flush_that_was_begun_outlives_the_provider() {
     let exporter = RecordingExporter::new();
-    let provider = provider(Worker::Own, &exporter);
+    let provider = provider(Runtime::Own, &exporter);
     let lease = provider.acquire(Target::new(HOST));
     open(&lease).statement().complete();
     let script = exporter.script().clone();

@@ -9,9 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde::Serialize;
-use telemetry_core::{
-    Attempt, ExportError, Exporter, Fault, HttpRequest, HttpResponse, Receipt, Transport, TransportError,
-};
+use telemetry_core::plugin::{Attempt, HttpRequest, HttpResponse, PluginError, Receipt, Transport};
+use telemetry_core::{Exporter, Fault};
 
 use crate::exporter::HttpExporter;
 
@@ -83,7 +82,7 @@ impl DryRunExporter {
         self
     }
 
-    fn write(&self, attempt: &Attempt<'_>) -> Result<(), ExportError> {
+    fn write(&self, attempt: &Attempt<'_>) -> Result<(), PluginError> {
         let request = self.request.request(attempt)?;
         let line = Line {
             host: attempt.host.name(),
@@ -165,7 +164,7 @@ impl fmt::Debug for Output {
 #[async_trait]
 impl Exporter for DryRunExporter {
     /// Accepts all that it could write.
-    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, ExportError> {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
         self.write(attempt).map(|()| Receipt::new(attempt.records.len()))
     }
 }
@@ -176,7 +175,7 @@ struct Nowhere;
 
 #[async_trait]
 impl Transport for Nowhere {
-    async fn send(&self, _request: HttpRequest) -> Result<HttpResponse, TransportError> {
+    async fn send(&self, _request: HttpRequest) -> Result<HttpResponse, PluginError> {
         Err(Fault::Unsendable.into())
     }
 }
@@ -197,7 +196,7 @@ impl TeeExporter {
 
 #[async_trait]
 impl Exporter for TeeExporter {
-    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, ExportError> {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
         if let Err(failure) = self.copy.write(attempt) {
             tracing::debug!(%failure, "telemetry could not be copied");
         }

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use telemetry_core::{
-    ChunkDetails, ConnectionParams, DriverContext, DriverIdentity, ErrorInfo, Failure, Fault, HostDetails,
-    OperationDetail, Record, SessionContext, SqlExecution, SystemInfo, VolumeOperation,
+use telemetry_core::plugin::PluginError;
+use telemetry_core::record::{
+    ChunkDetails, DriverContext, ErrorInfo, HostDetails, OperationDetail, Record, SessionContext,
+    SqlExecution, VolumeOperation,
 };
+use telemetry_core::{ConnectionParams, DriverIdentity, Fault, SystemInfo};
 
 use crate::wire::{self, ClientContext, Context, Frontend, OssSqlDriverTelemetryLog};
 
@@ -14,7 +16,7 @@ pub(crate) fn body<'a>(
     records: impl IntoIterator<Item = &'a Record>,
     authenticated: bool,
     wall: SystemTime,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Vec<u8>, PluginError> {
     let encode = if authenticated { with_everything } else { with_nothing_that_correlates };
     let proto_logs = records.into_iter().map(encode).collect::<Result<_, _>>()?;
     let upload = wire::Upload { upload_time: millis_since_epoch(wall), items: Vec::new(), proto_logs };
@@ -28,7 +30,7 @@ struct Constant {
 }
 
 impl Constant {
-    fn of(session: &SessionContext) -> Result<Self, Failure> {
+    fn of(session: &SessionContext) -> Result<Self, PluginError> {
         let SessionContext { driver, session_id, workspace_id: _, user_agent, auth_type, params, encoded: _ } =
             session;
         let log = OssSqlDriverTelemetryLog {
@@ -43,7 +45,7 @@ impl Constant {
     }
 }
 
-fn with_everything(record: &Record) -> Result<String, Failure> {
+fn with_everything(record: &Record) -> Result<String, PluginError> {
     let Record { id, stamp, kind: _, session, statement_id, latency, sql, volume, error } = record;
     let constant = session.encoded.get_or_make(|| Constant::of(session));
     let constant = constant.as_ref().as_ref().map_err(|failure| *failure)?;
@@ -67,7 +69,7 @@ fn with_everything(record: &Record) -> Result<String, Failure> {
 }
 
 /// Nothing of the workspace, the session, the statement, the system or the connection; of errors the name.
-fn with_nothing_that_correlates(record: &Record) -> Result<String, Failure> {
+fn with_nothing_that_correlates(record: &Record) -> Result<String, PluginError> {
     let Record { id, stamp, kind: _, session, statement_id: _, latency, sql, volume, error } = record;
     let log = OssSqlDriverTelemetryLog {
         vol_operation: volume.as_ref().map(|volume| wire::VolumeOperationEvent {
@@ -91,7 +93,7 @@ fn with_nothing_that_correlates(record: &Record) -> Result<String, Failure> {
     serde_json::to_string(&frontend).map_err(|_| Fault::Unsendable.into())
 }
 
-fn json(message: &impl serde::Serialize) -> Result<String, Failure> {
+fn json(message: &impl serde::Serialize) -> Result<String, PluginError> {
     serde_json::to_string(message).map_err(|_| Fault::Unsendable.into())
 }
 

@@ -1,6 +1,7 @@
 //! The paths that telemetry is posted to.
 
-use telemetry_core::{BuildError, redact};
+use telemetry_core::BuildError;
+use telemetry_core::text::redact;
 
 /// A pair of paths: one for requests with the connection's authorization, one for requests without.
 #[derive(Clone, Debug, PartialEq, Eq)]

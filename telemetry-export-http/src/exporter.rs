@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
-use telemetry_core::{
-    Attempt, ExportError, Exporter, Fault, Headers, HttpRequest, Method, Receipt, Transport,
-};
+use telemetry_core::plugin::{Attempt, Headers, HttpRequest, Method, PluginError, Receipt, Transport};
+use telemetry_core::{Exporter, Fault};
 
 use crate::encode;
 use crate::endpoints::Endpoints;
@@ -70,7 +69,7 @@ impl HttpExporter {
     /// # Errors
     ///
     /// [`Fault::TooLarge`] for a body that is too long, [`Fault::Unsendable`] for one that can't be encoded.
-    pub fn request(&self, attempt: &Attempt<'_>) -> Result<HttpRequest, ExportError> {
+    pub fn request(&self, attempt: &Attempt<'_>) -> Result<HttpRequest, PluginError> {
         let authenticated = attempt.credentials.is_some();
         let records = attempt.records.iter().map(|record| &**record);
         let body = encode::body(records, authenticated, attempt.wall)?;
@@ -109,7 +108,7 @@ impl fmt::Debug for HttpExporter {
 
 #[async_trait]
 impl Exporter for HttpExporter {
-    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, ExportError> {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
         let response = self.transport.send(self.request(attempt)?).await?;
         let body = response.into_success(attempt.wall)?;
         let accepted = parse_answer(&body).ok_or(Fault::BadAnswer)?;

@@ -14,9 +14,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use telemetry_core::{
-    BuildError, Fault, Headers, Host, HttpRequest, HttpResponse, Method, Transport, TransportError,
-};
+use telemetry_core::plugin::{Headers, HttpRequest, HttpResponse, Method, PluginError, Transport};
+use telemetry_core::{BuildError, Fault, Host};
 use tokio::runtime::{Handle, Id};
 
 /// How long a connection stays open unused: a little more than the default interval between two batches.
@@ -194,7 +193,7 @@ impl fmt::Debug for ReqwestTransportBuilder {
 
 #[async_trait]
 impl Transport for ReqwestTransport {
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, PluginError> {
         let client = self.client(&request.host)?;
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
@@ -214,7 +213,7 @@ impl Transport for ReqwestTransport {
     }
 }
 
-async fn read(mut response: reqwest::Response, limit: usize) -> Result<HttpResponse, TransportError> {
+async fn read(mut response: reqwest::Response, limit: usize) -> Result<HttpResponse, PluginError> {
     let mut answer = HttpResponse::new(response.status().as_u16(), Vec::new());
     for (name, value) in response.headers() {
         if let Ok(value) = value.to_str() {

@@ -7,8 +7,8 @@ mod common;
 use common::checker::{Schema, pointers};
 use common::{SAFETY_NET, credentials, soon, transport};
 use serde_json::{Value, json};
-use telemetry_core::{Headers, HttpRequest, Method, Transport};
-use telemetry_export_http::wire::{Frontend, Named, Upload};
+use telemetry_core::plugin::{Headers, HttpRequest, Method, Transport};
+use telemetry_export_http::wire::{EnumOrUnknown, Frontend, Upload};
 use telemetry_export_http::{Endpoints, parse_answer};
 use telemetry_testkit::FakeWorkspace;
 
@@ -186,8 +186,8 @@ fn what_was_written_again_follows_the_schema() {
 
 #[test]
 fn every_enum_value_that_shipped_drivers_send_is_known() {
-    fn is_known<E>(value: &Option<Named<E>>) -> bool {
-        !matches!(value, Some(Named::Unknown(_)))
+    fn is_known<E>(value: &Option<EnumOrUnknown<E>>) -> bool {
+        !matches!(value, Some(EnumOrUnknown::Unknown(_)))
     }
     for capture in captures() {
         for record in capture.read() {

@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex};
 
 use common::{CANARY, credentials, export, public_host, record, records, session, transport, wall};
 use serde::Deserialize;
-use telemetry_core::{Attempt, AuthHeaders, ErrorClass, Failure, Fault, Host, Receipt, Record};
+use telemetry_core::plugin::{Attempt, AuthHeaders, PluginError, Receipt};
+use telemetry_core::record::Record;
+use telemetry_core::{ErrorClass, Fault, Host};
 use telemetry_export_http::{DryRunExporter, Endpoints, HttpExporter, TeeExporter};
 use telemetry_testkit::{Behaviour, FakeWorkspace, ScriptedTransport};
 
@@ -374,7 +376,7 @@ async fn a_tee_says_what_the_service_said_and_writes_each_attempt() {
     let sender = HttpExporter::new(Arc::new(transport()));
     let tee = TeeExporter::new(DryRunExporter::writer(page.clone()), sender);
     let (host, records) = (workspace.host(), records(2));
-    assert_eq!(export(&tee, &host, &records, None).await, Err(Failure::new(503)));
+    assert_eq!(export(&tee, &host, &records, None).await, Err(PluginError::new(503)));
     assert_eq!(export(&tee, &host, &records, None).await, Ok(Receipt::new(1)));
     let found = lines(&page.text());
     assert_eq!(found.len(), 2);

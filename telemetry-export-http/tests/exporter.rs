@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{CANARY, credentials, export, public_host, record, records, session, transport, wall};
-use telemetry_core::{
-    Attempt, ErrorClass, Exporter, Failure, Fault, HostPolicy, HttpRequest, HttpResponse, Method, Receipt,
-};
+use telemetry_core::plugin::{Attempt, HttpRequest, HttpResponse, Method, PluginError, Receipt};
+use telemetry_core::{ErrorClass, Exporter, Fault, HostPolicy};
 use telemetry_export_http::{Endpoints, HttpExporter, MAX_BODY_BYTES, parse_answer};
 use telemetry_testkit::{Do, Script, ScriptedTransport};
 use wiremock::matchers::{header, method, path};
@@ -34,14 +33,14 @@ async fn requested(endpoints: Endpoints, authenticated: bool) -> HttpRequest {
 }
 
 /// What becomes of a batch of four that is answered so.
-async fn answered(response: HttpResponse) -> Result<Receipt, Failure> {
+async fn answered(response: HttpResponse) -> Result<Receipt, PluginError> {
     let transport = ScriptedTransport::new(Script::always(Do::Give(response)));
     let result = export(&exporter(&transport), &public_host(), &records(4), Some(&credentials())).await;
     assert_eq!(transport.requests().len(), 1, "one call is one attempt");
     result
 }
 
-async fn status(status: u16) -> Failure {
+async fn status(status: u16) -> PluginError {
     answered(HttpResponse::new(status, ALL_FOUR)).await.unwrap_err()
 }
 
@@ -192,7 +191,7 @@ async fn an_answer_that_broke_off_vouches_for_nothing_even_if_it_reads_well() {
 #[tokio::test]
 async fn refusals_are_terminal() {
     for code in [400, 401, 403, 404] {
-        assert_eq!(status(code).await, Failure::new(code));
+        assert_eq!(status(code).await, PluginError::new(code));
         assert_eq!(status(code).await.class(), ErrorClass::Terminal, "{code}");
     }
 }
@@ -200,7 +199,7 @@ async fn refusals_are_terminal() {
 #[tokio::test]
 async fn overload_and_outages_are_retryable() {
     for code in [408, 425, 429, 500, 502, 503, 504] {
-        assert_eq!(status(code).await, Failure::new(code));
+        assert_eq!(status(code).await, PluginError::new(code));
         assert_eq!(status(code).await.class(), ErrorClass::Retryable, "{code}");
     }
 }
@@ -237,7 +236,7 @@ async fn retry_after_is_handed_on_in_seconds_and_as_a_date() {
 #[tokio::test]
 async fn a_transports_failure_is_handed_on_as_it_is() {
     for fault in [Fault::Timeout, Fault::Connect, Fault::Tls, Fault::RefusedHost, Fault::NoSuchHost] {
-        let failure = Failure::new(fault).with_retry_after(Some(Duration::from_secs(1)));
+        let failure = PluginError::new(fault).with_retry_after(Some(Duration::from_secs(1)));
         let transport = ScriptedTransport::new(Script::always(Do::Fail(failure)));
         let result = export(&exporter(&transport), &public_host(), &records(1), None).await;
         assert_eq!(result, Err(failure));

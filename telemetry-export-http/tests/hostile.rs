@@ -9,10 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{SAFETY_NET, credentials, export, records, soon, transport, wall};
-use telemetry_core::{
-    Attempt, ErrorClass, ExportError, Exporter, Failure, Fault, Host, HostPolicy, HttpRequest, Method,
-    Receipt, Transport,
-};
+use telemetry_core::plugin::{Attempt, HttpRequest, Method, PluginError, Receipt, Transport};
+use telemetry_core::{ErrorClass, Exporter, Fault, Host, HostPolicy};
 use telemetry_export_http::HttpExporter;
 use telemetry_testkit::{Behaviour, FakeWorkspace};
 
@@ -25,7 +23,7 @@ fn exporter() -> HttpExporter {
 
 /// What becomes of a batch of three that is met so. Afterwards, the same exporter delivers to the same workspace, which by then has
 /// had each batch once.
-async fn met_by(behaviour: Behaviour) -> Result<Receipt, ExportError> {
+async fn met_by(behaviour: Behaviour) -> Result<Receipt, PluginError> {
     let workspace = FakeWorkspace::start();
     workspace.script_telemetry([behaviour]);
     let (exporter, host, records, credentials) = (exporter(), workspace.host(), records(3), credentials());
@@ -42,7 +40,7 @@ async fn fault_of(behaviour: Behaviour) -> (Fault, ErrorClass) {
 }
 
 /// What is said of a host that nothing is to be sent to.
-async fn refused(host: &str, policy: HostPolicy) -> Failure {
+async fn refused(host: &str, policy: HostPolicy) -> PluginError {
     let host = Host::parse(host, policy).unwrap();
     let exporter = exporter();
     export(&exporter, &host, &records(1), Some(&credentials())).await.unwrap_err()
@@ -129,7 +127,7 @@ async fn a_connection_that_breaks_is_retryable_and_not_retried_here() {
 async fn an_outage_is_retryable_and_not_retried_here() {
     assert_eq!(fault_of(Behaviour::Status(503)).await, (Fault::Status(503), ErrorClass::Retryable));
     let limited = Behaviour::RetryAfter { status: 429, value: "17".to_owned() };
-    let expected = Failure::new(429).with_retry_after(Some(Duration::from_secs(17)));
+    let expected = PluginError::new(429).with_retry_after(Some(Duration::from_secs(17)));
     assert_eq!(met_by(limited).await, Err(expected));
 }
 

@@ -15,7 +15,8 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
-use telemetry_core::{Attempt, Encoded, Record, SessionContext};
+use telemetry_core::plugin::Attempt;
+use telemetry_core::record::{Encoded, Record, SessionContext};
 use telemetry_export_http::HttpExporter;
 use telemetry_testkit::ScriptedTransport;
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use common::{SAFETY_NET, credentials, export, records};
 use rustls::pki_types::PrivatePkcs8KeyDer;
-use telemetry_core::{Fault, Host, HostPolicy, Receipt};
+use telemetry_core::plugin::Receipt;
+use telemetry_core::{Fault, Host, HostPolicy};
 use telemetry_export_http::{HttpExporter, ReqwestTransport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

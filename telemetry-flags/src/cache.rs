@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use telemetry_core::{Clock, FeatureFlagSource, FlagError, FlagQuery, FlagSet};
+use telemetry_core::plugin::{FlagQuery, FlagSet, PluginError};
+use telemetry_core::{Clock, FeatureFlagSource};
 use tokio::sync::Notify;
 
-use crate::machine::{Key, Look, Machine};
+use crate::machine::{Key, Lookup, Machine};
 
 /// How many hosts are kept unless something else is said.
 pub const DEFAULT_CAPACITY: usize = 1000;
@@ -20,7 +21,7 @@ pub const DEFAULT_CAPACITY: usize = 1000;
 /// - Flags belong to a host: connections of all principals share them.
 /// - While nothing is known, all wait for one answer. If the one who asks goes away, another asks; so does the first who comes
 ///   when the asking has taken 30 s, and what the slower of the two is answered doesn't replace what the later was.
-/// - Past its time, a value is given out as [stale](telemetry_core::FlagOrigin::Stale) while one caller asks for a new one, and
+/// - Past its time, a value is given out as [stale](telemetry_core::plugin::FlagOrigin::Stale) while one caller asks for a new one, and
 ///   when that fails.
 /// - After a failure the host is asked again after 60 s, or [another time](FlagCache::retry_after), or later when its `Retry-After`
 ///   says so, up to 15 min. A 401 or 403 is the failure of one caller, and keeps no other from asking.
@@ -78,7 +79,7 @@ struct Asking<'a, S> {
 }
 
 impl<S> Asking<'_, S> {
-    fn over(mut self, answer: Result<FlagSet, FlagError>) -> Option<Result<FlagSet, FlagError>> {
+    fn over(mut self, answer: Result<FlagSet, PluginError>) -> Option<Result<FlagSet, PluginError>> {
         // A clock may panic; until what came of the asking is written down, it isn't over.
         let now = self.cache.clock.now();
         self.is_over = true;
@@ -97,7 +98,7 @@ impl<S> Drop for Asking<'_, S> {
 
 #[async_trait]
 impl<S: FeatureFlagSource> FeatureFlagSource for FlagCache<S> {
-    async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, FlagError> {
+    async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
         let cache = &*self.inner;
         let key = Key {
             host: query.host.clone(),
@@ -111,9 +112,9 @@ impl<S: FeatureFlagSource> FeatureFlagSource for FlagCache<S> {
             let now = cache.clock.now();
             let look = cache.lock().look(&key, now);
             match look {
-                Look::Answer(answer) => return answer,
-                Look::Wait => over.await,
-                Look::Ask(number) => {
+                Lookup::Answer(answer) => return answer,
+                Lookup::Wait => over.await,
+                Lookup::Fetch(number) => {
                     let asking = Asking { cache, key: &key, number, is_over: false };
                     let answer = cache.source.flags(query).await;
                     if let Some(answer) = asking.over(answer) {

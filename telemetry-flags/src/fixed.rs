@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use telemetry_core::{FeatureFlagSource, FlagError, FlagOrigin, FlagQuery, FlagSet, Tick};
+use telemetry_core::FeatureFlagSource;
+use telemetry_core::plugin::{FlagOrigin, FlagQuery, FlagSet, PluginError, Tick};
 
 /// Flags that don't change: for tests, for services without flags, and for a driver that decides by itself. It asks nobody.
 ///
 /// To turn telemetry on for one support case whatever the service says, use
-/// [`Setting::Forced`](telemetry_core::Setting::Forced) instead, which needs no change of what the provider is composed of.
+/// [`Mode::Forced`](telemetry_core::Mode::Forced) instead, which needs no change of what the provider is composed of.
 ///
 /// ```
 /// use telemetry_flags::StaticFlags;
@@ -28,7 +29,7 @@ impl StaticFlags {
 
 #[async_trait]
 impl FeatureFlagSource for StaticFlags {
-    async fn flags(&self, _query: &FlagQuery<'_>) -> Result<FlagSet, FlagError> {
+    async fn flags(&self, _query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
         Ok(FlagSet::new(self.0.clone(), FlagOrigin::Fixed, Tick::MAX))
     }
 }

@@ -8,10 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
-use telemetry_core::{
-    Clock, Fault, FeatureFlagSource, FlagError, FlagOrigin, FlagQuery, FlagSet, HttpRequest, Method,
-    Transport,
-};
+use telemetry_core::plugin::{FlagOrigin, FlagQuery, FlagSet, HttpRequest, Method, PluginError, Transport};
+use telemetry_core::{Clock, Fault, FeatureFlagSource};
 
 /// How long flags are fresh when the service doesn't say, or says nothing sensible.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(15 * 60);
@@ -25,7 +23,7 @@ const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
 /// Asks a host for the flags of the driver's client:
 /// `GET /api/2.0/connector-service/feature-flags/{CLIENT}/{VERSION}`, under the connection's credentials, save for headers among them
-/// that [describe another request](telemetry_core::Headers::for_another_request).
+/// that [describe another request](telemetry_core::plugin::Headers::for_another_request).
 ///
 /// Without credentials it fails with [`Fault::Authentication`] and asks nobody. It keeps nothing: put a
 /// [`FlagCache`](crate::FlagCache) before it.
@@ -58,7 +56,7 @@ impl fmt::Debug for HttpFlagSource {
 
 #[async_trait]
 impl FeatureFlagSource for HttpFlagSource {
-    async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, FlagError> {
+    async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
         let credentials = query.credentials.ok_or(Fault::Authentication)?;
         let (client, version) = (segment(query.client)?, segment(query.version)?);
         let path = format!("/api/2.0/connector-service/feature-flags/{client}/{version}");

@@ -1,12 +1,13 @@
 //! Feature flags for [`telemetry_core`]: may this host be told?
 //!
-//! [`HttpFlagSource`] asks a host, over whatever [`Transport`](telemetry_core::Transport) the driver has. [`FlagCache`] stands before
+//! [`HttpFlagSource`] asks a host, over whatever [`Transport`](telemetry_core::plugin::Transport) the driver has. [`FlagCache`] stands before
 //! it, or before any other source: however many connections ask, a host is asked once per time to live, by one of them, and what
 //! it said stays known when asking again fails. [`StaticFlags`] answers from a setting.
 //!
 //! ```
 //! use std::sync::Arc;
-//! use telemetry_core::{Clock, SystemClock, Transport};
+//! use telemetry_core::Clock;
+//! use telemetry_core::plugin::{SystemClock, Transport};
 //! use telemetry_flags::{FlagCache, HttpFlagSource};
 //!
 //! # fn flags(transport: Arc<dyn Transport>) -> FlagCache<HttpFlagSource> {

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use telemetry_core::{Failure, Fault, FlagOrigin, FlagSet, Host, Tick};
+use telemetry_core::plugin::{FlagOrigin, FlagSet, PluginError, Tick};
+use telemetry_core::{Fault, Host};
 
 /// How long until a host that could not be asked is asked again, unless something else is said.
 const RETRY: Duration = Duration::from_secs(60);
@@ -26,11 +27,11 @@ pub(crate) struct Key {
 
 /// What to do with a question.
 #[derive(Debug)]
-pub(crate) enum Look {
+pub(crate) enum Lookup {
     /// Answer it.
-    Answer(Result<FlagSet, Failure>),
+    Answer(Result<FlagSet, PluginError>),
     /// Ask the host, and say of this asking how it went, or that it was given up.
-    Ask(u64),
+    Fetch(u64),
     /// Wait until somebody else's asking is over, and look again.
     Wait,
 }
@@ -43,7 +44,7 @@ struct Entry {
     /// The asking that what is known came of. What an earlier one brings after it is out of date.
     answered: u64,
     /// Nobody asks before then, because of this.
-    failed: Option<(Failure, Tick)>,
+    failed: Option<(PluginError, Tick)>,
     looked: u64,
 }
 
@@ -68,27 +69,27 @@ impl Machine {
         self.entries.len()
     }
 
-    pub(crate) fn look(&mut self, key: &Key, now: Tick) -> Look {
+    pub(crate) fn look(&mut self, key: &Key, now: Tick) -> Lookup {
         self.looks += 1;
         if !self.entries.contains_key(key) {
             self.make_room(now);
             self.entries.insert(key.clone(), Entry::default());
         }
-        let Some(entry) = self.entries.get_mut(key) else { return Look::Ask(self.looks) };
+        let Some(entry) = self.entries.get_mut(key) else { return Lookup::Fetch(self.looks) };
         entry.looked = self.looks;
         if let Some(known) = entry.known.as_ref().filter(|known| now < known.fresh_until) {
-            return Look::Answer(Ok(known.given_out_as(FlagOrigin::Cached, known.fresh_until)));
+            return Lookup::Answer(Ok(known.given_out_as(FlagOrigin::Cached, known.fresh_until)));
         }
         let stale = |until| entry.known.as_ref().map(|known| known.given_out_as(FlagOrigin::Stale, until));
         if entry.is_asked_for(now) {
-            return stale(now + WHILE_ASKING).map_or(Look::Wait, |known| Look::Answer(Ok(known)));
+            return stale(now + WHILE_ASKING).map_or(Lookup::Wait, |known| Lookup::Answer(Ok(known)));
         }
         if let Some((failure, until)) = entry.failed.filter(|(_, until)| now < *until) {
             let failure = failure.with_retry_after(Some(until - now));
-            return Look::Answer(stale(until).ok_or(failure));
+            return Lookup::Answer(stale(until).ok_or(failure));
         }
         entry.asking = Some((self.looks, now + LOST));
-        Look::Ask(self.looks)
+        Lookup::Fetch(self.looks)
     }
 
     /// The host was asked. What the asker is to be told; `None` when more recent flags are known: then it looks again.
@@ -96,9 +97,9 @@ impl Machine {
         &mut self,
         key: &Key,
         asking: u64,
-        answer: Result<FlagSet, Failure>,
+        answer: Result<FlagSet, PluginError>,
         now: Tick,
-    ) -> Option<Result<FlagSet, Failure>> {
+    ) -> Option<Result<FlagSet, PluginError>> {
         let Some(entry) = self.entries.get_mut(key) else { return Some(answer) };
         entry.end(asking);
         if asking < entry.answered {

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use telemetry_core::{Clock, Fault, FeatureFlagSource, Tick};
+use telemetry_core::plugin::Tick;
+use telemetry_core::{Clock, Fault, FeatureFlagSource};
 use telemetry_flags::*;
 use telemetry_testkit::{Do, FakeClock, Script, ScriptedFlags, conformance, flag};
 

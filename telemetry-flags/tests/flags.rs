@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
+use telemetry_core::plugin::*;
 use telemetry_core::*;
 use telemetry_flags::*;
 use telemetry_testkit::{Do, FakeClock, Script, ScriptedFlags, ScriptedTransport, flag};
@@ -30,7 +31,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-fn ask(source: &impl FeatureFlagSource, name: &str, token: &str) -> Result<FlagSet, FlagError> {
+fn ask(source: &impl FeatureFlagSource, name: &str, token: &str) -> Result<FlagSet, PluginError> {
     let (host, credentials) = (host(name), AuthHeaders::bearer(token));
     now(source.flags(&FlagQuery::new(&host, "TEST", "1.2.3").with_credentials(Some(&credentials))))
 }
@@ -241,7 +242,7 @@ fn an_asking_that_takes_thirty_seconds_is_taken_over() {
 #[test]
 fn an_unreachable_host_is_asked_again_after_sixty_seconds() {
     let (clock, flags) =
-        (FakeClock::new(), ScriptedFlags::new(Script::always(Do::Fail(Failure::new(Fault::Connect)))));
+        (FakeClock::new(), ScriptedFlags::new(Script::always(Do::Fail(PluginError::new(Fault::Connect)))));
     let cache = cache(&flags, &clock);
     for (advance, calls) in [(0, 1), (59, 1), (1, 2)] {
         clock.advance(Duration::from_secs(advance));
@@ -253,8 +254,10 @@ fn an_unreachable_host_is_asked_again_after_sixty_seconds() {
 #[test]
 fn an_unreachable_host_is_asked_again_after_the_time_that_was_said_within_its_bounds() {
     for (said, wait) in [(5, 5), (120, 120), (0, 1), (3600, 900)] {
-        let (clock, flags) =
-            (FakeClock::new(), ScriptedFlags::new(Script::always(Do::Fail(Failure::new(Fault::Connect)))));
+        let (clock, flags) = (
+            FakeClock::new(),
+            ScriptedFlags::new(Script::always(Do::Fail(PluginError::new(Fault::Connect)))),
+        );
         let cache = cache(&flags, &clock).retry_after(Duration::from_secs(said));
         ask(&cache, "a.com", "t").unwrap_err();
         let told = ask(&cache, "a.com", "t").unwrap_err();
@@ -271,9 +274,10 @@ fn an_unreachable_host_is_asked_again_after_the_time_that_was_said_within_its_bo
 #[test]
 fn a_401_of_one_scope_settles_nothing_for_another() {
     let clock = FakeClock::new();
-    let script = Script::always(Do::Give(flag("flag", true, Tick::MAX))).first(Do::Fail(Failure::new(401)));
+    let script =
+        Script::always(Do::Give(flag("flag", true, Tick::MAX))).first(Do::Fail(PluginError::new(401)));
     let cache = cache(&ScriptedFlags::new(script), &clock);
-    assert_eq!(ask(&cache, "a.com", "expired"), Err(Failure::new(401)));
+    assert_eq!(ask(&cache, "a.com", "expired"), Err(PluginError::new(401)));
     assert!(ask(&cache, "a.com", "good").unwrap().is_on("flag"));
 }
 

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
-use telemetry_core::{BoxFuture, Clock, Tick};
+use telemetry_core::Clock;
+use telemetry_core::plugin::{BoxFuture, Tick};
 
 /// A clock that stands still until it is moved. Clones are the same clock.
 ///

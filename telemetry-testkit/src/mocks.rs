@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use telemetry_core::{
-    Attempt, AuthHeaders, BoxFuture, Breaker, BreakerSource, BreakerState, Clock, CredentialError,
-    CredentialProvider, ExportError, Exporter, FeatureFlagSource, FlagError, FlagQuery, FlagSet, Host,
-    HttpRequest, HttpResponse, Outcome, Permit, Receipt, Rejected, ScopeId, Tick, Transport, TransportError,
+use telemetry_core::plugin::{
+    Attempt, AuthHeaders, BoxFuture, BreakerSource, BreakerState, FlagQuery, FlagSet, HttpRequest,
+    HttpResponse, Outcome, Permit, PluginError, Receipt, Rejected, ScopeId, Tick, Transport,
 };
+use telemetry_core::{Breaker, Clock, CredentialProvider, Exporter, FeatureFlagSource, Host};
 
 mockall::mock! {
     /// A mock of [`Exporter`]. What its expectations return is what the call's future completes with.
@@ -18,7 +18,8 @@ mockall::mock! {
     /// reached through `dyn Exporter` or `Exporter::export`.
     ///
     /// ```
-    /// use telemetry_core::{Exporter, Receipt};
+    /// use telemetry_core::Exporter;
+    /// use telemetry_core::plugin::Receipt;
     /// use telemetry_testkit::MockExporter;
     ///
     /// let mut exporter = MockExporter::new();
@@ -28,13 +29,13 @@ mockall::mock! {
     /// ```
     pub Exporter {
         /// What [`Exporter::export`] calls.
-        pub fn export<'a>(&self, attempt: &Attempt<'a>) -> Result<Receipt, ExportError>;
+        pub fn export<'a>(&self, attempt: &Attempt<'a>) -> Result<Receipt, PluginError>;
     }
 }
 
 #[async_trait]
 impl Exporter for MockExporter {
-    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, ExportError> {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
         // The mock's own function, which comes before the trait's.
         MockExporter::export(self, attempt)
     }
@@ -47,13 +48,13 @@ mockall::mock! {
     /// reached through `dyn FeatureFlagSource` or `FeatureFlagSource::flags`.
     pub FeatureFlagSource {
         /// What [`FeatureFlagSource::flags`] calls.
-        pub fn flags<'a>(&self, query: &FlagQuery<'a>) -> Result<FlagSet, FlagError>;
+        pub fn flags<'a>(&self, query: &FlagQuery<'a>) -> Result<FlagSet, PluginError>;
     }
 }
 
 #[async_trait]
 impl FeatureFlagSource for MockFeatureFlagSource {
-    async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, FlagError> {
+    async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
         // The mock's own function, which comes before the trait's.
         MockFeatureFlagSource::flags(self, query)
     }
@@ -65,7 +66,7 @@ mockall::mock! {
 
     #[async_trait]
     impl Transport for Transport {
-        async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError>;
+        async fn send(&self, request: HttpRequest) -> Result<HttpResponse, PluginError>;
     }
 }
 
@@ -76,7 +77,7 @@ mockall::mock! {
     #[async_trait]
     impl CredentialProvider for CredentialProvider {
         fn scope(&self) -> ScopeId;
-        async fn headers(&self) -> Result<AuthHeaders, CredentialError>;
+        async fn headers(&self) -> Result<AuthHeaders, PluginError>;
     }
 }
 
@@ -128,7 +129,8 @@ shows_its_name! {
 #[cfg(test)]
 mod tests {
     use mockall::predicate::eq;
-    use telemetry_core::{Fault, FlagOrigin, HostPolicy, Method};
+    use telemetry_core::plugin::{FlagOrigin, Method};
+    use telemetry_core::{Fault, HostPolicy};
 
     use super::*;
 

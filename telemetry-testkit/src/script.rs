@@ -5,11 +5,12 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use telemetry_core::{
-    Attempt, AuthHeaders, CredentialError, CredentialProvider, EventId, ExportError, Exporter, Failure,
-    FeatureFlagSource, FlagError, FlagOrigin, FlagQuery, FlagSet, Host, HttpRequest, HttpResponse, Receipt,
-    Record, ScopeId, Tick, Transport, TransportError,
+use telemetry_core::plugin::{
+    Attempt, AuthHeaders, FlagOrigin, FlagQuery, FlagSet, HttpRequest, HttpResponse, PluginError, Receipt,
+    ScopeId, Tick, Transport,
 };
+use telemetry_core::record::{EventId, Record};
+use telemetry_core::{CredentialProvider, Exporter, FeatureFlagSource, Host};
 
 /// What a scripted plug-in does with one call.
 #[derive(Clone, Debug)]
@@ -18,7 +19,7 @@ pub enum Do<T> {
     /// It gives this.
     Give(T),
     /// It fails.
-    Fail(Failure),
+    Fail(PluginError),
     /// It panics.
     Panic,
     /// It never answers.
@@ -81,7 +82,7 @@ impl<T: Clone> Script<T> {
     /// # Panics
     ///
     /// When the script says so.
-    pub async fn run(&self) -> Result<T, Failure> {
+    pub async fn run(&self) -> Result<T, PluginError> {
         match self.next() {
             Do::Give(value) => Ok(value),
             Do::Fail(failure) => Err(failure),
@@ -99,14 +100,14 @@ impl<T: Clone> Script<T> {
     /// # Panics
     ///
     /// When the script says so.
-    pub fn run_now(&self) -> Result<T, Failure> {
+    pub fn run_now(&self) -> Result<T, PluginError> {
         match self.next() {
             Do::Give(value) => Ok(value),
             Do::Fail(failure) => Err(failure),
             Do::Panic => panic!("a scripted panic"),
             Do::Hang | Do::Block => {
                 self.block();
-                Err(Failure::new(telemetry_core::Fault::Other))
+                Err(PluginError::new(telemetry_core::Fault::Other))
             }
         }
     }
@@ -228,7 +229,7 @@ impl Default for RecordingExporter {
 
 #[async_trait]
 impl Exporter for RecordingExporter {
-    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, ExportError> {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
         let place = self.remembers.then(|| {
             let mut attempts = self.lock();
             let seen = Attempted {
@@ -278,7 +279,7 @@ pub fn flag(name: &str, on: bool, fresh_until: Tick) -> FlagSet {
 
 #[async_trait]
 impl FeatureFlagSource for ScriptedFlags {
-    async fn flags(&self, _query: &FlagQuery<'_>) -> Result<FlagSet, FlagError> {
+    async fn flags(&self, _query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
         self.0.run().await
     }
 }
@@ -316,7 +317,7 @@ impl CredentialProvider for ScriptedCredentials {
         self.scope.run_now().unwrap_or(ScopeId::new(0))
     }
 
-    async fn headers(&self) -> Result<AuthHeaders, CredentialError> {
+    async fn headers(&self) -> Result<AuthHeaders, PluginError> {
         self.headers.run().await
     }
 }
@@ -352,7 +353,7 @@ impl ScriptedTransport {
 
 #[async_trait]
 impl Transport for ScriptedTransport {
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, PluginError> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
         self.script.run().await
     }

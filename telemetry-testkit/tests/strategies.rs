@@ -7,6 +7,9 @@ use std::time::{Duration, SystemTime};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use telemetry_core::plugin::*;
+use telemetry_core::record::*;
+use telemetry_core::status::*;
 use telemetry_core::*;
 use telemetry_testkit::strategies::{self, BreakerCall, DriverEvent};
 use telemetry_testkit::{FakeClock, RecordingExporter, ScriptedFlags};
@@ -128,12 +131,12 @@ fn played(events: &[DriverEvent], play: fn(&Session, &[DriverEvent])) -> (Vec<Re
     let (clock, exporter) = (FakeClock::new(), RecordingExporter::new());
     let identity = DriverIdentity::new("Test", "1.0.0", "TEST", "flag").unwrap();
     let provider = ClientProvider::builder(identity)
-        .config(TelemetryConfig::default().setting(Setting::On).abandoned_after(Duration::from_secs(10)))
+        .config(TelemetryConfig::default().mode(Mode::On).abandoned_after(Duration::from_secs(10)))
         .exporter(exporter.clone())
         .flags(ScriptedFlags::fixed("flag", true))
         .breakers(AlwaysClosed)
         .clock(clock.clone())
-        .worker(Worker::Manual)
+        .runtime(Runtime::Manual)
         .system(SystemInfo::default())
         .environment(|_| None)
         .build()

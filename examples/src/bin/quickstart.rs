@@ -11,7 +11,7 @@ use examples::driver::{Driver, Options};
 use examples::embedded::{ALICE, BOB, Embedded, Misbehaviour};
 use examples::report;
 use examples::workload::{self, ANYWHERE, Closing, EMBEDDED};
-use telemetry_core::{DEFAULT_CLOSE, Setting, TelemetryConfig};
+use telemetry_core::{DEFAULT_CLOSE, Mode, TelemetryConfig};
 use telemetry_export_http::{DRY_RUN_VARIABLE, Endpoints};
 
 const HELP: &str = "\
@@ -31,20 +31,20 @@ DATABRICKS_TELEMETRY_DRY_RUN=FILE writes telemetry to FILE instead of sending it
 struct Arguments {
     dump: Option<PathBuf>,
     fault: Option<Misbehaviour>,
-    setting: Setting,
+    mode: Mode,
 }
 
 impl Arguments {
     /// `None` where help was asked for.
     fn read(mut from: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
-        let mut arguments = Arguments { dump: None, fault: None, setting: Setting::On };
+        let mut arguments = Arguments { dump: None, fault: None, mode: Mode::On };
         while let Some(argument) = from.next() {
             let mut value = || from.next().ok_or_else(|| format!("{argument} needs a value; see --help"));
             match argument.as_str() {
                 "--help" | "-h" => return Ok(None),
                 "--dump" => arguments.dump = Some(value()?.into()),
                 "--fault" => arguments.fault = Some(value()?.parse()?),
-                "--forced" => arguments.setting = Setting::Forced,
+                "--forced" => arguments.mode = Mode::Forced,
                 _ => return Err(format!("{argument} is not known; see --help")),
             }
         }
@@ -87,10 +87,10 @@ async fn main() -> ExitCode {
 }
 
 async fn embedded(arguments: Arguments) -> Result<Vec<String>, Box<dyn Error>> {
-    let Arguments { dump, fault, setting } = arguments;
+    let Arguments { dump, fault, mode } = arguments;
     let dump = dump.as_deref().map(Dump::create).transpose()?;
     let there = Embedded::start(fault)?;
-    let config = Embedded::config().setting(setting);
+    let config = Embedded::config().mode(mode);
     let driver = Driver::new(compose::telemetry(config, Endpoints::PLAN, dump)?.build()?)?;
 
     let start = Instant::now();
@@ -127,12 +127,12 @@ async fn remote(
     token: &str,
     warehouse: &str,
 ) -> Result<Vec<String>, Box<dyn Error>> {
-    let Arguments { dump, fault, setting } = arguments;
+    let Arguments { dump, fault, mode } = arguments;
     if fault.is_some() {
         return Err("--fault is for the embedded workspace: unset DATABRICKS_HOST".into());
     }
     let dump = dump.as_deref().map(Dump::create).transpose()?;
-    let config = TelemetryConfig::default().setting(setting);
+    let config = TelemetryConfig::default().mode(mode);
     let driver = Driver::new(compose::telemetry(config, Endpoints::SHIPPED, dump)?.build()?)?;
     let host = host.trim_end_matches('/');
     let url = if host.starts_with("https://") { host.to_owned() } else { format!("https://{host}") };

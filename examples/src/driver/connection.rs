@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use telemetry_core::record::{AuthFlow, AuthMech, DriverMode, HostDetails};
+use telemetry_core::status::Status;
 use telemetry_core::{
-    AuthFlow, AuthMech, Closed, ConnectionInfo, ConnectionParams, DriverMode, HostDetails, Lease,
-    OperationType, Session, Setting, StaticToken, Status, Target,
+    CloseOutcome, ConnectionInfo, ConnectionParams, Lease, Mode, OperationType, Session, StaticToken, Target,
 };
 
 use super::api;
@@ -22,7 +23,7 @@ pub struct Options {
     url: String,
     token: String,
     warehouse_id: String,
-    telemetry: Option<Setting>,
+    telemetry: Option<Mode>,
 }
 
 impl Options {
@@ -31,10 +32,10 @@ impl Options {
         Options { url: url.into(), token: token.into(), warehouse_id: warehouse_id.into(), telemetry: None }
     }
 
-    /// The user's own setting for telemetry on this connection.
+    /// The user's own mode for telemetry on this connection.
     #[must_use]
-    pub fn telemetry(mut self, setting: Setting) -> Self {
-        self.telemetry = Some(setting);
+    pub fn telemetry(mut self, mode: Mode) -> Self {
+        self.telemetry = Some(mode);
         self
     }
 
@@ -65,7 +66,7 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Options { url, token: _, warehouse_id, telemetry } = self;
         f.debug_struct("Options")
-            .field("url", &telemetry_core::redact(url))
+            .field("url", &telemetry_core::text::redact(url))
             .field("warehouse_id", warehouse_id)
             .field("telemetry", telemetry)
             .finish_non_exhaustive()
@@ -85,8 +86,8 @@ pub struct Connection {
 impl Connection {
     pub(super) async fn open(driver: &Driver, options: Options) -> Result<Self, Error> {
         let mut target = Target::new(&options.url).credentials(StaticToken::new(&options.token));
-        if let Some(setting) = options.telemetry {
-            target = target.setting(setting);
+        if let Some(mode) = options.telemetry {
+            target = target.mode(mode);
         }
         let lease = driver.telemetry.acquire(target);
         let opening = lease.opening(options.info());
@@ -163,7 +164,7 @@ impl Connection {
     /// # Errors
     ///
     /// [`Error`] when the service can't close the session. Telemetry is closed all the same, and never an error.
-    pub async fn close(&self, within: Duration) -> Result<(Closed, Duration), Error> {
+    pub async fn close(&self, within: Duration) -> Result<(CloseOutcome, Duration), Error> {
         let path = format!("/api/2.0/sql/sessions/{}?warehouse_id={}", self.session_id, self.warehouse_id);
         let closed = self.endpoint.delete(&path).await;
         match &closed {

@@ -4,13 +4,14 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::tests::event;
-use crate::event::{EventKind, StatementEvent};
-use crate::exporter::Receipt;
 use crate::fault::Fault;
-use crate::flags::FlagOrigin;
-use crate::id::StatementId;
-use crate::model::StatementType;
+use crate::pipeline::event::EventKind;
+use crate::pipeline::event::tests::event;
+use crate::pipeline::statement::StatementEvent;
+use crate::plugin::exporter::Receipt;
+use crate::plugin::flags::FlagOrigin;
+use crate::record::StatementType;
+use crate::record::id::StatementId;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -68,7 +69,7 @@ fn happened(what: Action) -> Option<EventKind> {
             EventKind::Started { id: id(number), what: StatementEvent::Kind(StatementType::Query) }
         }
         Action::Error(number) => {
-            let error = crate::aggregate::tests::error(crate::ErrorClass::Retryable);
+            let error = crate::pipeline::statement::tests::error(crate::ErrorClass::Retryable);
             EventKind::Happened { id: id(number), what: StatementEvent::Failed(error, None) }
         }
         Action::Complete(number) => EventKind::Completed { id: id(number), latency: None },
@@ -76,15 +77,15 @@ fn happened(what: Action) -> Option<EventKind> {
     })
 }
 
-fn attempted(how: u8, sent: usize) -> Attempted {
+fn attempted(how: u8, sent: usize) -> AttemptOutcome {
     match how {
-        0 | 1 => Attempted::Answered(Ok(Receipt::new(sent))),
-        2 => Attempted::Answered(Ok(Receipt::new(sent / 2))),
-        3 => Attempted::Answered(Err(Failure::new(503))),
-        4 => Attempted::Answered(Err(Failure::new(413))),
-        5 => Attempted::Answered(Err(Failure::new(401))),
-        6 => Attempted::Rejected { retry_at: Tick::ZERO },
-        _ => Attempted::NoCredentials(Failure::new(Fault::Timeout)),
+        0 | 1 => AttemptOutcome::Answered(Ok(Receipt::new(sent))),
+        2 => AttemptOutcome::Answered(Ok(Receipt::new(sent / 2))),
+        3 => AttemptOutcome::Answered(Err(PluginError::new(503))),
+        4 => AttemptOutcome::Answered(Err(PluginError::new(413))),
+        5 => AttemptOutcome::Answered(Err(PluginError::new(401))),
+        6 => AttemptOutcome::Rejected { retry_at: Tick::ZERO },
+        _ => AttemptOutcome::NoCredentials(PluginError::new(Fault::Timeout)),
     }
 }
 
@@ -105,7 +106,7 @@ proptest! {
                 Action::Pass(seconds) => now = now + SECOND * u32::from(seconds),
                 Action::Flag(answer) if busy.asking => {
                     busy.asking = false;
-                    let answer = answer.map(|on| flags(on, now + 900 * SECOND)).ok_or(Failure::new(Fault::Connect));
+                    let answer = answer.map(|on| flags(on, now + 900 * SECOND)).ok_or(PluginError::new(Fault::Connect));
                     pipeline.flags(answer.as_ref().map_err(|failure| *failure), now);
                 }
                 Action::Settle(how) if busy.sending => {

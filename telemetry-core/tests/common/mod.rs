@@ -7,10 +7,10 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use telemetry_core::plugin::{AlwaysClosed, BreakerSource, Tick};
 use telemetry_core::{
-    AlwaysClosed, BreakerSource, ClientProvider, ClientProviderBuilder, Closed, ConnectionInfo,
-    CredentialProvider, DriverIdentity, Exporter, FeatureFlagSource, Lease, Session, Setting, SystemInfo,
-    Target, TelemetryConfig, Tick, Worker,
+    ClientProvider, ClientProviderBuilder, CloseOutcome, ConnectionInfo, CredentialProvider, DriverIdentity,
+    Exporter, FeatureFlagSource, Lease, Mode, Runtime, Session, SystemInfo, Target, TelemetryConfig,
 };
 use telemetry_testkit::{Do, FakeClock, RecordingExporter, Script, ScriptedFlags, flag};
 
@@ -24,7 +24,7 @@ pub fn identity() -> DriverIdentity {
 }
 
 pub fn config() -> TelemetryConfig {
-    TelemetryConfig::default().setting(Setting::On)
+    TelemetryConfig::default().mode(Mode::On)
 }
 
 pub struct Bench {
@@ -51,7 +51,7 @@ impl Bench {
         Bench { clock, exporter, flags, provider }
     }
 
-    pub fn with_flags(script: Script<telemetry_core::FlagSet>) -> Self {
+    pub fn with_flags(script: Script<telemetry_core::plugin::FlagSet>) -> Self {
         let flags = ScriptedFlags::new(script);
         let given = flags.clone();
         Bench { flags, ..Bench::with(config(), |builder| builder.flags(given)) }
@@ -80,7 +80,7 @@ impl Bench {
     }
 
     /// Closes a lease while time passes, until it is closed; how long that took.
-    pub fn close(&self, lease: &Lease, within: Duration) -> (Closed, Duration) {
+    pub fn close(&self, lease: &Lease, within: Duration) -> (CloseOutcome, Duration) {
         let start = telemetry_core::Clock::now(&self.clock);
         let mut close = pin!(lease.close(within));
         for _ in 0..10_000 {
@@ -107,7 +107,7 @@ pub fn builder(
         .flags(flags)
         .breakers(breakers)
         .clock(clock.clone())
-        .worker(Worker::Manual)
+        .runtime(Runtime::Manual)
         .system(SystemInfo::default())
         .environment(|_| None)
 }
@@ -126,7 +126,7 @@ pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
 }
 
 /// A script that says that the flag is on, for ever.
-pub fn on() -> Do<telemetry_core::FlagSet> {
+pub fn on() -> Do<telemetry_core::plugin::FlagSet> {
     Do::Give(flag(FLAG, true, Tick::MAX))
 }
 

@@ -1,10 +1,10 @@
 //! The messages that stay the same for a whole connection.
 
-use telemetry_core::{AuthFlow, AuthMech, DriverMode, ProxyAuth};
+use telemetry_core::record::{AuthFlow, AuthMech, DriverMode, ProxyAuth};
 
 use super::lenient;
 use super::message::message;
-use super::named::Named;
+use super::named::EnumOrUnknown;
 
 message! {
     /// The driver and the system it runs on.
@@ -42,15 +42,15 @@ message! {
         /// The path of the warehouse or cluster.
         http_path: String = "lenient::text",
         /// The protocol spoken.
-        mode: Named<DriverMode> = "lenient::any",
+        mode: EnumOrUnknown<DriverMode> = "lenient::any",
         /// The workspace's host.
         host_info: HostDetails = "lenient::any",
         /// Whether a proxy is used.
         use_proxy: bool = "lenient::flag",
         /// What proves who connects.
-        auth_mech: Named<AuthMech> = "lenient::any",
+        auth_mech: EnumOrUnknown<AuthMech> = "lenient::any",
         /// How an OAuth token is had.
-        auth_flow: Named<AuthFlow> = "lenient::any",
+        auth_flow: EnumOrUnknown<AuthFlow> = "lenient::any",
         /// The OAuth scopes asked for.
         auth_scope: String = "lenient::text",
         /// Whether the system's proxy settings are used.
@@ -142,6 +142,6 @@ message! {
         /// The port.
         port: i32 = "lenient::int32",
         /// How it asks who is there, if it is a proxy.
-        proxy_auth_type: Named<ProxyAuth> = "lenient::any",
+        proxy_auth_type: EnumOrUnknown<ProxyAuth> = "lenient::any",
     }
 }

@@ -1,11 +1,12 @@
 //! The inner record and the messages that vary from record to record.
 
-use telemetry_core::{OperationType, ResultFormat, StatementType, VolumeOperationType};
+use telemetry_core::record::VolumeOperationType;
+use telemetry_core::{OperationType, ResultFormat, StatementType};
 
 use super::connection::{DriverConnectionParameters, DriverSystemConfiguration};
 use super::lenient;
 use super::message::message;
-use super::named::Named;
+use super::named::EnumOrUnknown;
 
 message! {
     /// The inner record: what a driver says of one thing that happened.
@@ -45,7 +46,7 @@ message! {
     /// What was done to a volume.
     VolumeOperationEvent {
         /// What was done.
-        volume_operation_type: Named<VolumeOperationType> = "lenient::any",
+        volume_operation_type: EnumOrUnknown<VolumeOperationType> = "lenient::any",
         /// The path in the volume.
         volume_path: String = "lenient::text",
         /// The local file.
@@ -57,11 +58,11 @@ message! {
     /// How a statement or a call ran.
     SqlExecutionEvent {
         /// What the statement is for.
-        statement_type: Named<StatementType> = "lenient::any",
+        statement_type: EnumOrUnknown<StatementType> = "lenient::any",
         /// Whether its result came compressed.
         is_compressed: bool = "lenient::flag",
         /// How its result came.
-        execution_result: Named<ResultFormat> = "lenient::any",
+        execution_result: EnumOrUnknown<ResultFormat> = "lenient::any",
         /// The chunk that an error is about.
         chunk_id: i64 = "lenient::int64",
         /// How often its requests were retried.
@@ -85,7 +86,7 @@ message! {
         /// How long those questions took, added up, in milliseconds.
         operation_status_latency_millis: i64 = "lenient::int64",
         /// The call.
-        operation_type: Named<OperationType> = "lenient::any",
+        operation_type: EnumOrUnknown<OperationType> = "lenient::any",
         /// Whether the driver made it on its own account.
         is_internal_call: bool = "lenient::flag",
     }

@@ -24,7 +24,7 @@ pub use driver_log::{
     ChunkDetails, DriverErrorInfo, OperationDetail, OssSqlDriverTelemetryLog, ResultLatency,
     SqlExecutionEvent, VolumeOperationEvent,
 };
-pub use named::{Named, WireEnum};
+pub use named::{EnumOrUnknown, WireEnum};
 
 use message::message;
 use serde::{Deserialize, Serialize};

@@ -3,64 +3,62 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use telemetry_core::{
-    AuthFlow, AuthMech, DriverMode, OperationType, ProxyAuth, ResultFormat, StatementType,
-    VolumeOperationType,
-};
+use telemetry_core::record::{AuthFlow, AuthMech, DriverMode, ProxyAuth, VolumeOperationType};
+use telemetry_core::{OperationType, ResultFormat, StatementType};
 
 /// A value of one of the wire's enums, or a name that this version doesn't know.
 ///
 /// An unknown name is kept as it came, so that what is read and written again means the same.
 #[derive(Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a name is known or it is not")]
-pub enum Named<E> {
+pub enum EnumOrUnknown<E> {
     /// A value that the schema has.
     Known(E),
     /// Any other name.
     Unknown(Box<str>),
 }
 
-impl<E: WireEnum> Named<E> {
+impl<E: WireEnum> EnumOrUnknown<E> {
     /// The name on the wire.
     pub fn as_str(&self) -> &str {
         match self {
-            Named::Known(value) => value.wire_name(),
-            Named::Unknown(name) => name,
+            EnumOrUnknown::Known(value) => value.wire_name(),
+            EnumOrUnknown::Unknown(name) => name,
         }
     }
 
     /// The value, if it is a known one.
     pub fn known(&self) -> Option<E> {
         match self {
-            Named::Known(value) => Some(*value),
-            Named::Unknown(_) => None,
+            EnumOrUnknown::Known(value) => Some(*value),
+            EnumOrUnknown::Unknown(_) => None,
         }
     }
 }
 
-impl<E> From<E> for Named<E> {
+impl<E> From<E> for EnumOrUnknown<E> {
     fn from(value: E) -> Self {
-        Named::Known(value)
+        EnumOrUnknown::Known(value)
     }
 }
 
-impl<E: WireEnum> fmt::Debug for Named<E> {
+impl<E: WireEnum> fmt::Debug for EnumOrUnknown<E> {
     /// A known value's name; an unknown one isn't shown, as it may be anything.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.known().map_or("***", WireEnum::wire_name))
     }
 }
 
-impl<E: WireEnum> Serialize for Named<E> {
+impl<E: WireEnum> Serialize for EnumOrUnknown<E> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(self.as_str())
     }
 }
 
-impl<'de, E: WireEnum> Deserialize<'de> for Named<E> {
+impl<'de, E: WireEnum> Deserialize<'de> for EnumOrUnknown<E> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let name = Box::<str>::deserialize(from)?;
-        Ok(E::of_wire_name(&name).map_or(Named::Unknown(name), Named::Known))
+        Ok(E::of_wire_name(&name).map_or(EnumOrUnknown::Unknown(name), EnumOrUnknown::Known))
     }
 }
 

@@ -7,11 +7,14 @@ use proptest::array::{uniform3, uniform10, uniform14, uniform20};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use telemetry_core::record::{
+    AuthFlow, AuthMech, ChunkDetails, DriverContext, DriverMode, Encoded, ErrorInfo, EventId, HostDetails,
+    OperationDetail, ProxyAuth, Record, RecordKind, SessionContext, SessionId, SqlExecution, StatementId,
+    VolumeOperation, VolumeOperationType,
+};
+use telemetry_core::text::ErrorText;
 use telemetry_core::{
-    AuthFlow, AuthMech, ChunkDetails, ConnectionParams, DriverContext, DriverIdentity, DriverMode, Encoded,
-    ErrorClass, ErrorInfo, ErrorText, EventId, HostDetails, OperationDetail, OperationType, ProxyAuth,
-    Record, RecordKind, ResultFormat, SessionContext, SessionId, SqlExecution, StatementId, StatementType,
-    SystemInfo, VolumeOperation, VolumeOperationType,
+    ConnectionParams, DriverIdentity, ErrorClass, OperationType, ResultFormat, StatementType, SystemInfo,
 };
 
 use super::CANARY;

@@ -3,8 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
-use telemetry_core::{
-    ChunkDetails, ConnectionParams, HostDetails, OperationDetail, Record, SqlExecution, VolumeOperation,
+use telemetry_core::ConnectionParams;
+use telemetry_core::record::{
+    ChunkDetails, HostDetails, OperationDetail, Record, SqlExecution, VolumeOperation,
 };
 
 /// An object of those of its fields that are there.

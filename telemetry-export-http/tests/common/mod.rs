@@ -10,11 +10,15 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use telemetry_core::plugin::{Attempt, AuthHeaders, PluginError, Receipt};
+use telemetry_core::record::{
+    AuthMech, ChunkDetails, DriverContext, Encoded, ErrorInfo, EventId, HostDetails, OperationDetail, Record,
+    RecordKind, SessionContext, SessionId, SqlExecution, StatementId, VolumeOperation, VolumeOperationType,
+};
+use telemetry_core::text::ErrorText;
 use telemetry_core::{
-    Attempt, AuthHeaders, AuthMech, ChunkDetails, ConnectionParams, DriverContext, DriverIdentity, Encoded,
-    ErrorClass, ErrorInfo, ErrorText, EventId, ExportError, Exporter, Host, HostDetails, HostPolicy,
-    OperationDetail, OperationType, Receipt, Record, RecordKind, ResultFormat, SessionContext, SessionId,
-    SqlExecution, StatementId, StatementType, SystemInfo, VolumeOperation, VolumeOperationType,
+    ConnectionParams, DriverIdentity, ErrorClass, Exporter, Host, HostPolicy, OperationType, ResultFormat,
+    StatementType, SystemInfo,
 };
 use telemetry_export_http::ReqwestTransport;
 
@@ -132,7 +136,7 @@ pub(crate) async fn export(
     host: &Host,
     records: &[Arc<Record>],
     credentials: Option<&AuthHeaders>,
-) -> Result<Receipt, ExportError> {
+) -> Result<Receipt, PluginError> {
     let attempt = Attempt::new(host, records, wall()).with_credentials(credentials);
     soon(exporter.export(&attempt)).await
 }

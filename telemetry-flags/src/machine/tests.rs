@@ -18,16 +18,16 @@ fn flags(value: &str, fresh_until: Tick) -> FlagSet {
     FlagSet::new([("flag".to_owned(), value.to_owned())].into(), FlagOrigin::Fetched, fresh_until)
 }
 
-fn asking(look: Look) -> u64 {
+fn asking(look: Lookup) -> u64 {
     match look {
-        Look::Ask(asking) => asking,
+        Lookup::Fetch(asking) => asking,
         other => panic!("{other:?}"),
     }
 }
 
-fn answer(look: Look) -> FlagSet {
+fn answer(look: Lookup) -> FlagSet {
     match look {
-        Look::Answer(Ok(flags)) => flags,
+        Lookup::Answer(Ok(flags)) => flags,
         other => panic!("{other:?}"),
     }
 }
@@ -40,7 +40,7 @@ fn a_host_is_asked_once_while_its_flags_are_fresh() {
     machine.asked(&key, number, Ok(flags("true", at(900))), at(1)).unwrap().unwrap();
     let cached = answer(machine.look(&key, at(899)));
     assert_eq!((cached.origin, cached.fresh_until), (FlagOrigin::Cached, at(900)));
-    assert!(matches!(machine.look(&key, at(900)), Look::Ask(_)), "expires after its time");
+    assert!(matches!(machine.look(&key, at(900)), Lookup::Fetch(_)), "expires after its time");
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn an_old_value_is_given_out_while_somebody_asks() {
     let mut machine = Machine::new(10);
     let key = key("a.com");
     let number = asking(machine.look(&key, at(0)));
-    assert!(matches!(machine.look(&key, at(0)), Look::Wait), "with no value there is nothing to give out");
+    assert!(matches!(machine.look(&key, at(0)), Lookup::Wait), "with no value there is nothing to give out");
     machine.asked(&key, number, Ok(flags("true", at(900))), at(0)).unwrap().unwrap();
     machine.look(&key, at(900));
     let old = answer(machine.look(&key, at(901)));
@@ -63,10 +63,10 @@ fn a_failed_refresh_keeps_the_last_known_value_and_waits_a_minute() {
     let number = asking(machine.look(&key, at(0)));
     machine.asked(&key, number, Ok(flags("true", at(900))), at(0)).unwrap().unwrap();
     let number = asking(machine.look(&key, at(900)));
-    let told = machine.asked(&key, number, Err(Failure::new(503)), at(905)).unwrap().unwrap();
+    let told = machine.asked(&key, number, Err(PluginError::new(503)), at(905)).unwrap().unwrap();
     assert_eq!((told.origin, told.fresh_until), (FlagOrigin::Stale, at(965)));
     assert_eq!(answer(machine.look(&key, at(964))).origin, FlagOrigin::Stale);
-    assert!(matches!(machine.look(&key, at(965)), Look::Ask(_)));
+    assert!(matches!(machine.look(&key, at(965)), Lookup::Fetch(_)));
 }
 
 #[test]
@@ -75,11 +75,13 @@ fn an_unreachable_host_is_asked_again_after_sixty_seconds_or_when_it_says() {
         let mut machine = Machine::new(10);
         let key = key("a.com");
         let number = asking(machine.look(&key, at(0)));
-        let failure = Failure::new(503).with_retry_after(retry_after.map(|wait| SECOND * wait));
+        let failure = PluginError::new(503).with_retry_after(retry_after.map(|wait| SECOND * wait));
         assert!(machine.asked(&key, number, Err(failure), at(0)).unwrap().is_err());
-        let Look::Answer(Err(failure)) = machine.look(&key, at(wait - 1)) else { panic!("asked too early") };
+        let Lookup::Answer(Err(failure)) = machine.look(&key, at(wait - 1)) else {
+            panic!("asked too early")
+        };
         assert_eq!((failure.fault, failure.retry_after), (Fault::Status(503), Some(SECOND)));
-        assert!(matches!(machine.look(&key, at(wait)), Look::Ask(_)));
+        assert!(matches!(machine.look(&key, at(wait)), Lookup::Fetch(_)));
     }
 }
 
@@ -90,7 +92,7 @@ fn a_refusal_of_one_callers_credentials_settles_nothing_for_others() {
         let key = key("a.com");
         let number = asking(machine.look(&key, at(0)));
         assert_eq!(machine.asked(&key, number, Err(fault.into()), at(0)), Some(Err(fault.into())));
-        assert!(matches!(machine.look(&key, at(0)), Look::Ask(_)), "the next one asks with its own");
+        assert!(matches!(machine.look(&key, at(0)), Lookup::Fetch(_)), "the next one asks with its own");
     }
 }
 
@@ -101,7 +103,7 @@ fn hosts_are_kept_apart_and_capped() {
         let number = asking(machine.look(&key(name), at(0)));
         machine.asked(&key(name), number, Ok(flags("true", at(fresh_until))), at(0)).unwrap().unwrap();
     }
-    assert!(matches!(machine.look(&key("new.com"), at(2)), Look::Ask(_)));
+    assert!(matches!(machine.look(&key("new.com"), at(2)), Lookup::Fetch(_)));
     assert_eq!(machine.len(), 2);
     assert_eq!(answer(machine.look(&key("fresh.com"), at(3))).origin, FlagOrigin::Cached);
 }
@@ -111,10 +113,10 @@ fn an_asking_is_lost_after_thirty_seconds_and_another_asks() {
     let mut machine = Machine::new(10);
     let key = key("a.com");
     let lost = asking(machine.look(&key, at(0)));
-    assert!(matches!(machine.look(&key, at(29)), Look::Wait));
+    assert!(matches!(machine.look(&key, at(29)), Lookup::Wait));
     let next = asking(machine.look(&key, at(30)));
     machine.given_up(&key, lost);
-    assert!(matches!(machine.look(&key, at(59)), Look::Wait), "the end of the lost one ends no other");
+    assert!(matches!(machine.look(&key, at(59)), Lookup::Wait), "the end of the lost one ends no other");
     machine.asked(&key, next, Ok(flags("false", at(900))), at(59)).unwrap().unwrap();
     assert!(!answer(machine.look(&key, at(59))).is_on("flag"));
 }
@@ -137,7 +139,7 @@ fn a_lost_asking_is_answered_in_time_or_looks_again() {
 
 #[derive(Clone, Copy, Debug)]
 enum Action {
-    Look,
+    Lookup,
     Answer(prop::sample::Index, Option<bool>, u32),
     Refused(prop::sample::Index),
     GivenUp(prop::sample::Index),
@@ -146,7 +148,7 @@ enum Action {
 
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        4 => Just(Action::Look),
+        4 => Just(Action::Lookup),
         3 => (any::<prop::sample::Index>(), proptest::option::of(any::<bool>()), 60u32..3600)
             .prop_map(|(which, on, ttl)| Action::Answer(which, on, ttl)),
         1 => any::<prop::sample::Index>().prop_map(Action::Refused),
@@ -172,24 +174,24 @@ proptest! {
         for action in actions {
             match action {
                 Action::Pass(seconds) => now += seconds,
-                Action::Look => match machine.look(&key, at(now)) {
-                    Look::Ask(number) => {
+                Action::Lookup => match machine.look(&key, at(now)) {
+                    Lookup::Fetch(number) => {
                         prop_assert!(current.is_none_or(|(_, since)| since + 30 <= now), "two at a time");
                         prop_assert!(last.is_none_or(|(_, until)| until <= now), "while it is fresh");
                         prop_assert!(failed.is_none_or(|when| when + 60 <= now), "too early");
                         out.push(number);
                         current = Some((number, now));
                     }
-                    Look::Wait => {
+                    Lookup::Wait => {
                         prop_assert!(current.is_some_and(|(_, since)| now < since + 30) && last.is_none());
                     }
-                    Look::Answer(Ok(flags)) => {
+                    Lookup::Answer(Ok(flags)) => {
                         let (on, until) = last.unwrap();
                         prop_assert_eq!(flags.is_on("flag"), on);
                         prop_assert_eq!(flags.origin == FlagOrigin::Cached, now < until);
                         prop_assert!(flags.fresh_until > at(now), "a caller would ask again at once");
                     }
-                    Look::Answer(Err(_)) => prop_assert!(last.is_none() && failed.is_some()),
+                    Lookup::Answer(Err(_)) => prop_assert!(last.is_none() && failed.is_some()),
                 },
                 Action::Answer(which, ..) | Action::Refused(which) | Action::GivenUp(which) if !out.is_empty() => {
                     let number = out.swap_remove(which.index(out.len()));
@@ -198,8 +200,8 @@ proptest! {
                         Action::Answer(_, Some(on), ttl) => {
                             Ok(flags(if on { "true" } else { "false" }, at(now + ttl)))
                         }
-                        Action::Answer(..) => Err(Failure::new(503)),
-                        Action::Refused(_) => Err(Failure::new(401)),
+                        Action::Answer(..) => Err(PluginError::new(503)),
+                        Action::Refused(_) => Err(PluginError::new(401)),
                         _ => {
                             machine.given_up(&key, number);
                             continue;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use telemetry_core::{Breaker, BreakerSource, BreakerState, Host, HostPolicy, Outcome, Permit, Tick};
+use telemetry_core::plugin::{BreakerSource, BreakerState, Outcome, Permit, Tick};
+use telemetry_core::{Breaker, Host, HostPolicy};
 
 use super::{aside, without_panic};
 
@@ -53,7 +54,7 @@ pub fn breaker<B: Breaker>(make: impl Fn() -> B) {
 ///
 /// Checked: it never waits, and admits and is closed, whatever the results and the time.
 ///
-/// [`AlwaysClosed`]: telemetry_core::AlwaysClosed
+/// [`AlwaysClosed`]: telemetry_core::plugin::AlwaysClosed
 ///
 /// # Panics
 ///

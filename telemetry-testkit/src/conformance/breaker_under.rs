@@ -1,6 +1,7 @@
 //! Breakers under any calls.
 
-use telemetry_core::{Breaker, BreakerState, Outcome, Tick};
+use telemetry_core::Breaker;
+use telemetry_core::plugin::{BreakerState, Outcome, Tick};
 
 use super::without_panic;
 use crate::strategies::BreakerCall;
@@ -14,7 +15,7 @@ use crate::strategies::BreakerCall;
 ///
 /// ```
 /// use proptest::prelude::*;
-/// use telemetry_core::AlwaysClosed;
+/// use telemetry_core::plugin::AlwaysClosed;
 /// use telemetry_testkit::{conformance, strategies};
 ///
 /// proptest! {

@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
-use telemetry_core::{Clock, Tick};
+use telemetry_core::Clock;
+use telemetry_core::plugin::Tick;
 
 use super::{poll_once, within, without_panic};
 
@@ -28,7 +29,7 @@ const LONG: Duration = Duration::from_secs(3600);
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// use telemetry_core::SystemClock;
+/// use telemetry_core::plugin::SystemClock;
 /// use telemetry_testkit::{FakeClock, conformance};
 ///
 /// conformance::clock(&SystemClock::new(), tokio::time::sleep).await;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use telemetry_core::{AuthHeaders, CredentialProvider, ScopeId};
+use telemetry_core::CredentialProvider;
+use telemetry_core::plugin::{AuthHeaders, ScopeId};
 
 use super::{aside, poll_once, within};
 

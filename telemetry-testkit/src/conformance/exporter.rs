@@ -1,6 +1,7 @@
 //! Exporters of any kind.
 
-use telemetry_core::{Attempt, AuthHeaders, Exporter, Host};
+use telemetry_core::plugin::{Attempt, AuthHeaders};
+use telemetry_core::{Exporter, Host};
 
 use super::samples::{records, wall};
 use super::{SECRET, assert_hidden, poll_once, within};

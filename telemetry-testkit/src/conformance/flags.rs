@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use telemetry_core::{
-    AuthHeaders, Clock, Fault, FeatureFlagSource, FlagError, FlagOrigin, FlagQuery, FlagSet, Host,
-    HostPolicy, Tick,
-};
+use telemetry_core::plugin::{AuthHeaders, FlagOrigin, FlagQuery, FlagSet, PluginError, Tick};
+use telemetry_core::{Clock, Fault, FeatureFlagSource, Host, HostPolicy};
 
 use super::{SECRET, assert_hidden, poll_once, within};
 
@@ -13,7 +11,7 @@ use super::{SECRET, assert_hidden, poll_once, within};
 const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Checks a [`FeatureFlagSource`] of any kind: a setting, a cache, one that asks a service. `clock` is the one that the source was built
-/// with; for a source without one, any. One that asks a service over a [`Transport`](telemetry_core::Transport) is checked by
+/// with; for a source without one, any. One that asks a service over a [`Transport`](telemetry_core::plugin::Transport) is checked by
 /// [`flags_over_transport`](super::flags_over_transport()) besides. It asks for flags of `flags.conformance.example`.
 ///
 /// Checked:
@@ -67,7 +65,7 @@ pub(super) fn host(name: &str) -> Host {
     Host::parse(&format!("{name}.conformance.example"), HostPolicy::Public).unwrap()
 }
 
-fn assert_on_clock(answer: &Result<FlagSet, FlagError>, clock: &dyn Clock) {
+fn assert_on_clock(answer: &Result<FlagSet, PluginError>, clock: &dyn Clock) {
     let Ok(FlagSet { origin: origin @ (FlagOrigin::Fetched | FlagOrigin::Cached), fresh_until, .. }) = answer
     else {
         return;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use telemetry_core::{Attempt, AuthHeaders, ExportError, Exporter, Fault, Receipt, Record, classify};
+use telemetry_core::plugin::{Attempt, AuthHeaders, PluginError, Receipt};
+use telemetry_core::record::Record;
+use telemetry_core::{Exporter, Fault, classify};
 
 use super::samples::{CORRELATING, records, wall};
 use super::{SECRET, assert_hidden, blocks_no_thread, exporter, until, within};
@@ -48,7 +50,7 @@ async fn export(
     exporter: &dyn Exporter,
     workspace: &FakeWorkspace,
     credentials: Option<&AuthHeaders>,
-) -> Result<Receipt, ExportError> {
+) -> Result<Receipt, PluginError> {
     let (host, records) = (workspace.host(), records(RECORDS));
     let attempt = Attempt::new(&host, &records, wall()).with_credentials(credentials);
     within("Exporter::export ends by itself", exporter.export(&attempt)).await

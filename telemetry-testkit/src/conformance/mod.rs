@@ -2,7 +2,7 @@
 //! what the trait's documentation obliges it to.
 //!
 //! ```
-//! use telemetry_core::AlwaysClosed;
+//! use telemetry_core::plugin::AlwaysClosed;
 //! use telemetry_testkit::conformance;
 //!
 //! conformance::breaker_that_never_opens(|| AlwaysClosed);

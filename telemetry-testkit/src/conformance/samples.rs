@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use telemetry_core::record::{
+    AuthMech, ChunkDetails, DriverContext, DriverMode, Encoded, ErrorInfo, EventId, HostDetails,
+    OperationDetail, Record, RecordKind, SessionContext, SessionId, SqlExecution, StatementId,
+};
+use telemetry_core::text::ErrorText;
 use telemetry_core::{
-    AuthMech, ChunkDetails, ConnectionParams, DriverContext, DriverIdentity, DriverMode, Encoded, ErrorClass,
-    ErrorInfo, ErrorText, EventId, HostDetails, OperationDetail, OperationType, Record, RecordKind,
-    ResultFormat, SessionContext, SessionId, SqlExecution, StatementId, StatementType, SystemInfo,
+    ConnectionParams, DriverIdentity, ErrorClass, OperationType, ResultFormat, StatementType, SystemInfo,
 };
 
 /// The workspace's id in the samples.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use telemetry_core::{
-    AuthHeaders, Clock, Fault, FeatureFlagSource, FlagError, FlagOrigin, FlagQuery, FlagSet, Host,
-    HttpResponse, Transport,
+use telemetry_core::plugin::{
+    AuthHeaders, FlagOrigin, FlagQuery, FlagSet, HttpResponse, PluginError, Transport,
 };
+use telemetry_core::{Clock, Fault, FeatureFlagSource, Host};
 use tokio::runtime::Builder;
 
 use super::flags::{flags, host};
@@ -106,7 +106,7 @@ fn redirect() -> Do<HttpResponse> {
     Do::Give(response)
 }
 
-async fn ask(source: &dyn FeatureFlagSource, host: &Host, token: &str) -> Result<FlagSet, FlagError> {
+async fn ask(source: &dyn FeatureFlagSource, host: &Host, token: &str) -> Result<FlagSet, PluginError> {
     let credentials = AuthHeaders::bearer(token);
     let query = FlagQuery::new(host, "CONFORMANCE", "1.2.3").with_credentials(Some(&credentials));
     within("FeatureFlagSource::flags ends when the service has answered", source.flags(&query)).await

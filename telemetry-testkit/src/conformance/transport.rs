@@ -4,9 +4,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use telemetry_core::{
-    Fault, Headers, Host, HostPolicy, HttpRequest, HttpResponse, Method, Transport, TransportError,
-};
+use telemetry_core::plugin::{Headers, HttpRequest, HttpResponse, Method, PluginError, Transport};
+use telemetry_core::{Fault, Host, HostPolicy};
 
 use super::{SECRET, assert_hidden, blocks_no_thread, until, within};
 use crate::workspace::{Answer, Behaviour, FakeWorkspace};
@@ -77,7 +76,7 @@ fn bounded(workspace: &FakeWorkspace, max_response_bytes: usize) -> HttpRequest 
     request
 }
 
-async fn send(transport: &dyn Transport, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+async fn send(transport: &dyn Transport, request: HttpRequest) -> Result<HttpResponse, PluginError> {
     within("Transport::send ends", transport.send(request)).await
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use telemetry_core::Outcome;
+use telemetry_core::plugin::Outcome;
 
 /// One thing that a caller of a breaker does, or that happens to it.
 #[derive(Clone, Copy, Debug)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use telemetry_core::record::VolumeOperationType;
 use telemetry_core::{
     Chunk, ErrorClass, ErrorDetails, Operation, OperationType, ResultFormat, Session, StatementType,
-    VolumeOperationType,
 };
 
 use super::record::chunk;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use telemetry_core::{
-    Chunk, ChunkDetails, ErrorInfo, ErrorText, EventId, OperationDetail, OperationType, Record, RecordKind,
-    ResultFormat, SessionContext, SqlExecution, StatementId, StatementType, VolumeOperation,
-    VolumeOperationType,
+use telemetry_core::record::{
+    ChunkDetails, ErrorInfo, EventId, OperationDetail, Record, RecordKind, SessionContext, SqlExecution,
+    StatementId, VolumeOperation, VolumeOperationType,
 };
+use telemetry_core::text::ErrorText;
+use telemetry_core::{Chunk, OperationType, ResultFormat, StatementType};
 
 use super::session::session;
 use super::time::{date, duration};

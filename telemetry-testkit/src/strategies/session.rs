@@ -5,10 +5,10 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use telemetry_core::{
-    AuthFlow, AuthMech, ConnectionParams, DriverContext, DriverIdentity, DriverMode, Encoded, HostDetails,
-    ProxyAuth, SessionContext, SessionId, SystemInfo,
+use telemetry_core::record::{
+    AuthFlow, AuthMech, DriverContext, DriverMode, Encoded, HostDetails, ProxyAuth, SessionContext, SessionId,
 };
+use telemetry_core::{ConnectionParams, DriverIdentity, SystemInfo};
 
 use super::time::duration;
 use super::{maybe, text};

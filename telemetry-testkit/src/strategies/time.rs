@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
-use telemetry_core::Tick;
+use telemetry_core::plugin::Tick;
 
 /// A moment: mostly within some hours of a clock's origin, now and then at either end of time.
 pub fn tick() -> impl Strategy<Value = Tick> {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde_json::Value;
-use telemetry_core::Headers;
+use telemetry_core::plugin::Headers;
 
 /// A request, as the workspace got it.
 #[derive(Clone, PartialEq, Eq)]

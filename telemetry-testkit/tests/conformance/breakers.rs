@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use telemetry_core::{
-    AlwaysClosed, Breaker, BreakerSource, BreakerState, Host, HostPolicy, Outcome, Permit, Rejected, Tick,
-};
+use telemetry_core::plugin::{AlwaysClosed, BreakerSource, BreakerState, Outcome, Permit, Rejected, Tick};
+use telemetry_core::{Breaker, Host, HostPolicy};
 use telemetry_testkit::{conformance, strategies};
 
 use crate::Refused;

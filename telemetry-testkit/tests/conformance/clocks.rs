@@ -2,7 +2,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, SystemTime};
 
-use telemetry_core::{BoxFuture, Clock, SystemClock, Tick};
+use telemetry_core::Clock;
+use telemetry_core::plugin::{BoxFuture, SystemClock, Tick};
 use telemetry_testkit::{FakeClock, conformance};
 
 use crate::{Refused, run, run_paused};

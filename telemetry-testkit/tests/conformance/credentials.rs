@@ -4,7 +4,8 @@ use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use telemetry_core::{AuthHeaders, CredentialError, CredentialProvider, Fault, ScopeId, StaticToken};
+use telemetry_core::plugin::{AuthHeaders, PluginError, ScopeId};
+use telemetry_core::{CredentialProvider, Fault, StaticToken};
 use telemetry_testkit::{Do, Script, ScriptedCredentials, conformance};
 
 use crate::{Refused, run_paused};
@@ -66,7 +67,7 @@ impl CredentialProvider for Broken {
         }
     }
 
-    async fn headers(&self) -> Result<AuthHeaders, CredentialError> {
+    async fn headers(&self) -> Result<AuthHeaders, PluginError> {
         self.rotations.fetch_add(1, Ordering::Relaxed);
         match self.flaw {
             Flaw::HangsForEver => return std::future::pending().await,

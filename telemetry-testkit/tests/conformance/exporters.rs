@@ -2,7 +2,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use telemetry_core::{Attempt, AuthHeaders, ExportError, Exporter, Fault, Host, HostPolicy, Receipt};
+use telemetry_core::plugin::{Attempt, AuthHeaders, PluginError, Receipt};
+use telemetry_core::{Exporter, Fault, Host, HostPolicy};
 use telemetry_testkit::{Accept, Do, RecordingExporter, Script, conformance};
 
 use crate::{Refused, run_paused};
@@ -44,7 +45,7 @@ impl Broken {
 
 #[async_trait]
 impl Exporter for Broken {
-    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, ExportError> {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
         match self.flaw {
             Flaw::NeverEnds => return std::future::pending().await,
             Flaw::NeverEndsWithoutCredentials if attempt.credentials.is_none() => {

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use telemetry_core::{
-    Clock, Fault, FeatureFlagSource, FlagError, FlagOrigin, FlagQuery, FlagSet, Host, HostPolicy,
-    HttpRequest, Method, Tick, Transport,
+use telemetry_core::plugin::{
+    FlagOrigin, FlagQuery, FlagSet, HttpRequest, Method, PluginError, Tick, Transport,
 };
+use telemetry_core::{Clock, Fault, FeatureFlagSource, Host, HostPolicy};
 use telemetry_testkit::{FakeClock, ScriptedFlags, conformance};
 
 use crate::{Refused, run_paused};
@@ -62,7 +62,7 @@ struct Asks {
     busy: AtomicBool,
     dropped: AtomicBool,
     known: Mutex<HashMap<String, FlagSet>>,
-    refused: Mutex<Option<FlagError>>,
+    refused: Mutex<Option<PluginError>>,
     shown: Mutex<Option<String>>,
 }
 
@@ -91,7 +91,7 @@ impl Asks {
         FlagSet::new(values, FlagOrigin::Fetched, fresh_until)
     }
 
-    async fn ask(&self, query: &FlagQuery<'_>) -> Result<FlagSet, FlagError> {
+    async fn ask(&self, query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
         let empty = || Ok(self.set(BTreeMap::new()));
         let host = if self.has(Flaw::AsksAnotherHost) {
             Host::parse("elsewhere.example", HostPolicy::Public).unwrap()
@@ -123,7 +123,7 @@ impl Asks {
             }
             200 => response.body,
             404 if self.has(Flaw::StatusIsEmpty) => return empty(),
-            status => return Err(FlagError::new(status)),
+            status => return Err(PluginError::new(status)),
         };
         if self.has(Flaw::CutBodyIsTaken) && !response.complete {
             body = br#"{"flags":[]}"#.to_vec();
@@ -162,7 +162,7 @@ impl Drop for Watch<'_> {
 
 #[async_trait]
 impl FeatureFlagSource for Asks {
-    async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, FlagError> {
+    async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
         let Some(credentials) = query.credentials else {
             let otherwise = self.has(Flaw::FailsOtherwiseWithoutCredentials);
             return Err(if otherwise { Fault::Other } else { Fault::Authentication }.into());

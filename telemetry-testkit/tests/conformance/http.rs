@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use telemetry_core::{
-    Fault, Headers, Host, HostPolicy, HttpRequest, HttpResponse, Method, Transport, TransportError,
-};
+use telemetry_core::plugin::{Headers, HttpRequest, HttpResponse, Method, PluginError, Transport};
+use telemetry_core::{Fault, Host, HostPolicy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -101,7 +100,7 @@ impl ByHand {
         Ok([head.as_bytes(), &request.body[..end]].concat())
     }
 
-    async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
+    async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, PluginError> {
         let bytes = self.encode(request)?;
         let port = if self.has(Flaw::ConnectsNowhere) { 1 } else { request.host.port() };
         if self.has(Flaw::BlocksItsThread) {
@@ -130,12 +129,7 @@ impl ByHand {
         }
     }
 
-    fn exchange_blocking(
-        &self,
-        port: u16,
-        bytes: &[u8],
-        limit: usize,
-    ) -> Result<HttpResponse, TransportError> {
+    fn exchange_blocking(&self, port: u16, bytes: &[u8], limit: usize) -> Result<HttpResponse, PluginError> {
         let stream = std::net::TcpStream::connect(("127.0.0.1", port));
         let mut stream = stream.map_err(|error| Fault::from(&error))?;
         stream.write_all(bytes).map_err(|error| Fault::from(&error))?;
@@ -153,7 +147,7 @@ impl ByHand {
         }
     }
 
-    fn broken_off(&self, answer: &[u8], limit: usize) -> Result<HttpResponse, TransportError> {
+    fn broken_off(&self, answer: &[u8], limit: usize) -> Result<HttpResponse, PluginError> {
         match self.decode(answer, limit, true)? {
             Some(response) => Ok(response),
             None if self.has(Flaw::BrokenConnectionIsEmpty) => Ok(HttpResponse::new(200, "")),
@@ -193,7 +187,7 @@ impl ByHand {
         Ok(Some(response))
     }
 
-    async fn send_flawed(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+    async fn send_flawed(&self, request: HttpRequest) -> Result<HttpResponse, PluginError> {
         let mut result = self.exchange(&request).await;
         let status = result.as_ref().map_or(0, |response| response.status);
         let again = self.has(Flaw::RetriesStatuses) && status == 503
@@ -218,7 +212,7 @@ impl ByHand {
             Some(Flaw::RedirectIsAnError) if (300..400).contains(&status) => {
                 return Err(Fault::Redirect.into());
             }
-            Some(Flaw::StatusIsAnError) if status >= 400 => return Err(TransportError::new(status)),
+            Some(Flaw::StatusIsAnError) if status >= 400 => return Err(PluginError::new(status)),
             Some(Flaw::LosesTheStatus) if status == 201 => response.status = 200,
             Some(Flaw::LosesHeaders) => response.headers = Headers::new(),
             Some(Flaw::LosesTheBody) if status >= 400 => response.body.clear(),
@@ -233,7 +227,7 @@ impl ByHand {
 
 #[async_trait]
 impl Transport for ByHand {
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, PluginError> {
         let timeout = request.timeout;
         match self.flaw {
             Some(Flaw::ShowsHeaders) => {

@@ -3,9 +3,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use telemetry_core::{
-    Attempt, AuthHeaders, ExportError, Exporter, Fault, HttpRequest, Method, Receipt, Record, Transport,
-};
+use telemetry_core::plugin::{Attempt, AuthHeaders, HttpRequest, Method, PluginError, Receipt, Transport};
+use telemetry_core::record::Record;
+use telemetry_core::{Exporter, Fault};
 use telemetry_testkit::conformance;
 
 use crate::http::{self, ByHand};
@@ -104,7 +104,7 @@ impl Posts {
 
 #[async_trait]
 impl Exporter for Posts {
-    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, ExportError> {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
         let all = Ok(Receipt::new(attempt.records.len()));
         let mut credentials = attempt.credentials.cloned();
         match self.flaw {

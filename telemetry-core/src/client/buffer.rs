@@ -1,0 +1,269 @@
+//! The one thing that driver threads touch: a bounded buffer of events.
+//!
+//! It is cut into shards, and a thread pushes into the first that it can lock without waiting, starting with its own:
+//! so no thread ever waits, not even for one that was put to sleep with a lock in its hand, and a forked child that
+//! inherited a locked shard goes on to the next. Each shard keeps its own books, in which
+//! `seen = taken + refused + waiting` holds whenever nobody holds its lock.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use crate::guard::lock::{lock, try_lock};
+use crate::ledger::{Counts, Refusal};
+use crate::pipeline::event::Event;
+
+const SHARDS: usize = 8;
+const ROUNDS: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct EventBuffer {
+    shards: [Mutex<Shard>; SHARDS],
+    /// The order in which events were recorded. An event that was caused by another has a higher number.
+    sequence: AtomicU64,
+    /// Events in all shards, to keep the bound. Sequentially consistent with the flag by which the worker says that it
+    /// sleeps until it is woken: one of the two sides sees the other.
+    waiting: AtomicUsize,
+    limit: usize,
+    closed: AtomicBool,
+    /// What was refused without a shard to note it in.
+    contended: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    events: Vec<(u64, Event)>,
+    seen: u64,
+    refused: Counts<Refusal>,
+}
+
+/// What became of a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// It is in the buffer, with so many others.
+    Waiting(usize),
+    Refused,
+}
+
+/// The shards' books, added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BufferBooks {
+    pub(crate) seen: u64,
+    pub(crate) waiting: u64,
+    pub(crate) refused: Counts<Refusal>,
+}
+
+impl EventBuffer {
+    pub(crate) fn new(limit: usize) -> Self {
+        EventBuffer {
+            shards: Default::default(),
+            sequence: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
+            limit,
+            closed: AtomicBool::new(false),
+            contended: AtomicU64::new(0),
+        }
+    }
+
+    /// Adds an event, or refuses it and counts why. Never waits.
+    pub(crate) fn push(&self, event: Event) -> Pushed {
+        let weight = event.weight();
+        let Some(mut shard) = self.lock_any() else {
+            self.contended.fetch_add(weight, Ordering::Relaxed);
+            return Pushed::Refused;
+        };
+        shard.seen += weight;
+        // Read under the lock: `close` passes through every lock after setting it.
+        if self.closed.load(Ordering::Acquire) {
+            shard.refused.add(Refusal::Closed, weight);
+            return Pushed::Refused;
+        }
+        let before = self.waiting.fetch_add(1, Ordering::SeqCst);
+        if before >= self.limit {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            shard.refused.add(Refusal::BufferFull, weight);
+            return Pushed::Refused;
+        }
+        shard.events.push((self.sequence.fetch_add(1, Ordering::AcqRel), event));
+        Pushed::Waiting(before + 1)
+    }
+
+    /// Counts events that were refused before they could be pushed.
+    pub(crate) fn refuse(&self, reason: Refusal, weight: u64) {
+        match self.lock_any() {
+            Some(mut shard) => {
+                shard.seen += weight;
+                shard.refused.add(reason, weight);
+            }
+            None => {
+                self.contended.fetch_add(weight, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Takes out at most so many, the oldest, in the order they were recorded.
+    ///
+    /// An event never comes out before one that caused it: what was recorded after the call began stays for the next.
+    pub(crate) fn take(&self, most: u64) -> Vec<Event> {
+        let end = self.sequence.load(Ordering::Acquire);
+        let first = self
+            .shards
+            .iter()
+            .filter_map(|shard| lock(shard).events.first().map(|(number, _)| *number))
+            .min();
+        let Some(end) = first.map(|first| end.min(first.saturating_add(most))) else { return Vec::new() };
+        let mut taken = Vec::new();
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            if shard.events.last().is_some_and(|(number, _)| *number < end) && taken.is_empty() {
+                // The common case: a whole shard, without copying it.
+                std::mem::swap(&mut taken, &mut shard.events);
+            } else {
+                let keep = shard.events.partition_point(|(number, _)| *number < end);
+                taken.extend(shard.events.drain(..keep));
+            }
+        }
+        self.waiting.fetch_sub(taken.len(), Ordering::SeqCst);
+        taken.sort_unstable_by_key(|(number, _)| *number);
+        taken.into_iter().map(|(_, event)| event).collect()
+    }
+
+    /// Refuses everything from now on. What is in the buffer stays to be taken.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        for shard in &self.shards {
+            drop(lock(shard));
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) == 0
+    }
+
+    /// The books. They agree with what was taken as long as nobody takes meanwhile.
+    pub(crate) fn books(&self) -> BufferBooks {
+        let mut books = BufferBooks::default();
+        for shard in &self.shards {
+            let shard = lock(shard);
+            books.seen += shard.seen;
+            books.waiting += shard.events.iter().map(|(_, event)| event.weight()).sum::<u64>();
+            books.refused.merge(&shard.refused);
+        }
+        let contended = self.contended.load(Ordering::Relaxed);
+        books.seen += contended;
+        books.refused.add(Refusal::Contended, contended);
+        books
+    }
+
+    fn lock_any(&self) -> Option<MutexGuard<'_, Shard>> {
+        let own = own_shard();
+        for _ in 0..ROUNDS {
+            for offset in 0..SHARDS {
+                if let Some(shard) = try_lock(&self.shards[(own + offset) % SHARDS]) {
+                    return Some(shard);
+                }
+            }
+            std::hint::spin_loop();
+        }
+        None
+    }
+}
+
+/// The shard that this thread tries first.
+fn own_shard() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static HOME: Cell<usize> = const { Cell::new(usize::MAX) };
+    }
+    // A thread that is being torn down has no own any more, and starts with the first.
+    HOME.try_with(|own| {
+        if own.get() == usize::MAX {
+            own.set(NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS);
+        }
+        own.get()
+    })
+    .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::event::tests::{event, number_of};
+
+    #[test]
+    fn events_come_out_in_the_order_they_were_recorded() {
+        let buffer = EventBuffer::new(100);
+        for number in 0..10 {
+            buffer.push(event(number));
+        }
+        assert_eq!(
+            buffer.take(u64::MAX).iter().map(number_of).collect::<Vec<_>>(),
+            (0..10).collect::<Vec<_>>()
+        );
+        assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn a_full_buffer_refuses_and_counts() {
+        let buffer = EventBuffer::new(2);
+        assert_eq!(buffer.push(event(0)), Pushed::Waiting(1));
+        assert_eq!(buffer.push(event(1)), Pushed::Waiting(2));
+        assert_eq!(buffer.push(event(2)), Pushed::Refused);
+        let books = buffer.books();
+        assert_eq!((books.seen, books.waiting, books.refused.get(Refusal::BufferFull)), (3, 2, 1));
+    }
+
+    #[test]
+    fn a_closed_buffer_refuses_and_counts() {
+        let buffer = EventBuffer::new(2);
+        buffer.push(event(0));
+        buffer.close();
+        assert_eq!(buffer.push(event(1)), Pushed::Refused);
+        assert_eq!(buffer.books().refused.get(Refusal::Closed), 1);
+        assert_eq!(buffer.take(u64::MAX).len(), 1);
+    }
+
+    #[test]
+    fn a_locked_shard_makes_nobody_wait() {
+        let buffer = EventBuffer::new(10);
+        let locked: Vec<_> = buffer.shards[..SHARDS - 1].iter().map(lock).collect();
+        assert_eq!(buffer.push(event(0)), Pushed::Waiting(1));
+        drop(locked);
+        let locked: Vec<_> = buffer.shards.iter().map(lock).collect();
+        assert_eq!(buffer.push(event(1)), Pushed::Refused);
+        drop(locked);
+        assert_eq!(buffer.books().refused.get(Refusal::Contended), 1);
+    }
+
+    #[test]
+    fn many_threads_lose_nothing_and_keep_their_order() {
+        let buffer = EventBuffer::new(100_000);
+        let mut taken = Vec::new();
+        std::thread::scope(|scope| {
+            let pushers: Vec<_> = (0..8u64)
+                .map(|thread| {
+                    let buffer = &buffer;
+                    scope.spawn(move || {
+                        (0..2000).for_each(|n| {
+                            buffer.push(event(thread << 32 | n));
+                        })
+                    })
+                })
+                .collect();
+            while pushers.iter().any(|pusher| !pusher.is_finished()) {
+                taken.extend(buffer.take(u64::MAX));
+            }
+        });
+        taken.extend(buffer.take(u64::MAX));
+        let books = buffer.books();
+        assert_eq!(books.seen, 16_000);
+        assert_eq!(taken.len() as u64 + books.refused.total(), 16_000);
+        let mut last = [None; 8];
+        for event in &taken {
+            let number = number_of(event);
+            let slot = &mut last[(number >> 32) as usize];
+            assert!(slot.is_none_or(|before| before < number));
+            *slot = Some(number);
+        }
+    }
+}

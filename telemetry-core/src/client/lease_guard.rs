@@ -1,0 +1,72 @@
+//! One lease of a client: what gives it back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::client::pool::Pool;
+use crate::client::registry::Key;
+use crate::plugin::clock::Tick;
+
+/// One lease of a client, given back once: by a close, or when the last handle that needs it is dropped.
+pub(crate) struct LeaseGuard {
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) key: Key,
+    pub(crate) client: Arc<Client>,
+    released: AtomicBool,
+}
+
+impl LeaseGuard {
+    pub(crate) fn new(pool: Arc<Pool>, key: Key, client: Arc<Client>) -> Self {
+        LeaseGuard { pool, key, client, released: AtomicBool::new(false) }
+    }
+
+    /// Begins the close of this lease, which ends after `within` at the latest.
+    pub(crate) fn begin_close(&self, within: Duration) -> BeginClose {
+        if !self.client.plugins.in_parent_process() {
+            return BeginClose::InForkedChild;
+        }
+        if self.released.swap(true, Ordering::AcqRel) {
+            return BeginClose::Already;
+        }
+        let deadline = self.client.plugins.clock.now() + within;
+        if self.pool.registry.release_to_close(&self.key, &self.client, deadline) {
+            BeginClose::Last { deadline }
+        } else {
+            self.client.wake_up();
+            BeginClose::Shared
+        }
+    }
+}
+
+impl Drop for LeaseGuard {
+    fn drop(&mut self) {
+        if !self.released.swap(true, Ordering::AcqRel) && self.client.plugins.in_parent_process() {
+            let within = self.client.plugins.config.close_timeout;
+            self.pool.registry.release(&self.key, &self.client, within);
+        }
+    }
+}
+
+impl std::fmt::Debug for LeaseGuard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LeaseGuard").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+/// What became of the beginning of a close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BeginClose {
+    /// It was the client's last lease: the final flush runs until then.
+    Last {
+        /// When it is given up.
+        deadline: Tick,
+    },
+    /// Others use the client.
+    Shared,
+    /// The lease had been closed before.
+    Already,
+    /// In a forked child there is nothing to close.
+    InForkedChild,
+}

@@ -1,0 +1,133 @@
+//! Which clients there are, and how many leases each has.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::guard::lock::lock;
+use crate::guard::panic::catch_panic;
+use crate::host::Host;
+use crate::pipeline::Pipeline;
+use crate::plugin::clock::Tick;
+use crate::record::id::ScopeId;
+
+/// What connections must have in common to share a client: the host, the principal, and whether the flag counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) host: Host,
+    pub(crate) scope: Option<ScopeId>,
+    pub(crate) forced: bool,
+}
+
+/// What a lease was given.
+pub(crate) enum Leased {
+    /// A client that is there already.
+    Shared(Arc<Client>),
+    /// A new one, which needs a worker.
+    New(Arc<Client>),
+    /// There are as many as there may be.
+    Full,
+}
+
+#[derive(Debug)]
+struct Entry {
+    client: Arc<Client>,
+    leases: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Registry {
+    entries: Mutex<HashMap<Key, Entry>>,
+    limit: usize,
+}
+
+impl Registry {
+    pub(crate) fn new(limit: usize) -> Self {
+        Registry { entries: Mutex::default(), limit }
+    }
+
+    /// One lease more. A client that drains because its last lease was dropped goes on; one that is finished is replaced.
+    pub(crate) fn acquire(&self, key: &Key, make: impl FnOnce() -> Client) -> Leased {
+        let mut entries = lock(&self.entries);
+        if let Some(entry) = entries.get_mut(key)
+            && !entry.client.is_finished()
+        {
+            let client = Arc::clone(&entry.client);
+            entry.leases += 1;
+            let revived = (entry.leases == 1).then(|| client.change_pipeline(Pipeline::revive));
+            drop(entries);
+            catch_panic(move || drop(revived));
+            return Leased::Shared(client);
+        }
+        let finished: Vec<_> = if entries.len() >= self.limit {
+            entries.extract_if(|_, entry| entry.client.is_finished()).collect()
+        } else {
+            Vec::new()
+        };
+        if entries.len() >= self.limit && !entries.contains_key(key) {
+            return Leased::Full;
+        }
+        let client = Arc::new(make());
+        let replaced = entries.insert(key.clone(), Entry { client: Arc::clone(&client), leases: 1 });
+        drop(entries);
+        // Clients hold credential providers, and so foreign code.
+        catch_panic(move || drop((finished, replaced)));
+        Leased::New(client)
+    }
+
+    /// One lease less. The last one begins the final flush, which a lease taken meanwhile ends.
+    pub(crate) fn release(&self, key: &Key, client: &Arc<Client>, within: Duration) {
+        let now = client.plugins.clock.now();
+        let mut entries = lock(&self.entries);
+        let Some(entry) = entries.get_mut(key).filter(|entry| Arc::ptr_eq(&entry.client, client)) else {
+            return;
+        };
+        entry.leases = entry.leases.saturating_sub(1);
+        if entry.leases == 0 {
+            let (_, gone) = client.change_pipeline(|pipeline| pipeline.close_by(now + within));
+            drop(entries);
+            catch_panic(move || drop(gone));
+            client.wake_up();
+        }
+    }
+
+    /// One lease less, to be closed; whether it was the last. The client has left the registry then, so that its close
+    /// holds up nobody: a lease taken from now on gets another.
+    pub(crate) fn release_to_close(&self, key: &Key, client: &Arc<Client>, deadline: Tick) -> bool {
+        let mut entries = lock(&self.entries);
+        let Some(entry) = entries.get_mut(key).filter(|entry| Arc::ptr_eq(&entry.client, client)) else {
+            return true;
+        };
+        entry.leases = entry.leases.saturating_sub(1);
+        if entry.leases > 0 {
+            return false;
+        }
+        let entry = entries.remove(key);
+        drop(entries);
+        drop(entry);
+        client.with_pipeline(|pipeline, _| pipeline.close_by(deadline));
+        client.wake_up();
+        true
+    }
+
+    /// Lets go of a client at the end of its flush, unless somebody has taken a lease of it.
+    pub(crate) fn retire(&self, client: &Arc<Client>) -> bool {
+        let mut entries = lock(&self.entries);
+        let entry = entries.iter().find(|(_, entry)| Arc::ptr_eq(&entry.client, client));
+        match entry.map(|(key, entry)| (key.clone(), entry.leases)) {
+            Some((_, leases)) if leases > 0 => false,
+            Some((key, _)) => {
+                let entry = entries.remove(&key);
+                drop(entries);
+                drop(entry);
+                true
+            }
+            None => true,
+        }
+    }
+
+    pub(crate) fn clients(&self) -> Vec<Arc<Client>> {
+        lock(&self.entries).values().map(|entry| Arc::clone(&entry.client)).collect()
+    }
+}

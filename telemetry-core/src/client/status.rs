@@ -1,0 +1,146 @@
+//! What holds, and why.
+
+use std::fmt;
+
+use crate::client::{Client, Snapshot};
+use crate::error::BuildError;
+use crate::fault::PluginError;
+use crate::ledger::{EventLedger, RecordLedger};
+use crate::pipeline::gate::FlagState;
+use crate::plugin::breaker::BreakerState;
+use crate::plugin::flags::FlagOrigin;
+
+/// What holds for one connection, and why, at one moment. The books are those of its client, which it may share.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// Whether telemetry is on, and why.
+    pub state: TelemetryState,
+    /// What became of the events. All zero for a connection that was off from the start.
+    pub events: EventLedger,
+    /// What became of the records.
+    pub records: RecordLedger,
+    /// What the host's breaker did when it was last asked.
+    pub breaker: Option<BreakerState>,
+    /// The last failure of an attempt, of the credentials or of the flag.
+    pub last_failure: Option<PluginError>,
+    /// Statements open by id.
+    pub open_statements: usize,
+    /// Bytes of error text held.
+    pub text_bytes: u64,
+    /// Error texts that were left out because as much was held as may be.
+    pub texts_left_out: u64,
+}
+
+/// Whether telemetry is on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TelemetryState {
+    /// It isn't known yet: events are recorded, nothing is sent.
+    Undecided,
+    /// The service's flag is on.
+    On(FlagOrigin),
+    /// It was forced on, whatever the flag says.
+    Forced,
+    /// It is off.
+    Off(OffReason),
+}
+
+/// Why telemetry is off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OffReason {
+    /// The user opted out by this environment variable.
+    OptOut(&'static str),
+    /// The setting of the connection, or of the provider, is off.
+    Setting,
+    /// The host is none that telemetry may be sent to.
+    InvalidHost(BuildError),
+    /// The service's flag is off.
+    Flag(FlagOrigin),
+    /// The service's flag could not be had. It is asked for again.
+    FlagUnreachable(PluginError),
+    /// The credential provider panicked when it was asked for its scope.
+    CredentialsPanicked,
+    /// There are as many clients as there may be.
+    TooManyClients,
+    /// The system has no thread to give.
+    NoThread,
+    /// This is a forked child of the process that built the provider.
+    ForkedChild,
+    /// The client was closed.
+    Closed,
+}
+
+impl Status {
+    pub(crate) fn off(reason: OffReason) -> Self {
+        Status {
+            state: TelemetryState::Off(reason),
+            events: EventLedger::default(),
+            records: RecordLedger::default(),
+            breaker: None,
+            last_failure: None,
+            open_statements: 0,
+            text_bytes: 0,
+            texts_left_out: 0,
+        }
+    }
+
+    pub(crate) fn of(client: &Client) -> Self {
+        let Snapshot { known, finished, events, records, breaker, last_failure, open_statements } =
+            client.snapshot();
+        let state = match known {
+            _ if finished => TelemetryState::Off(OffReason::Closed),
+            _ if client.forced => TelemetryState::Forced,
+            FlagState::Unknown => TelemetryState::Undecided,
+            FlagState::Enabled(origin) => TelemetryState::On(origin),
+            FlagState::Disabled(origin) => TelemetryState::Off(OffReason::Flag(origin)),
+            FlagState::Unreachable(failure) => TelemetryState::Off(OffReason::FlagUnreachable(failure)),
+        };
+        Status {
+            state,
+            events,
+            records,
+            breaker,
+            last_failure,
+            open_statements,
+            text_bytes: client.text.held(),
+            texts_left_out: client.text.refused(),
+        }
+    }
+
+    /// Whether both books balance.
+    pub fn balances(&self) -> bool {
+        self.events.balances() && self.records.balances()
+    }
+}
+
+impl fmt::Display for TelemetryState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TelemetryState::Undecided => f.write_str("undecided, as the service's flag isn't known yet"),
+            TelemetryState::On(origin) => write!(f, "on, by the service's flag ({origin})"),
+            TelemetryState::Forced => f.write_str("on, forced by a setting"),
+            TelemetryState::Off(reason) => write!(f, "off: {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for OffReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OffReason::OptOut(variable) => write!(f, "{variable} is set"),
+            OffReason::Setting => f.write_str("the setting"),
+            OffReason::InvalidHost(error) => write!(f, "{error}"),
+            OffReason::Flag(origin) => write!(f, "the service's flag ({origin})"),
+            OffReason::FlagUnreachable(failure) => {
+                write!(f, "the service's flag could not be had ({failure})")
+            }
+            OffReason::CredentialsPanicked => f.write_str("the credential provider panicked"),
+            OffReason::TooManyClients => f.write_str("too many clients"),
+            OffReason::NoThread => f.write_str("the system has no thread to give"),
+            OffReason::ForkedChild => f.write_str("a forked child keeps silent"),
+            OffReason::Closed => f.write_str("closed"),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The worker of one client: a loop that does what the pipeline says.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::client::Client;
+use crate::client::call_slot::Slot;
+use crate::client::calls;
+use crate::client::calls::Delivered;
+use crate::client::pool::Pool;
+use crate::fault::PluginError;
+use crate::guard::own_work::{log, own_work};
+use crate::ledger::DropReason;
+use crate::pipeline::delivery::AttemptOutcome;
+use crate::pipeline::{Busy, Step};
+use crate::plugin::clock::Tick;
+use crate::plugin::flags::FlagSet;
+
+/// Works for one client until it is finished. Dropped before, as a runtime does that is shut down, it finishes the client.
+///
+/// It holds what it runs on, so that the final flush of the last client also outlives the provider.
+pub(crate) fn work(client: Arc<Client>, pool: Arc<Pool>) -> impl Future<Output = ()> + Send + 'static {
+    let jobs = pool.runner.jobs();
+    let guard = FinishWhenDropped(Arc::clone(&client));
+    let mut work = Box::pin(async move {
+        let _guard = guard;
+        let mut sending: Slot<Delivered> = Slot::new(jobs.clone());
+        let mut asking: Slot<Result<FlagSet, PluginError>> = Slot::new(jobs);
+        loop {
+            if client.is_finished() {
+                return;
+            }
+            match client.step(Busy { sending: sending.is_taken(), asking: asking.is_taken() }) {
+                Step::Ask => asking.start(&client, calls::ask(Arc::clone(&client))),
+                Step::Send(batch) => sending.start(&client, calls::deliver(Arc::clone(&client), batch)),
+                Step::Wait(until) => match wait(&client, until, &mut sending, &mut asking).await {
+                    Woken::Due => {}
+                    Woken::Sent(delivered) => settle(&client, delivered),
+                    Woken::Asked(answer) => answered(&client, answer),
+                },
+                Step::Finished => {
+                    if pool.registry.retire(&client) {
+                        client.finish(DropReason::Closed);
+                        return;
+                    }
+                }
+            }
+        }
+    });
+    std::future::poll_fn(move |cx| own_work(|| work.as_mut().poll(cx)))
+}
+
+struct FinishWhenDropped(Arc<Client>);
+
+impl Drop for FinishWhenDropped {
+    fn drop(&mut self) {
+        if !self.0.is_finished() && self.0.plugins.in_parent_process() {
+            self.0.finish(DropReason::RuntimeGone);
+        }
+    }
+}
+
+enum Woken {
+    /// The time has come, or somebody has something new.
+    Due,
+    Sent(Delivered),
+    Asked(Result<FlagSet, PluginError>),
+}
+
+/// Waits until there is something to do.
+async fn wait(
+    client: &Client,
+    until: Tick,
+    sending: &mut Slot<Delivered>,
+    asking: &mut Slot<Result<FlagSet, PluginError>>,
+) -> Woken {
+    let clock = &client.plugins.clock;
+    // Events below the high-water mark wake nobody, so the buffer is looked into once per interval: unless there was
+    // nothing, when the next event wakes the worker and the intervals begin again.
+    let idle = client.with_pipeline(|pipeline, _| pipeline.is_idle()) && client.park();
+    let tick = if idle { Tick::MAX } else { clock.now() + client.plugins.config.flush_interval };
+    let until = until.min(tick).min(sending.deadline()).min(asking.deadline());
+    let mut sleep = pin!(clock.sleep_until(until));
+    let mut notified = pin!(client.wake.notified());
+    std::future::poll_fn(|cx: &mut Context<'_>| {
+        if let Poll::Ready(delivered) = sending.poll(clock, cx) {
+            return Poll::Ready(Woken::Sent(delivered.unwrap_or_else(Delivered::from)));
+        }
+        if let Poll::Ready(answer) = asking.poll(clock, cx) {
+            return Poll::Ready(Woken::Asked(answer.unwrap_or_else(|fault| Err(fault.into()))));
+        }
+        if notified.as_mut().poll(cx).is_ready() || Pin::new(&mut sleep).poll(cx).is_ready() {
+            return Poll::Ready(Woken::Due);
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+fn settle(client: &Client, delivered: Delivered) {
+    let Delivered { attempted, breaker } = delivered;
+    client.with_pipeline(|pipeline, now| {
+        pipeline.saw_breaker(breaker);
+        pipeline.settle(attempted, now);
+    });
+    match attempted {
+        AttemptOutcome::Answered(Ok(receipt)) => {
+            log!(host = %client.host, accepted = receipt.accepted, "telemetry delivered")
+        }
+        AttemptOutcome::Answered(Err(failure)) => {
+            log!(host = %client.host, %failure, "telemetry not delivered")
+        }
+        AttemptOutcome::NoCredentials(failure) => {
+            log!(host = %client.host, %failure, "no credentials for telemetry")
+        }
+        AttemptOutcome::Rejected { .. } => log!(host = %client.host, "telemetry waits for the breaker"),
+    }
+}
+
+fn answered(client: &Client, answer: Result<FlagSet, PluginError>) {
+    client.with_pipeline(|pipeline, now| pipeline.flags(answer.as_ref().map_err(|failure| *failure), now));
+    match answer {
+        Ok(flags) => log!(host = %client.host, origin = %flags.origin, "telemetry flag answered"),
+        Err(failure) => log!(host = %client.host, %failure, "telemetry flag not answered"),
+    }
+}

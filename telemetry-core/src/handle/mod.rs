@@ -1,0 +1,13 @@
+//! What a driver holds.
+
+pub(crate) mod chunk_recorder;
+pub(crate) mod emitter;
+pub(crate) mod error_details;
+pub(crate) mod lease;
+pub(crate) mod opening;
+pub(crate) mod operation;
+pub(crate) mod provider;
+pub(crate) mod session;
+pub(crate) mod session_scope;
+pub(crate) mod statement;
+pub(crate) mod target;

@@ -1,0 +1,155 @@
+//! A connection that is being opened, and what is known of it before.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::client::lease_guard::LeaseGuard;
+use crate::fault::ErrorClass;
+use crate::handle::error_details::{ErrorDetails, describe};
+use crate::handle::session::Session;
+use crate::handle::session_scope::SessionScope;
+use crate::ledger::Refusal;
+use crate::pipeline::event::{Event, EventKind};
+use crate::plugin::clock::Tick;
+use crate::record::body::Body;
+use crate::record::debug::DebugRedacted;
+use crate::record::enums::OperationType;
+use crate::record::id::SessionId;
+use crate::record::params::ConnectionParams;
+use crate::record::sanitize::sanitize;
+use crate::record::{Encoded, ErrorInfo, RecordKind, SessionContext};
+use crate::text::redact::field;
+
+/// What a driver knows of a connection before it opens. All of it is optional.
+#[derive(Clone, Default)]
+#[must_use]
+pub struct ConnectionInfo {
+    params: ConnectionParams,
+    auth_type: Option<String>,
+    user_agent: Option<String>,
+    workspace_id: Option<i64>,
+}
+
+impl fmt::Debug for ConnectionInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ConnectionInfo { params, auth_type, user_agent, workspace_id } = self;
+        f.debug_struct("ConnectionInfo")
+            .field("params", params)
+            .field("auth_type", &auth_type.debug_redacted())
+            .field("user_agent", &user_agent.debug_redacted())
+            .field("workspace_id", workspace_id)
+            .finish()
+    }
+}
+
+impl ConnectionInfo {
+    /// Nothing known.
+    pub fn new() -> Self {
+        ConnectionInfo::default()
+    }
+
+    /// How it is configured.
+    pub fn params(mut self, params: ConnectionParams) -> Self {
+        self.params = params;
+        self
+    }
+
+    /// The authentication type as the driver's configuration names it, such as `pat` or `databricks-oauth`.
+    pub fn auth_type(mut self, auth_type: impl Into<String>) -> Self {
+        self.auth_type = Some(auth_type.into());
+        self
+    }
+
+    /// The connection's user agent; the driver's name and version by default.
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.user_agent = Some(user_agent.into());
+        self
+    }
+
+    /// The workspace's id, where it is known.
+    pub fn workspace_id(mut self, workspace_id: i64) -> Self {
+        self.workspace_id = Some(workspace_id);
+        self
+    }
+
+    fn context(self, hold: &LeaseGuard, session_id: Option<SessionId>) -> Arc<SessionContext> {
+        let ConnectionInfo { params, auth_type, user_agent, workspace_id } = self;
+        Arc::new(SessionContext {
+            driver: Arc::clone(&hold.client.plugins.driver),
+            session_id,
+            workspace_id,
+            user_agent: sanitize(user_agent, field),
+            auth_type: sanitize(auth_type, field),
+            params: params.sanitized(),
+            encoded: Encoded::default(),
+        })
+    }
+}
+
+/// A connection that is being opened: say [`opened`](Opening::opened) or [`failed`](Opening::failed). Dropped before, it
+/// counts as failed for a reason that nobody knows.
+#[must_use]
+pub struct Opening {
+    open: Option<(Arc<LeaseGuard>, Tick, ConnectionInfo)>,
+}
+
+impl Opening {
+    pub(crate) fn new(hold: Option<Arc<LeaseGuard>>, info: ConnectionInfo) -> Self {
+        let open = hold.filter(|hold| hold.client.plugins.in_parent_process()).map(|hold| {
+            let now = hold.client.plugins.clock.now();
+            (hold, now, info)
+        });
+        Opening { open }
+    }
+
+    /// The connection is open, under this id of the service's. An id that is none is left out and counted.
+    pub fn opened(mut self, session_id: &str) -> Session {
+        let Some((hold, started, info)) = self.open.take() else { return Session::disabled() };
+        let id = SessionId::new(session_id);
+        if id.is_none() && hold.client.is_recording() {
+            hold.client.refuse(Refusal::InvalidId, 1);
+        }
+        let context = info.context(&hold, id);
+        let session = Session::new(Arc::new(SessionScope::new(hold, context)));
+        session.call(OperationType::CreateSession, RecordKind::Connection, started);
+        session
+    }
+
+    /// The connection could not be opened.
+    pub fn failed(mut self, details: impl FnOnce() -> ErrorDetails) {
+        let Some((hold, started, info)) = self.open.take() else { return };
+        if hold.client.is_recording() {
+            let error = describe(&hold.client, details);
+            fail(&hold, started, info, error.map(|(error, _)| error));
+        }
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        if let Some((hold, started, info)) = self.open.take() {
+            let error = ErrorInfo { name: "abandoned".to_owned(), class: ErrorClass::Unknown, text: None };
+            fail(&hold, started, info, Some(error));
+        }
+    }
+}
+
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opening").field("on", &self.open.is_some()).finish()
+    }
+}
+
+fn fail(hold: &LeaseGuard, started: Tick, info: ConnectionInfo, error: Option<ErrorInfo>) {
+    let client = &hold.client;
+    if client.is_recording() {
+        let now = client.plugins.clock.now();
+        let body = Body::call(RecordKind::Connection, OperationType::CreateSession, Some(now.since(started)));
+        let body = Body { error, ..body };
+        client.record(Event {
+            at: now,
+            session: info.context(hold, None),
+            kind: EventKind::Single(Box::new(body)),
+        });
+    }
+}

@@ -1,0 +1,92 @@
+//! A call of the driver that is no statement.
+
+use std::time::Duration;
+
+use crate::record::body::Body;
+use crate::record::enums::{OperationType, VolumeOperationType};
+use crate::record::id::StatementId;
+use crate::record::{RecordKind, VolumeOperation};
+use crate::text::redact::{base_name, field};
+
+/// A call of a driver's that is no statement: what was called, and how long it took.
+///
+/// ```
+/// use std::time::Duration;
+/// use telemetry_core::{Operation, OperationType};
+///
+/// let tables = Operation::new(OperationType::ListTables, Duration::from_millis(31)).internal(true);
+/// # drop(tables);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Operation {
+    operation: OperationType,
+    latency: Duration,
+    statement_id: Option<StatementId>,
+    pub(super) invalid_statement: bool,
+    internal: Option<bool>,
+    retries: Option<u32>,
+    volume: Option<VolumeOperation>,
+}
+
+impl Operation {
+    /// A call that took so long.
+    pub fn new(operation: OperationType, latency: Duration) -> Self {
+        Operation {
+            operation,
+            latency,
+            statement_id: None,
+            invalid_statement: false,
+            internal: None,
+            retries: None,
+            volume: None,
+        }
+    }
+
+    /// The transfer or listing of files in a volume. Of `local_file` the base name alone is kept; `volume_path` is redacted.
+    pub fn volume(
+        what: VolumeOperationType,
+        volume_path: Option<&str>,
+        local_file: Option<&str>,
+        latency: Duration,
+    ) -> Self {
+        let volume = VolumeOperation {
+            operation: Some(what),
+            volume_path: volume_path.and_then(field),
+            local_file: local_file.and_then(base_name),
+        };
+        Operation { volume: Some(volume), ..Operation::new(OperationType::ExecuteStatement, latency) }
+    }
+
+    /// The statement that it belongs to, by its id.
+    pub fn statement(mut self, id: &str) -> Self {
+        self.statement_id = StatementId::new(id);
+        self.invalid_statement = self.statement_id.is_none();
+        self
+    }
+
+    /// Whether the driver made the call on its own account, not for its caller.
+    pub fn internal(mut self, internal: bool) -> Self {
+        self.internal = Some(internal);
+        self
+    }
+
+    /// How often its requests were retried.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = Some(retries);
+        self
+    }
+
+    pub(super) fn into_body(self) -> Body {
+        let Operation { operation, latency, statement_id, invalid_statement: _, internal, retries, volume } =
+            self;
+        let mut body = Body::call(RecordKind::Operation, operation, Some(latency));
+        if let Some(sql) = &mut body.sql {
+            sql.retry_count = retries.map(u64::from);
+            if let Some(operation) = &mut sql.operation {
+                operation.is_internal_call = internal;
+            }
+        }
+        Body { statement_id, volume, ..body }
+    }
+}

@@ -1,0 +1,219 @@
+//! The one thing a driver builds and owns: everything else is reached through it.
+
+use std::sync::Arc;
+
+use crate::client::Client;
+use crate::client::lease_guard::LeaseGuard;
+use crate::client::plugins::{DropThread, Plugins, Stuck};
+use crate::client::pool::Pool;
+use crate::client::registry::{Key, Leased, Registry};
+use crate::client::runtime::{Runner, Runtime};
+use crate::client::safe_clock::SafeClock;
+use crate::client::status::OffReason;
+use crate::client::worker::work;
+use crate::config::{Mode, TelemetryConfig, opt_out};
+use crate::error::BuildError;
+use crate::guard::fork::Process;
+use crate::guard::panic::catch_panic;
+use crate::handle::lease::Lease;
+use crate::handle::target::Target;
+use crate::host::Host;
+use crate::plugin::breaker::BreakerSource;
+use crate::plugin::clock::{Clock, SystemClock};
+use crate::plugin::exporter::Exporter;
+use crate::plugin::flags::FeatureFlagSource;
+use crate::record::DriverContext;
+use crate::record::{DriverIdentity, SystemInfo};
+
+/// Gives connections their telemetry: one client for each host and principal, shared by as many connections as there are.
+///
+/// A driver builds one and keeps it, usually one per process. Cloning it is cheap and gives the same provider.
+#[derive(Clone, Debug)]
+pub struct ClientProvider {
+    shared: Arc<Pool>,
+}
+
+impl ClientProvider {
+    /// Starts to compose a provider for this driver.
+    pub fn builder(identity: DriverIdentity) -> ClientProviderBuilder {
+        ClientProviderBuilder {
+            identity,
+            config: TelemetryConfig::default(),
+            exporter: None,
+            flags: None,
+            breakers: None,
+            clock: None,
+            runtime: Runtime::default(),
+            system: None,
+            opted_out: opt_out(|name| std::env::var(name).ok()),
+        }
+    }
+
+    /// A connection's share of telemetry. It never fails, waits or does I/O: where telemetry can't be had, the lease is off
+    /// and says [why](Lease::status).
+    ///
+    /// What decides, in this order: an opt-out in the environment; [`Target::mode`];
+    /// [`TelemetryConfig::mode`]; the service's feature flag, unless one of the settings is [`Mode::Forced`].
+    pub fn acquire(&self, target: Target) -> Lease {
+        match self.try_acquire(target) {
+            Ok(hold) => Lease::on(hold),
+            Err(reason) => Lease::off(reason),
+        }
+    }
+
+    fn try_acquire(&self, target: Target) -> Result<LeaseGuard, OffReason> {
+        let Target { host, credentials, mode } = target;
+        let shared = &self.shared;
+        if !shared.plugins.in_parent_process() {
+            return Err(OffReason::ForkedChild);
+        }
+        if let Some(variable) = shared.opted_out {
+            return Err(OffReason::OptOut(variable));
+        }
+        let mode = mode.unwrap_or(shared.plugins.config.mode);
+        if mode == Mode::Off {
+            return Err(OffReason::Setting);
+        }
+        let host = Host::parse(&host, shared.plugins.config.host_policy).map_err(OffReason::InvalidHost)?;
+        let scope = match &credentials {
+            Some(provider) => Some(catch_panic(|| provider.scope()).ok_or(OffReason::CredentialsPanicked)?),
+            None => None,
+        };
+        if !shared.runner.start() {
+            return Err(OffReason::NoThread);
+        }
+        let key = Key { host, scope, forced: mode == Mode::Forced };
+        let make =
+            || Client::new(Arc::clone(&shared.plugins), key.host.clone(), credentials.clone(), key.forced);
+        let client = match shared.registry.acquire(&key, make) {
+            Leased::Shared(client) => {
+                client.renew_credentials(credentials);
+                client
+            }
+            Leased::New(client) => {
+                shared.runner.spawn(work(Arc::clone(&client), Arc::clone(shared)));
+                client
+            }
+            Leased::Full => return Err(OffReason::TooManyClients),
+        };
+        Ok(LeaseGuard::new(Arc::clone(shared), key, client))
+    }
+
+    /// Moves every worker for as long as it can, when the provider was built with [`Runtime::Manual`]; else it does nothing.
+    ///
+    /// What was recorded is taken in, what is due is sent, and answers are settled, as far as no worker has to wait for the
+    /// clock or a plug-in.
+    pub fn step(&self) {
+        self.shared.step();
+    }
+}
+
+/// Composes a [`ClientProvider`]. [`exporter`](Self::exporter), [`flags`](Self::flags) and [`breakers`](Self::breakers) must
+/// be given; all else has a default.
+#[derive(Debug)]
+#[must_use]
+pub struct ClientProviderBuilder {
+    identity: DriverIdentity,
+    config: TelemetryConfig,
+    exporter: Option<Arc<dyn Exporter>>,
+    flags: Option<Arc<dyn FeatureFlagSource>>,
+    breakers: Option<Arc<dyn BreakerSource>>,
+    clock: Option<Arc<dyn Clock>>,
+    runtime: Runtime,
+    system: Option<SystemInfo>,
+    opted_out: Option<&'static str>,
+}
+
+impl ClientProviderBuilder {
+    /// The settings; [`TelemetryConfig::default`] by default, which is off.
+    pub fn config(mut self, config: TelemetryConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// What delivers records.
+    pub fn exporter(mut self, exporter: impl Exporter) -> Self {
+        self.exporter = Some(Arc::new(exporter));
+        self
+    }
+
+    /// What knows the service's feature flags.
+    pub fn flags(mut self, flags: impl FeatureFlagSource) -> Self {
+        self.flags = Some(Arc::new(flags));
+        self
+    }
+
+    /// Where hosts have their breakers from. [`AlwaysClosed`](crate::plugin::AlwaysClosed) for an exporter that calls no service.
+    pub fn breakers(mut self, breakers: impl BreakerSource) -> Self {
+        self.breakers = Some(Arc::new(breakers));
+        self
+    }
+
+    /// The time; the machine's by default.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// What the workers run on; a thread of the provider's own by default.
+    pub fn runtime(mut self, runtime: Runtime) -> Self {
+        self.runtime = runtime;
+        self
+    }
+
+    /// What the program runs on; detected by default.
+    pub fn system(mut self, system: SystemInfo) -> Self {
+        self.system = Some(system);
+        self
+    }
+
+    /// How environment variables are read for an opt-out; the process's own by default. For bindings whose host language
+    /// keeps an environment of its own, and for tests.
+    pub fn environment(mut self, variable: impl Fn(&str) -> Option<String>) -> Self {
+        self.opted_out = opt_out(variable);
+        self
+    }
+
+    /// Builds the provider. It starts no thread and does no I/O beyond asking the system what it is.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Missing`] without an exporter, flags or breakers; [`BuildError::OutOfBounds`] for a setting that makes no
+    /// sense.
+    pub fn build(self) -> Result<ClientProvider, BuildError> {
+        let ClientProviderBuilder {
+            identity,
+            config,
+            exporter,
+            flags,
+            breakers,
+            clock,
+            runtime,
+            system,
+            opted_out,
+        } = self;
+        config.validate()?;
+        let system = system.unwrap_or_else(SystemInfo::detect).sanitized();
+        let plugins = Arc::new(Plugins {
+            driver: Arc::new(DriverContext { identity, system }),
+            exporter: exporter.ok_or(BuildError::Missing("an exporter"))?,
+            flags: flags.ok_or(BuildError::Missing("a source of feature flags"))?,
+            breakers: breakers.ok_or(BuildError::Missing("a source of breakers"))?,
+            clock: SafeClock::new(
+                clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
+                !matches!(runtime, Runtime::Manual),
+            ),
+            parent: Process::this(),
+            config,
+            stuck: Stuck::default(),
+            last: DropThread::default(),
+        });
+        let shared = Pool {
+            registry: Registry::new(plugins.config.max_clients),
+            runner: Runner::new(runtime),
+            plugins,
+            opted_out,
+        };
+        Ok(ClientProvider { shared: Arc::new(shared) })
+    }
+}

@@ -1,0 +1,78 @@
+//! An open connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::handle::emitter::Emitter;
+use crate::handle::error_details::{ErrorDetails, describe};
+use crate::handle::operation::Operation;
+use crate::handle::session_scope::SessionScope;
+use crate::handle::statement::Statement;
+use crate::ledger::Refusal;
+use crate::pipeline::event::EventKind;
+use crate::plugin::clock::Tick;
+use crate::record::RecordKind;
+use crate::record::body::Body;
+use crate::record::enums::OperationType;
+
+/// An open connection. Cloning it is cheap; it is `Send` and `Sync`, and works on any thread, with or without a runtime.
+///
+/// No method fails, waits, or does I/O. While telemetry is off, each is one branch.
+#[derive(Clone, Debug)]
+pub struct Session(Option<Arc<SessionScope>>);
+
+impl Session {
+    /// A session that records nothing, for drivers that have no lease.
+    pub fn disabled() -> Self {
+        Session(None)
+    }
+
+    pub(super) fn new(scope: Arc<SessionScope>) -> Self {
+        Session(Some(scope))
+    }
+
+    /// The session while it records.
+    fn live(&self) -> Option<&Arc<SessionScope>> {
+        self.0.as_ref().filter(|inner| inner.client().is_recording())
+    }
+
+    /// A statement starts now. The handle gathers what happens to it, and reports it whole when it ends.
+    pub fn statement(&self) -> Statement {
+        Statement::start(self.live())
+    }
+
+    /// For drivers that can't keep a handle with a statement: an emitter that speaks of statements by their id.
+    pub fn emitter(&self) -> Emitter {
+        Emitter::new(self.0.clone())
+    }
+
+    /// A call of the driver's that is no statement, such as a metadata call or the transfer of a file, has ended.
+    pub fn operation(&self, operation: Operation) {
+        let Some(inner) = self.live() else { return };
+        if operation.invalid_statement {
+            inner.client().refuse(Refusal::InvalidId, 1);
+        }
+        inner.single(operation.into_body());
+    }
+
+    /// An error that belongs to no statement.
+    pub fn error(&self, details: impl FnOnce() -> ErrorDetails) {
+        let Some(inner) = self.live() else { return };
+        if let Some((error, chunk)) = describe(inner.client(), details) {
+            inner.single(Body::error(None, error, chunk));
+        }
+    }
+
+    /// The connection was closed, which took so long.
+    pub fn closed(&self, latency: Duration) {
+        let Some(inner) = self.live() else { return };
+        inner.single(Body::call(RecordKind::Connection, OperationType::DeleteSession, Some(latency)));
+    }
+
+    pub(super) fn call(&self, operation: OperationType, kind: RecordKind, started: Tick) {
+        let Some(inner) = self.live() else { return };
+        let now = inner.now();
+        let body = Body::call(kind, operation, Some(now.since(started)));
+        inner.record(now, EventKind::Single(Box::new(body)));
+    }
+}

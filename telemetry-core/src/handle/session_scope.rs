@@ -1,0 +1,39 @@
+//! What all handles of one connection share: its client, and what is constant in its records.
+
+use std::sync::Arc;
+
+use crate::client::Client;
+use crate::client::lease_guard::LeaseGuard;
+use crate::pipeline::event::{Event, EventKind};
+use crate::plugin::clock::Tick;
+use crate::record::SessionContext;
+use crate::record::body::Body;
+
+/// What all handles of one connection share.
+#[derive(Debug)]
+pub(crate) struct SessionScope {
+    hold: Arc<LeaseGuard>,
+    context: Arc<SessionContext>,
+}
+
+impl SessionScope {
+    pub(crate) fn new(hold: Arc<LeaseGuard>, context: Arc<SessionContext>) -> Self {
+        SessionScope { hold, context }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.hold.client
+    }
+
+    pub(crate) fn now(&self) -> Tick {
+        self.client().plugins.clock.now()
+    }
+
+    pub(crate) fn record(&self, at: Tick, kind: EventKind) {
+        self.client().record(Event { at, session: Arc::clone(&self.context), kind });
+    }
+
+    pub(crate) fn single(&self, body: Body) {
+        self.record(self.now(), EventKind::Single(Box::new(body)));
+    }
+}

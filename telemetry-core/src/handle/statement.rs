@@ -1,0 +1,209 @@
+//! The handle of a statement, which gathers what happens to it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::handle::chunk_recorder::{ChunkRecorder, Tally};
+use crate::handle::error_details::{ErrorDetails, describe};
+use crate::handle::session_scope::SessionScope;
+use crate::ledger::Refusal;
+use crate::pipeline::event::EventKind;
+use crate::pipeline::statement::StatementEvent;
+use crate::pipeline::statement::{Applied, Errors, StatementAggregate};
+use crate::record::chunk::Chunk;
+use crate::record::id::StatementId;
+use crate::record::{OperationType, ResultFormat, StatementType};
+
+/// A statement that runs. It gathers what happens in itself, so that a chunk costs a few nanoseconds and no place in a
+/// buffer; when it is [completed](Statement::complete) or dropped, all of it becomes one record, with one more for each error
+/// that was kept.
+///
+/// No method fails, waits, or does I/O. While telemetry is off, each is one branch.
+pub struct Statement(Option<Active>);
+
+struct Active {
+    session: Arc<SessionScope>,
+    aggregate: Box<StatementAggregate>,
+    tally: Option<Arc<Tally>>,
+}
+
+impl Statement {
+    /// A statement that records nothing.
+    pub fn disabled() -> Self {
+        Statement(None)
+    }
+
+    pub(crate) fn start(session: Option<&Arc<SessionScope>>) -> Self {
+        Statement(session.map(|session| {
+            let errors = Errors::at_most(session.client().plugins.config.max_errors);
+            let aggregate = Box::new(StatementAggregate::start(session.now(), errors));
+            Active { session: Arc::clone(session), aggregate, tally: None }
+        }))
+    }
+
+    fn apply(&mut self, event: StatementEvent) {
+        if let Some(active) = &mut self.0 {
+            active.apply(event);
+        }
+    }
+
+    /// What the statement is for.
+    pub fn kind(&mut self, kind: StatementType) {
+        self.apply(StatementEvent::Kind(kind));
+    }
+
+    /// The call by which it runs; [`OperationType::ExecuteStatement`] unless said otherwise.
+    pub fn operation(&mut self, operation: OperationType) {
+        self.apply(StatementEvent::Operation(operation));
+    }
+
+    /// The id that the service gave it. One that is none is left out and counted.
+    pub fn id(&mut self, id: &str) {
+        let Some(active) = &mut self.0 else { return };
+        match StatementId::new(id) {
+            Some(id) => active.aggregate.set_id(id),
+            None => active.session.client().refuse(Refusal::InvalidId, 1),
+        }
+    }
+
+    /// The service was asked whether it is done, which took so long.
+    pub fn poll(&mut self, latency: Duration) {
+        self.apply(StatementEvent::Polled(latency));
+    }
+
+    /// Requests of it were retried so many times more.
+    pub fn retried(&mut self, times: u32) {
+        self.apply(StatementEvent::Retried(times));
+    }
+
+    /// Whether the driver runs it on its own account, not for its caller.
+    pub fn internal(&mut self, internal: bool) {
+        self.apply(StatementEvent::Internal(internal));
+    }
+
+    /// How its result comes.
+    pub fn format(&mut self, format: ResultFormat) {
+        self.apply(StatementEvent::Format(format));
+    }
+
+    /// Whether its result comes compressed.
+    pub fn compressed(&mut self, compressed: bool) {
+        self.apply(StatementEvent::Compressed(compressed));
+    }
+
+    /// Whether a patched Arrow library is in use, for bindings to Java.
+    pub fn patched_arrow(&mut self, patched: bool) {
+        self.apply(StatementEvent::PatchedArrow(patched));
+    }
+
+    /// The first row can be read, now. The first call counts.
+    pub fn result_ready(&mut self) {
+        if let Some(active) = &mut self.0 {
+            let latency = active.since_start();
+            active.apply(StatementEvent::ResultReady(latency));
+        }
+    }
+
+    /// The first row could be read so long after the start.
+    pub fn result_ready_after(&mut self, latency: Duration) {
+        self.apply(StatementEvent::ResultReady(latency));
+    }
+
+    /// The last row has been read, now. The last call counts.
+    pub fn result_consumed(&mut self) {
+        if let Some(active) = &mut self.0 {
+            let latency = active.since_start();
+            active.apply(StatementEvent::ResultConsumed(latency));
+        }
+    }
+
+    /// The last row had been read so long after the start.
+    pub fn result_consumed_after(&mut self, latency: Duration) {
+        self.apply(StatementEvent::ResultConsumed(latency));
+    }
+
+    /// How many chunks the result has, as the service said.
+    pub fn chunks_present(&mut self, count: u32) {
+        self.apply(StatementEvent::ChunksPresent(count));
+    }
+
+    /// A chunk was downloaded.
+    pub fn chunk(&mut self, chunk: Chunk) {
+        if let Some(active) = &mut self.0 {
+            active.aggregate.chunk(chunk);
+        }
+    }
+
+    /// A recorder for a download that runs beside this one. What it recorded is added when it is dropped.
+    pub fn chunk_recorder(&mut self) -> ChunkRecorder {
+        match &mut self.0 {
+            Some(active) => {
+                let tally = Arc::clone(active.tally.get_or_insert_default());
+                ChunkRecorder::new(Arc::clone(&active.session), tally)
+            }
+            None => ChunkRecorder::disabled(),
+        }
+    }
+
+    /// Something went wrong. A [terminal](crate::ErrorClass::Terminal) error is sent at once, others with the statement, which
+    /// keeps [`max_errors`](crate::TelemetryConfig::max_errors) of them. The closure is called only while telemetry is on; a
+    /// panic in it is counted.
+    pub fn error(&mut self, details: impl FnOnce() -> ErrorDetails) {
+        let Some(active) = &mut self.0 else { return };
+        if let Some((error, chunk)) = describe(active.session.client(), details) {
+            active.apply(StatementEvent::Failed(error, chunk));
+        }
+    }
+
+    /// It is over, after all rows were read or by a failure.
+    pub fn complete(mut self) {
+        if let Some(active) = self.0.take() {
+            let latency = active.since_start();
+            active.finish(Some(latency));
+        }
+    }
+
+    /// It is over, and took so long.
+    pub fn complete_after(mut self, latency: Duration) {
+        if let Some(active) = self.0.take() {
+            active.finish(Some(latency));
+        }
+    }
+}
+
+impl Active {
+    fn since_start(&self) -> Duration {
+        self.session.now().since(self.aggregate.started())
+    }
+
+    fn apply(&mut self, event: StatementEvent) {
+        if let Applied::AtOnce(body) = self.aggregate.apply(event) {
+            self.session.single(*body);
+        }
+    }
+
+    fn finish(mut self, latency: Option<Duration>) {
+        if let Some(tally) = self.tally.take() {
+            let (chunks, events) = tally.close();
+            self.aggregate.merge_chunks(&chunks, events);
+        }
+        self.aggregate.complete(latency);
+        self.session.record(self.session.now(), EventKind::Finished(self.aggregate));
+    }
+}
+
+impl Drop for Statement {
+    /// A statement that was never completed is reported as it is, without a latency.
+    fn drop(&mut self) {
+        if let Some(active) = self.0.take() {
+            active.finish(None);
+        }
+    }
+}
+
+impl fmt::Debug for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Statement").field("on", &self.0.is_some()).finish()
+    }
+}

@@ -1,0 +1,48 @@
+//! Where a connection goes, and as whom.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::config::Mode;
+use crate::plugin::credentials::CredentialProvider;
+
+/// What a connection wants telemetry for.
+#[derive(Clone)]
+pub struct Target {
+    pub(super) host: String,
+    pub(super) credentials: Option<Arc<dyn CredentialProvider>>,
+    pub(super) mode: Option<Mode>,
+}
+
+impl Target {
+    /// A host, in any spelling that [`Host::parse`] takes. Without credentials: only what doesn't correlate is sent,
+    /// and only where the flag is known of another connection to the host, or with [`Mode::Forced`].
+    pub fn new(host: impl Into<String>) -> Self {
+        Target { host: host.into(), credentials: None, mode: None }
+    }
+
+    /// The same with the connection's credentials.
+    #[must_use]
+    pub fn credentials(mut self, credentials: impl CredentialProvider) -> Self {
+        self.credentials = Some(Arc::new(credentials));
+        self
+    }
+
+    /// The same with the user's mode for this connection, which wins over the provider's.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = Some(mode);
+        self
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A host that wasn't checked yet may hold a password.
+        let Target { host: _, credentials, mode } = self;
+        f.debug_struct("Target")
+            .field("authenticated", &credentials.is_some())
+            .field("mode", mode)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,209 @@
+use super::*;
+use crate::fault::ErrorClass;
+use crate::pipeline::event::tests::session;
+use crate::pipeline::statement::tests::error;
+use crate::record::RecordKind;
+use crate::record::StatementType;
+use crate::record::chunk::Chunk;
+use proptest::prelude::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Bench {
+    aggregator: Aggregator,
+    session: Arc<SessionContext>,
+    out: Vec<Draft>,
+}
+
+impl Bench {
+    fn new(config: &TelemetryConfig) -> Self {
+        Bench { aggregator: Aggregator::new(config), session: session(), out: Vec::new() }
+    }
+
+    fn absorb(&mut self, at: u64, kind: EventKind) -> Absorbed {
+        let event = Event { at: Tick::ZERO + SECOND * at as u32, session: Arc::clone(&self.session), kind };
+        self.aggregator.absorb(event, &mut self.out)
+    }
+
+    fn start(&mut self, at: u64, name: &str) -> Absorbed {
+        self.absorb(at, EventKind::Started { id: id(name), what: StatementEvent::Kind(StatementType::Query) })
+    }
+
+    fn happen(&mut self, at: u64, name: &str, what: StatementEvent) -> Absorbed {
+        self.absorb(at, EventKind::Happened { id: id(name), what })
+    }
+
+    fn complete(&mut self, at: u64, name: &str) -> Absorbed {
+        self.absorb(at, EventKind::Completed { id: id(name), latency: Some(SECOND) })
+    }
+
+    fn kinds(&mut self) -> Vec<(RecordKind, String)> {
+        let name = |draft: Draft| {
+            (draft.body.kind, draft.body.statement_id.map(|id| id.to_string()).unwrap_or_default())
+        };
+        self.out.drain(..).map(name).collect()
+    }
+}
+
+fn id(name: &str) -> StatementId {
+    StatementId::new(name).unwrap()
+}
+
+fn failed(class: ErrorClass) -> StatementEvent {
+    StatementEvent::Failed(error(class), None)
+}
+
+#[test]
+fn aggregates_events_by_statement_id() {
+    let mut bench = Bench::new(&TelemetryConfig::default());
+    bench.start(0, "a");
+    bench.start(0, "b");
+    bench.happen(1, "a", StatementEvent::Polled(SECOND));
+    bench.happen(1, "b", StatementEvent::Chunk(Chunk::new(0, SECOND)));
+    bench.happen(2, "a", StatementEvent::Polled(SECOND));
+    assert!(bench.out.is_empty(), "statements wait for their completion");
+    bench.complete(3, "a");
+    let sql = bench.out[0].body.sql.clone().unwrap();
+    assert_eq!(sql.operation.unwrap().status_calls, Some(2));
+    assert_eq!(sql.chunks, None);
+    bench.complete(3, "b");
+    assert_eq!(bench.out[1].body.sql.as_ref().unwrap().chunks.unwrap().iterated, 1);
+}
+
+#[test]
+fn sessions_with_equal_statement_ids_are_apart() {
+    let mut bench = Bench::new(&TelemetryConfig::default());
+    bench.start(0, "a");
+    bench.session = session();
+    assert_eq!(bench.complete(1, "a"), refuse(Refusal::UnknownStatement));
+    bench.start(1, "a");
+    assert_eq!(bench.aggregator.open_statements(), 2);
+}
+
+#[test]
+fn a_terminal_error_then_completion_gives_one_statement_record() {
+    let mut bench = Bench::new(&TelemetryConfig::default());
+    bench.start(0, "a");
+    assert_eq!(bench.happen(1, "a", failed(ErrorClass::Terminal)).made, 1);
+    assert_eq!(bench.kinds(), [(RecordKind::Error, "a".into())]);
+    bench.complete(2, "a");
+    bench.complete(2, "a");
+    assert_eq!(bench.kinds(), [(RecordKind::Statement, "a".into())]);
+}
+
+#[test]
+fn retryable_and_unknown_errors_wait_with_their_statement() {
+    let mut bench = Bench::new(&TelemetryConfig::default());
+    bench.start(0, "a");
+    bench.happen(1, "a", failed(ErrorClass::Retryable));
+    bench.happen(1, "a", failed(ErrorClass::Unknown));
+    assert!(bench.out.is_empty());
+    bench.complete(2, "a");
+    let a = || "a".to_owned();
+    assert_eq!(
+        bench.kinds(),
+        [(RecordKind::Statement, a()), (RecordKind::Error, a()), (RecordKind::Error, a())]
+    );
+}
+
+#[test]
+fn late_events_are_refused_and_give_no_ghost() {
+    let mut bench = Bench::new(&TelemetryConfig::default());
+    bench.start(0, "a");
+    bench.complete(1, "a");
+    bench.out.clear();
+    let late = bench.happen(2, "a", StatementEvent::Chunk(Chunk::new(0, SECOND)));
+    assert_eq!(late, refuse(Refusal::UnknownStatement));
+    assert_eq!(bench.complete(2, "a"), refuse(Refusal::UnknownStatement));
+    assert_eq!(bench.aggregator.open_statements(), 0);
+    assert!(bench.out.is_empty());
+}
+
+#[test]
+fn an_error_without_its_statement_is_a_record_all_the_same() {
+    let mut bench = Bench::new(&TelemetryConfig::default());
+    assert_eq!(bench.happen(0, "gone", failed(ErrorClass::Retryable)).made, 1);
+    assert_eq!(bench.kinds(), [(RecordKind::Error, "gone".into())]);
+}
+
+#[test]
+fn a_second_start_is_refused() {
+    let mut bench = Bench::new(&TelemetryConfig::default());
+    bench.start(0, "a");
+    assert_eq!(bench.start(1, "a"), refuse(Refusal::StartedTwice));
+    bench.complete(2, "a");
+    assert_eq!(bench.start(3, "a").folded, 1, "an id may be used again once its statement is finished");
+}
+
+#[test]
+fn abandoned_statements_are_ended_with_their_errors() {
+    let mut bench = Bench::new(&TelemetryConfig::default().abandoned_after(SECOND * 10));
+    bench.start(0, "a");
+    bench.start(0, "b");
+    bench.happen(1, "b", failed(ErrorClass::Retryable));
+    bench.happen(5, "a", StatementEvent::Polled(SECOND));
+    bench.aggregator.evict(Tick::ZERO + SECOND * 11, &mut bench.out);
+    assert_eq!(bench.kinds(), [(RecordKind::Statement, "b".into()), (RecordKind::Error, "b".into())]);
+    assert_eq!(bench.aggregator.next_eviction(), Some(Tick::ZERO + SECOND * 15));
+    bench.aggregator.evict(Tick::ZERO + SECOND * 15, &mut bench.out);
+    assert_eq!(bench.out[0].body.sql.as_ref().unwrap().operation.unwrap().status_calls, Some(1));
+    assert_eq!(bench.out[0].body.latency, None, "how long it took is unknown");
+}
+
+#[test]
+fn past_the_cap_the_quietest_statement_is_ended() {
+    let mut bench = Bench::new(&TelemetryConfig::default().max_open_statements(2));
+    bench.start(0, "a");
+    bench.start(1, "b");
+    bench.happen(2, "a", StatementEvent::Polled(SECOND));
+    bench.start(3, "c");
+    assert_eq!(bench.kinds(), [(RecordKind::Statement, "b".into())]);
+    assert_eq!(bench.aggregator.open_statements(), 2);
+}
+
+proptest! {
+    /// Whatever happens in whatever order: every event is accounted for, every start gives exactly one statement record,
+    /// and every error that was not refused gives exactly one error record.
+    #[test]
+    fn nothing_is_lost_or_doubled(
+        actions in proptest::collection::vec((0u8..8, 0u8..5, 0u64..40), 0..200),
+        max_open in 1usize..5,
+        max_errors in 1usize..4,
+    ) {
+        let config = TelemetryConfig::default()
+            .max_open_statements(max_open).max_errors(max_errors).abandoned_after(SECOND * 20);
+        let mut bench = Bench::new(&config);
+        let (mut now, mut sum, mut starts, mut errors) = (0, Absorbed::default(), 0, 0);
+        let mut refused = 0;
+        for (action, name, wait) in &actions {
+            now += wait;
+            let name = format!("s{name}");
+            let absorbed = match action {
+                0 | 1 => bench.start(now, &name),
+                2 => bench.complete(now, &name),
+                3 => bench.happen(now, &name, failed(ErrorClass::Terminal)),
+                4 => bench.happen(now, &name, failed(ErrorClass::Retryable)),
+                5 => bench.happen(now, &name, StatementEvent::Polled(SECOND)),
+                6 => bench.happen(now, &name, StatementEvent::Chunk(Chunk::new(0, SECOND))),
+                _ => {
+                    bench.aggregator.evict(Tick::ZERO + SECOND * now as u32, &mut bench.out);
+                    continue;
+                }
+            };
+            sum.folded += absorbed.folded;
+            sum.made += absorbed.made;
+            refused += absorbed.refused.map_or(0, |(_, count)| count);
+            let taken = absorbed.refused.is_none();
+            starts += usize::from(taken && *action <= 1);
+            errors += usize::from(taken && (*action == 3 || *action == 4));
+            prop_assert!(bench.aggregator.open_statements() <= max_open);
+        }
+        let events = actions.iter().filter(|(action, ..)| *action < 7).count() as u64;
+        prop_assert_eq!(sum.folded + sum.made + refused, events);
+        bench.aggregator.drain(&mut bench.out);
+        let kinds = bench.kinds();
+        prop_assert_eq!(kinds.iter().filter(|(kind, _)| *kind == RecordKind::Statement).count(), starts);
+        prop_assert_eq!(kinds.iter().filter(|(kind, _)| *kind == RecordKind::Error).count(), errors);
+        prop_assert!(bench.aggregator.by_activity.is_empty() && bench.aggregator.open.is_empty());
+    }
+}

@@ -1,0 +1,57 @@
+//! Waits: between quick retries, and after a refusal that concerns one client alone.
+
+use std::time::Duration;
+
+use crate::config::TelemetryConfig;
+use crate::plugin::clock::Tick;
+
+/// Exponential backoff with full jitter: each wait is drawn evenly from zero to a ceiling that doubles. Many clients that
+/// failed together don't come back together.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    base: Duration,
+    max: Duration,
+    random: fastrand::Rng,
+}
+
+impl Backoff {
+    pub(crate) fn new(config: &TelemetryConfig, seed: u64) -> Self {
+        Backoff { base: config.backoff_base, max: config.backoff_max, random: fastrand::Rng::with_seed(seed) }
+    }
+
+    /// The wait before retry number `attempt`, from 0.
+    pub(crate) fn draw(&mut self, attempt: u32) -> Duration {
+        let ceiling = self.base.saturating_mul(2u32.saturating_pow(attempt)).min(self.max);
+        Duration::from_nanos(self.random.u64(0..=u64::try_from(ceiling.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// The pause of a client that is refused, doubling with each refusal in a row.
+#[derive(Debug)]
+pub(crate) struct Pause {
+    base: Duration,
+    max: Duration,
+    next: Duration,
+    until: Tick,
+}
+
+impl Pause {
+    pub(crate) fn new(config: &TelemetryConfig) -> Self {
+        Pause { base: config.pause_base, max: config.pause_max, next: config.pause_base, until: Tick::ZERO }
+    }
+
+    pub(crate) fn until(&self) -> Tick {
+        self.until
+    }
+
+    /// One refusal more. A longer `Retry-After` is obeyed, up to the longest pause.
+    pub(crate) fn refused(&mut self, retry_after: Option<Duration>, now: Tick) {
+        self.until = now + self.next.max(retry_after.unwrap_or_default()).min(self.max);
+        self.next = self.next.saturating_mul(2).min(self.max);
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.next = self.base;
+        self.until = Tick::ZERO;
+    }
+}

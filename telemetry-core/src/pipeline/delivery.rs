@@ -1,0 +1,314 @@
+//! When which batch goes, and what becomes of it: buffer, retry, backoff, `Retry-After`, pauses and loss, as one machine.
+//!
+//! They are one decision — when may this batch go? — so they are one state machine: there is one request in flight, and
+//! no loop around another. A record leaves by acceptance, by a terminal answer, by overflow, by age, or by the close.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::TelemetryConfig;
+use crate::fault::{ErrorClass, Fault, PluginError, classify};
+use crate::ledger::{DropReason, RecordLedger};
+use crate::plugin::breaker::Outcome;
+use crate::plugin::clock::Tick;
+use crate::plugin::exporter::Receipt;
+use crate::record::Record;
+
+use crate::pipeline::backoff::{Backoff, Pause};
+
+/// The least wait after a breaker's rejection.
+const MIN_REJECTION: Duration = Duration::from_millis(100);
+
+/// A record and when it was made.
+#[derive(Clone, Debug)]
+struct Queued {
+    record: Arc<Record>,
+    since: Tick,
+}
+
+/// What delivery wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// To send a batch: [`take`](Delivery::take) it.
+    Send,
+    /// To be asked again then, or when a record comes.
+    Wait(Option<Tick>),
+    /// Nothing more can be sent before the deadline of the close.
+    GiveUp,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AttemptOutcome {
+    /// The exporter was called, and this came of it.
+    Answered(Result<Receipt, PluginError>),
+    /// The breaker didn't admit the call.
+    Rejected { retry_at: Tick },
+    /// There were no credentials, so no call was made.
+    NoCredentials(PluginError),
+}
+
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    queue: VecDeque<Queued>,
+    /// What is in flight, in order.
+    in_flight: Vec<Queued>,
+    /// How often the batch at the head of the queue was tried in a row.
+    attempt: u32,
+    /// The size of that batch, so that it goes again as it was.
+    retrying: Option<usize>,
+    /// Nothing goes before then.
+    not_before: Tick,
+    pause: Pause,
+    /// Halved when a batch was too large, doubled by a success.
+    batch_limit: usize,
+    urgent: bool,
+    closing: Option<Tick>,
+    ledger: RecordLedger,
+    /// Records that left, for the caller to drop where no lock is held.
+    gone: Vec<Arc<Record>>,
+    backoff: Backoff,
+    batch_size: usize,
+    max_records: usize,
+    max_age: Duration,
+    flush_interval: Duration,
+    max_retries: u32,
+    retry_after_cap: Duration,
+}
+
+impl Delivery {
+    /// `seed` makes the jitter of the backoff.
+    pub(crate) fn new(config: &TelemetryConfig, seed: u64) -> Self {
+        Delivery {
+            queue: VecDeque::new(),
+            in_flight: Vec::new(),
+            attempt: 0,
+            retrying: None,
+            not_before: Tick::ZERO,
+            pause: Pause::new(config),
+            batch_limit: config.batch_size,
+            urgent: false,
+            closing: None,
+            ledger: RecordLedger::default(),
+            gone: Vec::new(),
+            backoff: Backoff::new(config, seed),
+            batch_size: config.batch_size,
+            max_records: config.max_records,
+            max_age: config.max_age,
+            flush_interval: config.flush_interval,
+            max_retries: config.max_retries,
+            retry_after_cap: config.retry_after_cap,
+        }
+    }
+
+    pub(crate) fn ledger(&self) -> RecordLedger {
+        RecordLedger { held: self.held() as u64, ..self.ledger }
+    }
+
+    pub(crate) fn held(&self) -> usize {
+        self.queue.len() + self.in_flight.len()
+    }
+
+    pub(crate) fn is_in_flight(&self) -> bool {
+        !self.in_flight.is_empty()
+    }
+
+    /// Records that left since the last call. Dropping them may run an exporter's code, so it is for the caller to do.
+    pub(crate) fn take_gone(&mut self) -> Vec<Arc<Record>> {
+        std::mem::take(&mut self.gone)
+    }
+
+    /// Takes a record in. Past the bound the oldest that is not an error makes room, or the oldest error if all are.
+    pub(crate) fn push(&mut self, record: Arc<Record>, urgent: bool, now: Tick) {
+        self.ledger.made += 1;
+        self.urgent |= urgent;
+        self.queue.push_back(Queued { record, since: now });
+        while self.held() > self.max_records {
+            let oldest = self.queue.iter().position(|held| held.record.error.is_none()).unwrap_or(0);
+            self.drop_at(oldest, DropReason::Overflow);
+        }
+    }
+
+    /// Lets go of what waited too long.
+    pub(crate) fn expire(&mut self, now: Tick) {
+        // In order of age, save for a batch that came back, which is the oldest and stands in front.
+        while self.queue.front().is_some_and(|held| now.since(held.since) >= self.max_age) {
+            self.drop_at(0, DropReason::Expired);
+        }
+    }
+
+    /// What to do now.
+    pub(crate) fn next(&self, now: Tick) -> Next {
+        if self.is_in_flight() {
+            return Next::Wait(None);
+        }
+        let Some(oldest) = self.queue.front() else {
+            return if self.closing.is_some() { Next::GiveUp } else { Next::Wait(None) };
+        };
+        let at_once = self.urgent
+            || self.retrying.is_some()
+            || self.closing.is_some()
+            || self.queue.len() >= self.batch_limit;
+        let due = if at_once { now } else { oldest.since + self.flush_interval };
+        let at = due.max(self.not_before).max(self.pause.until());
+        if self.closing.is_some_and(|deadline| at >= deadline) {
+            return Next::GiveUp;
+        }
+        if at <= now {
+            return Next::Send;
+        }
+        Next::Wait(Some(at.min(oldest.since + self.max_age)))
+    }
+
+    /// Puts the next batch in flight.
+    pub(crate) fn take(&mut self) -> Vec<Arc<Record>> {
+        let size = self.retrying.unwrap_or(self.batch_limit).min(self.batch_limit).min(self.queue.len());
+        self.in_flight = self.queue.drain(..size).collect();
+        self.urgent &= !self.queue.is_empty();
+        self.in_flight.iter().map(|held| Arc::clone(&held.record)).collect()
+    }
+
+    /// Says how the attempt with the batch in flight ended.
+    pub(crate) fn settle(&mut self, attempted: AttemptOutcome, now: Tick) {
+        match attempted {
+            AttemptOutcome::Rejected { retry_at } => {
+                self.give_back(None);
+                // Whatever a breaker says, it isn't asked in a loop.
+                self.not_before = retry_at.max(now + MIN_REJECTION);
+            }
+            AttemptOutcome::NoCredentials(failure) => {
+                self.give_back(None);
+                self.pause.refused(self.capped(failure.retry_after), now);
+            }
+            AttemptOutcome::Answered(Ok(receipt)) => self.accepted(receipt),
+            AttemptOutcome::Answered(Err(failure)) => self.failed(failure, now),
+        }
+    }
+
+    /// As much of a `Retry-After` as is obeyed.
+    fn capped(&self, retry_after: Option<Duration>) -> Option<Duration> {
+        retry_after.map(|asked| asked.min(self.retry_after_cap))
+    }
+
+    fn accepted(&mut self, receipt: Receipt) {
+        let sent = self.in_flight.len();
+        let accepted = receipt.accepted.min(sent);
+        self.ledger.accepted += accepted as u64;
+        self.ledger.dropped.add(DropReason::NotAccepted, (sent - accepted) as u64);
+        self.gone.extend(self.in_flight.drain(..).map(|held| held.record));
+        self.attempt = 0;
+        self.retrying = None;
+        self.batch_limit = (self.batch_limit * 2).min(self.batch_size);
+        self.pause.reset();
+    }
+
+    fn failed(&mut self, failure: PluginError, now: Tick) {
+        let PluginError { fault, retry_after } = failure;
+        let retry_after = self.capped(retry_after).unwrap_or_default();
+        let sent = self.in_flight.len();
+        if is_too_large(fault) && sent > 1 {
+            self.batch_limit = sent / 2;
+            self.give_back(Some(self.batch_limit));
+            return;
+        }
+        match classify(fault) {
+            ErrorClass::Retryable => {
+                let quick = self.attempt < self.max_retries && fault != Fault::NoSuchHost;
+                self.give_back(quick.then_some(sent));
+                let wait = if quick { self.backoff.draw(self.attempt) } else { self.flush_interval };
+                self.attempt = if quick { self.attempt + 1 } else { 0 };
+                self.not_before = now + wait.max(retry_after);
+                return;
+            }
+            ErrorClass::Terminal => self.drop_in_flight(DropReason::Terminal),
+            ErrorClass::Unknown => self.drop_in_flight(match fault {
+                Fault::BadAnswer => DropReason::BadAnswer,
+                Fault::Panicked => DropReason::Panicked,
+                fault if is_too_large(fault) => DropReason::TooLarge,
+                _ => DropReason::Unclassified,
+            }),
+        }
+        self.attempt = 0;
+        if refuses_the_caller(fault) {
+            self.pause.refused(self.capped(failure.retry_after), now);
+        } else {
+            self.not_before = now + retry_after;
+        }
+    }
+
+    /// Begins the close, which ends at `deadline`: what waits goes at once.
+    pub(crate) fn close_by(&mut self, deadline: Tick) {
+        self.closing = Some(deadline);
+    }
+
+    /// Ends the close: somebody needs the client again.
+    pub(crate) fn revive(&mut self) {
+        self.closing = None;
+    }
+
+    /// Lets go of all that waits.
+    pub(crate) fn drop_waiting(&mut self, reason: DropReason) {
+        self.ledger.dropped.add(reason, self.queue.len() as u64);
+        self.gone.extend(self.queue.drain(..).map(|held| held.record));
+        self.retrying = None;
+        self.urgent = false;
+        self.attempt = 0;
+    }
+
+    /// Lets go of what is in flight, of which nobody will learn what became of it.
+    pub(crate) fn drop_in_flight(&mut self, reason: DropReason) {
+        self.ledger.dropped.add(reason, self.in_flight.len() as u64);
+        self.gone.extend(self.in_flight.drain(..).map(|held| held.record));
+        self.retrying = None;
+    }
+
+    /// The batch goes back to the head of the queue, to go again in this size or in any.
+    fn give_back(&mut self, retry: Option<usize>) {
+        for held in self.in_flight.drain(..).rev() {
+            self.queue.push_front(held);
+        }
+        self.retrying = retry;
+    }
+
+    fn drop_at(&mut self, place: usize, reason: DropReason) {
+        if let Some(held) = self.queue.remove(place) {
+            self.ledger.dropped.add(reason, 1);
+            self.gone.push(held.record);
+            if self.retrying.is_some_and(|size| place < size) {
+                self.retrying = self.retrying.map(|size| size - 1).filter(|size| *size > 0);
+            }
+        }
+    }
+}
+
+fn is_too_large(fault: Fault) -> bool {
+    matches!(fault, Fault::TooLarge | Fault::Status(413))
+}
+
+/// Whether the service, or we ourselves, refuse this one client, so that asking again soon is of no use.
+fn refuses_the_caller(fault: Fault) -> bool {
+    matches!(
+        fault,
+        Fault::Status(400 | 401 | 403 | 404 | 413)
+            | Fault::Authentication
+            | Fault::RefusedHost
+            | Fault::Unsendable
+    )
+}
+
+/// What an attempt says about the service's health.
+pub(crate) fn outcome(attempted: &AttemptOutcome) -> Outcome {
+    match attempted {
+        AttemptOutcome::Rejected { .. } | AttemptOutcome::NoCredentials(_) => Outcome::Neutral,
+        AttemptOutcome::Answered(Ok(_)) => Outcome::Success,
+        AttemptOutcome::Answered(Err(PluginError { fault, retry_after })) => match fault {
+            fault if refuses_the_caller(*fault) => Outcome::Neutral,
+            Fault::TooLarge | Fault::Panicked => Outcome::Neutral,
+            _ => Outcome::Failure { retry_after: *retry_after },
+        },
+    }
+}

@@ -1,0 +1,356 @@
+use super::*;
+use crate::pipeline::event::tests::session;
+use crate::record::id::EventId;
+use crate::record::{ErrorInfo, RecordKind};
+use proptest::prelude::*;
+use std::time::SystemTime;
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn at(seconds: u64) -> Tick {
+    Tick::ZERO + SECOND * seconds as u32
+}
+
+fn record(kind: RecordKind) -> Arc<Record> {
+    Arc::new(Record {
+        id: EventId::random(),
+        stamp: SystemTime::UNIX_EPOCH,
+        kind,
+        session: session(),
+        statement_id: None,
+        latency: None,
+        sql: None,
+        volume: None,
+        error: (kind == RecordKind::Error).then(|| ErrorInfo {
+            name: "E".to_owned(),
+            class: ErrorClass::Unknown,
+            text: None,
+        }),
+    })
+}
+
+fn with(config: TelemetryConfig, records: usize) -> Delivery {
+    let mut delivery = Delivery::new(&config, 1);
+    for _ in 0..records {
+        delivery.push(record(RecordKind::Statement), false, at(0));
+    }
+    delivery
+}
+
+fn ids(records: &[Arc<Record>]) -> Vec<EventId> {
+    records.iter().map(|record| record.id).collect()
+}
+
+fn fail(fault: impl Into<Fault>) -> AttemptOutcome {
+    AttemptOutcome::Answered(Err(PluginError::new(fault)))
+}
+
+fn accept(count: usize) -> AttemptOutcome {
+    AttemptOutcome::Answered(Ok(Receipt::new(count)))
+}
+
+fn wait(delivery: &Delivery, now: Tick) -> Duration {
+    match delivery.next(now) {
+        Next::Wait(Some(until)) => until - now,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn flushes_when_the_batch_is_full() {
+    let mut delivery = with(TelemetryConfig::default().batch_size(3), 2);
+    assert_eq!(wait(&delivery, at(0)), 5 * SECOND);
+    delivery.push(record(RecordKind::Statement), false, at(0));
+    assert_eq!(delivery.next(at(0)), Next::Send);
+}
+
+#[test]
+fn flushes_when_the_oldest_record_has_waited_for_the_interval() {
+    let delivery = with(TelemetryConfig::default(), 1);
+    assert_eq!(delivery.next(at(4)), Next::Wait(Some(at(5))));
+    assert_eq!(delivery.next(at(5)), Next::Send);
+}
+
+#[test]
+fn flushes_at_once_for_a_terminal_error() {
+    let mut delivery = with(TelemetryConfig::default(), 1);
+    delivery.push(record(RecordKind::Error), true, at(0));
+    assert_eq!(delivery.next(at(0)), Next::Send);
+    assert_eq!(delivery.take().len(), 2);
+}
+
+#[test]
+fn one_request_is_in_flight_at_a_time() {
+    let mut delivery = with(TelemetryConfig::default().batch_size(2), 4);
+    assert_eq!(delivery.take().len(), 2);
+    assert_eq!(delivery.next(at(9)), Next::Wait(None));
+    delivery.settle(accept(2), at(9));
+    assert_eq!(delivery.next(at(9)), Next::Send);
+}
+
+#[test]
+fn retries_the_same_records_with_full_jitter_below_a_doubling_ceiling() {
+    let mut delivery = with(TelemetryConfig::default(), 3);
+    let mut now = at(5);
+    let mut sent = None;
+    for ceiling in [100 * MS, 200 * MS, 400 * MS] {
+        let batch = ids(&delivery.take());
+        assert_eq!(*sent.get_or_insert_with(|| batch.clone()), batch);
+        delivery.settle(fail(503), now);
+        delivery.push(record(RecordKind::Statement), false, now);
+        let waited = wait(&delivery, now);
+        assert!(waited <= ceiling, "{waited:?} {ceiling:?}");
+        now = now + waited;
+    }
+    assert_eq!(ids(&delivery.take()), sent.unwrap());
+    delivery.settle(fail(503), now);
+    assert_eq!(wait(&delivery, now), 5 * SECOND, "quick retries are used up");
+    assert_eq!(delivery.ledger().held, 6, "and nothing is lost");
+}
+
+#[test]
+fn jitter_covers_the_whole_range() {
+    let mut backoff = Backoff::new(&TelemetryConfig::default(), 7);
+    let draws: Vec<_> = (0..1000).map(|_| backoff.draw(9)).collect();
+    assert!(draws.iter().all(|wait| *wait <= SECOND));
+    assert!(draws.iter().any(|wait| *wait < 50 * MS) && draws.iter().any(|wait| *wait > 950 * MS));
+}
+
+#[test]
+fn retry_after_wins_when_longer_and_is_capped() {
+    for (asked, waited) in [(7 * SECOND, 7 * SECOND), (SECOND * 86_400, SECOND * 300)] {
+        let mut delivery = with(TelemetryConfig::default(), 1);
+        delivery.take();
+        let failure = PluginError::new(429).with_retry_after(Some(asked));
+        delivery.settle(AttemptOutcome::Answered(Err(failure)), at(5));
+        assert_eq!(wait(&delivery, at(5)), waited);
+    }
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_not_retried_at_once() {
+    let mut delivery = with(TelemetryConfig::default(), 1);
+    delivery.take();
+    delivery.settle(fail(Fault::NoSuchHost), at(5));
+    assert_eq!(wait(&delivery, at(5)), 5 * SECOND);
+}
+
+#[test]
+fn terminal_answers_drop_the_batch_and_pause_the_client_twice_as_long_each_time() {
+    let mut delivery = with(TelemetryConfig::default().batch_size(1), 9);
+    let mut now = at(5);
+    for pause in [60, 120, 240, 480, 900, 900] {
+        delivery.take();
+        delivery.settle(fail(401), now);
+        // Ages are past the point here.
+        let until = delivery.pause.until();
+        assert_eq!(until - now, SECOND * pause);
+        now = until;
+    }
+    assert_eq!(delivery.ledger().dropped.get(DropReason::Terminal), 6);
+    delivery.take();
+    delivery.settle(accept(1), now);
+    delivery.take();
+    delivery.settle(fail(403), now);
+    assert_eq!(delivery.pause.until() - now, SECOND * 60, "a success starts it over");
+}
+
+#[test]
+fn a_pause_obeys_a_retry_after_up_to_its_cap() {
+    let config = TelemetryConfig::default().retry_after_cap(SECOND * 200);
+    for (asked, pause) in [(30, 60), (100, 100), (600, 200)] {
+        let mut delivery = with(config.clone(), 1);
+        delivery.take();
+        let refused = PluginError::new(403).with_retry_after(Some(SECOND * asked));
+        delivery.settle(AttemptOutcome::Answered(Err(refused)), at(5));
+        assert_eq!(delivery.pause.until() - at(5), SECOND * pause);
+    }
+}
+
+#[test]
+fn a_redirect_is_terminal() {
+    let mut delivery = with(TelemetryConfig::default(), 2);
+    delivery.take();
+    delivery.settle(fail(Fault::Redirect), at(5));
+    assert_eq!(delivery.ledger().dropped.get(DropReason::Terminal), 2);
+}
+
+#[test]
+fn without_credentials_records_wait_and_the_client_pauses() {
+    let mut delivery = with(TelemetryConfig::default(), 2);
+    delivery.take();
+    delivery.settle(AttemptOutcome::NoCredentials(PluginError::new(Fault::Timeout)), at(5));
+    assert_eq!(wait(&delivery, at(5)), 60 * SECOND);
+    assert_eq!(delivery.ledger().held, 2);
+}
+
+#[test]
+fn while_the_breaker_rejects_records_stay() {
+    let mut delivery = with(TelemetryConfig::default(), 2);
+    delivery.take();
+    delivery.settle(AttemptOutcome::Rejected { retry_at: at(65) }, at(5));
+    assert_eq!(delivery.next(at(64)), Next::Wait(Some(at(65))));
+    assert_eq!(delivery.next(at(65)), Next::Send);
+    assert_eq!(delivery.take().len(), 2);
+}
+
+#[test]
+fn too_large_halves_down_to_one_record_and_grows_again() {
+    for fault in [Fault::Status(413), Fault::TooLarge] {
+        let mut delivery = with(TelemetryConfig::default().batch_size(8), 8);
+        for size in [8, 4, 2, 1] {
+            assert_eq!(delivery.next(at(5)), Next::Send);
+            assert_eq!(delivery.take().len(), size);
+            delivery.settle(fail(fault), at(5));
+        }
+        assert_eq!(delivery.ledger().dropped.get(DropReason::TooLarge), 1, "alone, and still too large");
+        let now = delivery.pause.until().max(at(5));
+        for size in [1, 2, 4] {
+            assert_eq!(delivery.next(now), Next::Send);
+            assert_eq!(delivery.take().len(), size);
+            delivery.settle(accept(size), now);
+        }
+        assert_eq!(delivery.ledger().accepted, 7);
+    }
+}
+
+#[test]
+fn partial_acceptance_is_counted() {
+    let mut delivery = with(TelemetryConfig::default(), 5);
+    delivery.take();
+    delivery.settle(accept(3), at(5));
+    let ledger = delivery.ledger();
+    assert_eq!((ledger.accepted, ledger.dropped.get(DropReason::NotAccepted), ledger.held), (3, 2, 0));
+    let mut delivery = with(TelemetryConfig::default(), 5);
+    delivery.take();
+    delivery.settle(accept(99), at(5));
+    assert_eq!(delivery.ledger().accepted, 5, "no more than were sent");
+}
+
+#[test]
+fn overflow_drops_the_oldest_that_is_not_an_error() {
+    let mut delivery = Delivery::new(&TelemetryConfig::default().max_records(3).batch_size(3), 1);
+    let records: Vec<_> =
+        [RecordKind::Error, RecordKind::Statement, RecordKind::Operation, RecordKind::Error]
+            .map(record)
+            .into_iter()
+            .collect();
+    records.iter().for_each(|record| delivery.push(Arc::clone(record), false, at(0)));
+    assert_eq!(delivery.ledger().dropped.get(DropReason::Overflow), 1);
+    assert_eq!(delivery.take_gone()[0].id, records[1].id);
+    delivery.push(record(RecordKind::Error), false, at(0));
+    delivery.push(record(RecordKind::Error), false, at(0));
+    assert_eq!(delivery.take_gone().last().unwrap().id, records[0].id, "all are errors: the oldest of them");
+}
+
+#[test]
+fn what_is_in_flight_counts_towards_the_bound_and_is_not_dropped() {
+    let mut delivery = with(TelemetryConfig::default().max_records(3).batch_size(2), 2);
+    delivery.take();
+    delivery.push(record(RecordKind::Statement), false, at(1));
+    delivery.push(record(RecordKind::Statement), false, at(1));
+    assert_eq!((delivery.held(), delivery.in_flight.len()), (3, 2));
+}
+
+#[test]
+fn records_expire_after_their_time() {
+    let mut delivery = with(TelemetryConfig::default(), 2);
+    delivery.push(record(RecordKind::Statement), false, at(1));
+    delivery.expire(at(600));
+    assert_eq!(delivery.ledger().dropped.get(DropReason::Expired), 2);
+    assert_eq!(delivery.held(), 1);
+}
+
+#[test]
+fn an_unclassified_failure_drops_and_counts() {
+    for (fault, reason) in [
+        (Fault::Status(418), DropReason::Unclassified),
+        (Fault::Tls, DropReason::Unclassified),
+        (Fault::BadAnswer, DropReason::BadAnswer),
+        (Fault::Panicked, DropReason::Panicked),
+    ] {
+        let mut delivery = with(TelemetryConfig::default(), 2);
+        delivery.take();
+        delivery.settle(fail(fault), at(5));
+        assert_eq!(delivery.ledger().dropped.get(reason), 2, "{fault:?}");
+    }
+}
+
+#[test]
+fn closing_sends_what_waits_and_gives_up_when_nothing_can_go_before_the_deadline() {
+    let mut delivery = with(TelemetryConfig::default(), 1);
+    delivery.close_by(at(2));
+    assert_eq!(delivery.next(at(0)), Next::Send);
+    delivery.take();
+    let failure = PluginError::new(503).with_retry_after(Some(3 * SECOND));
+    delivery.settle(AttemptOutcome::Answered(Err(failure)), at(0));
+    assert_eq!(delivery.next(at(0)), Next::GiveUp, "it does not wait for the deadline in vain");
+    delivery.revive();
+    assert_eq!(wait(&delivery, at(0)), 3 * SECOND);
+}
+
+#[test]
+fn only_faults_of_the_service_count_against_it() {
+    for fault in [400, 401, 403, 404, 413].map(Fault::Status) {
+        assert_eq!(outcome(&fail(fault)), Outcome::Neutral, "{fault:?}");
+    }
+    assert_eq!(outcome(&fail(Fault::Panicked)), Outcome::Neutral);
+    assert_eq!(outcome(&fail(500)), Outcome::FAILURE);
+    assert_eq!(outcome(&fail(429)), Outcome::FAILURE);
+    assert_eq!(outcome(&fail(Fault::Timeout)), Outcome::FAILURE);
+    assert_eq!(outcome(&accept(0)), Outcome::Success);
+}
+
+proptest! {
+    /// Whatever comes: the books balance, the bounds hold, one batch is in flight, and the machine never rests with
+    /// something to send and nothing to wait for.
+    #[test]
+    fn the_books_balance_and_the_bounds_hold(
+        actions in proptest::collection::vec((0u8..12, 0u64..90), 0..300),
+        batch_size in 1usize..6,
+        extra in 0usize..6,
+    ) {
+        let config = TelemetryConfig::default().batch_size(batch_size).max_records(batch_size + extra);
+        let mut delivery = Delivery::new(&config, 3);
+        let mut now = at(0);
+        let mut pushed = 0;
+        for (action, wait) in actions {
+            now = now + SECOND * wait as u32;
+            delivery.expire(now);
+            match action {
+                0..=4 => {
+                    let kind = if action == 0 { RecordKind::Error } else { RecordKind::Statement };
+                    delivery.push(record(kind), action == 1, now);
+                    pushed += 1;
+                }
+                _ => match delivery.next(now) {
+                    Next::Send => {
+                        let batch = delivery.take();
+                        prop_assert!(!batch.is_empty() && batch.len() <= batch_size);
+                        prop_assert_eq!(delivery.next(now), Next::Wait(None));
+                        delivery.settle(match action {
+                            5 => accept(batch.len()),
+                            6 => accept(batch.len() / 2),
+                            7 => fail(503),
+                            8 => fail(401),
+                            9 => fail(413),
+                            10 => fail(Fault::BadAnswer),
+                            _ => AttemptOutcome::Rejected { retry_at: now + SECOND },
+                        }, now);
+                    }
+                    Next::Wait(Some(until)) => prop_assert!(until > now && delivery.held() > 0),
+                    Next::Wait(None) => prop_assert_eq!(delivery.held(), 0),
+                    Next::GiveUp => prop_assert!(false, "nobody closes here"),
+                },
+            }
+            let ledger = delivery.ledger();
+            prop_assert!(ledger.balances(), "{}", ledger);
+            prop_assert_eq!(ledger.made, pushed);
+            prop_assert!(delivery.held() <= batch_size + extra);
+        }
+        let gone = delivery.take_gone().len() as u64;
+        let ledger = delivery.ledger();
+        prop_assert_eq!(gone, ledger.accepted + ledger.dropped.total());
+    }
+}

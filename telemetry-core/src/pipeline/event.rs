@@ -1,0 +1,94 @@
+//! What happened, on its way from a driver's thread to the aggregator.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::fault::ErrorClass;
+use crate::pipeline::statement::{StatementAggregate, StatementEvent};
+use crate::plugin::clock::Tick;
+use crate::record::body::Body;
+use crate::record::context::SessionContext;
+use crate::record::id::StatementId;
+
+/// One thing that happened, in one session.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) at: Tick,
+    pub(crate) session: Arc<SessionContext>,
+    pub(crate) kind: EventKind,
+}
+
+#[derive(Debug)]
+pub(crate) enum EventKind {
+    /// Something that is a record by itself.
+    Single(Box<Body>),
+    /// A statement began, which will be spoken of by its id.
+    Started { id: StatementId, what: StatementEvent },
+    /// Something happened to the statement with this id.
+    Happened { id: StatementId, what: StatementEvent },
+    /// The statement with this id ended.
+    Completed { id: StatementId, latency: Option<Duration> },
+    /// A statement whose handle gathered it ended.
+    Finished(Box<StatementAggregate>),
+}
+
+impl Event {
+    /// How many recorded events this one stands for.
+    pub(crate) fn weight(&self) -> u64 {
+        match &self.kind {
+            EventKind::Finished(aggregate) => aggregate.events(),
+            EventKind::Single(_)
+            | EventKind::Started { .. }
+            | EventKind::Happened { .. }
+            | EventKind::Completed { .. } => 1,
+        }
+    }
+
+    /// Whether the worker is to be woken for it: a terminal error.
+    pub(crate) fn is_urgent(&self) -> bool {
+        match &self.kind {
+            EventKind::Single(body) => body.is_urgent(),
+            EventKind::Happened { what: StatementEvent::Failed(error, _), .. } => {
+                error.class == ErrorClass::Terminal
+            }
+            EventKind::Started { .. }
+            | EventKind::Happened { .. }
+            | EventKind::Completed { .. }
+            | EventKind::Finished(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::record::kind::RecordKind;
+    use crate::record::{ConnectionParams, DriverIdentity, SystemInfo};
+    use crate::record::{DriverContext, Encoded};
+
+    pub(crate) fn session() -> Arc<SessionContext> {
+        let identity = DriverIdentity::new("test", "1.0.0", "TEST", "flag").unwrap();
+        Arc::new(SessionContext {
+            driver: Arc::new(DriverContext { identity, system: SystemInfo::default() }),
+            session_id: None,
+            workspace_id: None,
+            user_agent: None,
+            auth_type: None,
+            params: ConnectionParams::default(),
+            encoded: Encoded::default(),
+        })
+    }
+
+    /// An event that carries a number.
+    pub(crate) fn event(number: u64) -> Event {
+        let body = Body { latency: Some(Duration::from_nanos(number)), ..Body::new(RecordKind::Operation) };
+        Event { at: Tick::ZERO, session: session(), kind: EventKind::Single(Box::new(body)) }
+    }
+
+    pub(crate) fn number_of(event: &Event) -> u64 {
+        match &event.kind {
+            EventKind::Single(body) => body.latency.unwrap().as_nanos() as u64,
+            other => panic!("{other:?}"),
+        }
+    }
+}

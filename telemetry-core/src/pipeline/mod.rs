@@ -1,0 +1,272 @@
+//! From buffered events to a batch in hand: the aggregator, the gate and delivery as one machine, with the books.
+
+pub(crate) mod aggregator;
+pub(crate) mod backoff;
+pub(crate) mod chunks;
+pub(crate) mod delivery;
+pub(crate) mod event;
+pub(crate) mod gate;
+pub(crate) mod statement;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::config::TelemetryConfig;
+use crate::fault::PluginError;
+use crate::ledger::{Counts, DropReason, RecordLedger, Refusal};
+use crate::pipeline::aggregator::{Aggregator, Draft};
+use crate::pipeline::delivery::{AttemptOutcome, Delivery, Next};
+use crate::pipeline::event::Event;
+use crate::pipeline::gate::{FlagState, Gate};
+use crate::plugin::breaker::BreakerState;
+use crate::plugin::clock::Tick;
+use crate::plugin::flags::FlagSet;
+use crate::record::Record;
+use crate::record::id::EventId;
+
+/// What the worker is to do.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Ask for the flag, and say the answer with [`Pipeline::flags`].
+    Ask,
+    /// Deliver this batch, and say how it went with [`Pipeline::settle`].
+    Send(Vec<Arc<Record>>),
+    /// Nothing before then, unless events come.
+    Wait(Tick),
+    /// The close is at its end.
+    Finished,
+}
+
+/// What the worker has under way.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Busy {
+    pub(crate) sending: bool,
+    pub(crate) asking: bool,
+}
+
+/// What became of the events that were taken out of the buffer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TakenBooks {
+    pub(crate) folded: u64,
+    pub(crate) made: u64,
+    pub(crate) refused: Counts<Refusal>,
+}
+
+/// Pure: the caller passes the time, and does the work.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    aggregator: Aggregator,
+    gate: Gate,
+    delivery: Delivery,
+    books: TakenBooks,
+    flag: String,
+    closing: Option<Tick>,
+    finished: bool,
+    last_failure: Option<PluginError>,
+    breaker: Option<BreakerState>,
+    drafts: Vec<Draft>,
+    /// The present as tick and date, by which events' ticks are dated.
+    present: (Tick, SystemTime),
+}
+
+impl Pipeline {
+    pub(crate) fn new(config: &TelemetryConfig, flag: &str, forced: bool, seed: u64) -> Self {
+        Pipeline {
+            aggregator: Aggregator::new(config),
+            gate: if forced { Gate::forced() } else { Gate::new(config.flag_retry) },
+            delivery: Delivery::new(config, seed),
+            books: TakenBooks::default(),
+            flag: flag.to_owned(),
+            closing: None,
+            finished: false,
+            last_failure: None,
+            breaker: None,
+            drafts: Vec::new(),
+            present: (Tick::ZERO, SystemTime::UNIX_EPOCH),
+        }
+    }
+
+    pub(crate) fn flag_state(&self) -> FlagState {
+        self.gate.flag_state()
+    }
+
+    pub(crate) fn is_recording(&self) -> bool {
+        self.gate.is_recording() && !self.finished
+    }
+
+    pub(crate) fn books(&self) -> TakenBooks {
+        self.books
+    }
+
+    pub(crate) fn ledger(&self) -> RecordLedger {
+        self.delivery.ledger()
+    }
+
+    pub(crate) fn open_statements(&self) -> usize {
+        self.aggregator.open_statements()
+    }
+
+    pub(crate) fn last_failure(&self) -> Option<PluginError> {
+        self.last_failure
+    }
+
+    pub(crate) fn breaker(&self) -> Option<BreakerState> {
+        self.breaker
+    }
+
+    pub(crate) fn saw_breaker(&mut self, state: Option<BreakerState>) {
+        self.breaker = state.or(self.breaker);
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Whether nothing is held, so that the worker may sleep until it is woken.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.delivery.held() == 0
+    }
+
+    /// Records that left. Dropping them may run foreign code, so it is for the caller to do, without a lock.
+    pub(crate) fn take_gone(&mut self) -> Vec<Arc<Record>> {
+        self.delivery.take_gone()
+    }
+
+    /// Takes events in, in the order they were recorded.
+    pub(crate) fn absorb(&mut self, events: Vec<Event>, now: Tick, wall: SystemTime) {
+        self.present = (now, wall);
+        for event in events {
+            if !self.is_recording() {
+                let reason = if self.finished { Refusal::Closed } else { Refusal::Off };
+                self.books.refused.add(reason, event.weight());
+                continue;
+            }
+            let absorbed = self.aggregator.absorb(event, &mut self.drafts);
+            self.books.folded += absorbed.folded;
+            self.books.made += absorbed.made;
+            if let Some((reason, count)) = absorbed.refused {
+                self.books.refused.add(reason, count);
+            }
+        }
+        self.make_records(now);
+    }
+
+    /// What to do now that everything recorded has been taken in.
+    pub(crate) fn step(&mut self, now: Tick, busy: Busy) -> Step {
+        self.aggregator.evict(now, &mut self.drafts);
+        if self.closing.is_some() {
+            // What was on its way when the close began has come.
+            self.aggregator.drain(&mut self.drafts);
+        }
+        self.make_records(now);
+        self.delivery.expire(now);
+        match self.gate.flag_state() {
+            FlagState::Unknown | FlagState::Enabled(_) => {}
+            FlagState::Disabled(_) => self.discard(DropReason::FlagOff, now),
+            FlagState::Unreachable(_) => self.discard(DropReason::FlagUnreachable, now),
+        }
+        if self.closing.is_some_and(|deadline| deadline <= now) {
+            return Step::Finished;
+        }
+        let worth_asking = self.closing.is_none() || self.gate.flag_state() == FlagState::Unknown;
+        if !busy.asking && worth_asking && self.gate.ask_at() <= now {
+            return Step::Ask;
+        }
+        let mut until = self.closing.unwrap_or(Tick::MAX);
+        if !busy.asking && worth_asking {
+            until = until.min(self.gate.ask_at());
+        }
+        until = until.min(self.aggregator.next_eviction().unwrap_or(Tick::MAX));
+        if self.gate.is_open() {
+            match self.delivery.next(now) {
+                Next::Send if !busy.sending => return Step::Send(self.delivery.take()),
+                Next::Send | Next::Wait(None) => {}
+                Next::Wait(Some(at)) => until = until.min(at),
+                Next::GiveUp => return Step::Finished,
+            }
+        } else if self.closing.is_some() && self.delivery.held() == 0 {
+            return Step::Finished;
+        }
+        Step::Wait(until)
+    }
+
+    /// Takes the answer about the flag in.
+    pub(crate) fn flags(&mut self, answer: Result<&FlagSet, PluginError>, now: Tick) {
+        self.last_failure = answer.err().or(self.last_failure);
+        self.gate.settle(answer, &self.flag, now);
+    }
+
+    /// Says how the attempt with the batch in hand ended.
+    pub(crate) fn settle(&mut self, attempted: AttemptOutcome, now: Tick) {
+        match attempted {
+            AttemptOutcome::Answered(Err(failure)) | AttemptOutcome::NoCredentials(failure) => {
+                self.last_failure = Some(failure)
+            }
+            AttemptOutcome::Answered(Ok(_)) | AttemptOutcome::Rejected { .. } => {}
+        }
+        if self.delivery.is_in_flight() {
+            self.delivery.settle(attempted, now);
+        }
+    }
+
+    /// Begins the close: what waits goes at once. Open statements are ended as they are once what is still in the buffer has
+    /// been taken in, as that may end them properly.
+    pub(crate) fn close_by(&mut self, deadline: Tick) {
+        let deadline = self.closing.map_or(deadline, |earlier| earlier.min(deadline));
+        self.closing = Some(deadline);
+        self.delivery.close_by(deadline);
+    }
+
+    /// Ends every open statement as it is: its driver will not speak of it again.
+    pub(crate) fn end_statements(&mut self, now: Tick) {
+        self.aggregator.drain(&mut self.drafts);
+        self.make_records(now);
+    }
+
+    /// Ends the close: somebody needs the client again.
+    pub(crate) fn revive(&mut self) {
+        self.closing = None;
+        self.delivery.revive();
+    }
+
+    /// The end. What is held is dropped under `reason`; what is in flight may have arrived.
+    pub(crate) fn finish(&mut self, reason: DropReason, now: Tick) {
+        self.end_statements(now);
+        self.finished = true;
+        self.delivery.drop_waiting(reason);
+        self.delivery.drop_in_flight(DropReason::OutcomeUnknown);
+    }
+
+    fn discard(&mut self, reason: DropReason, now: Tick) {
+        if self.aggregator.open_statements() > 0 || self.delivery.held() > 0 {
+            self.end_statements(now);
+            self.delivery.drop_waiting(reason);
+        }
+    }
+
+    fn make_records(&mut self, now: Tick) {
+        for Draft { at, session, body } in self.drafts.drain(..) {
+            let urgent = body.is_urgent();
+            let record = Record {
+                id: EventId::random(),
+                stamp: date(self.present, at),
+                kind: body.kind,
+                session,
+                statement_id: body.statement_id,
+                latency: body.latency,
+                sql: body.sql,
+                volume: body.volume,
+                error: body.error,
+            };
+            self.delivery.push(Arc::new(record), urgent, now);
+        }
+    }
+}
+
+/// The date of a tick, given one moment's tick and date.
+fn date((now, wall): (Tick, SystemTime), at: Tick) -> SystemTime {
+    wall.checked_sub(now.since(at)).unwrap_or(wall).checked_add(at.since(now)).unwrap_or(wall)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,322 @@
+//! The only place that knows how a statement adds up.
+
+use std::time::Duration;
+
+use crate::fault::ErrorClass;
+use crate::plugin::clock::Tick;
+use crate::record::body::Body;
+use crate::record::chunk::Chunk;
+use crate::record::id::StatementId;
+use crate::record::{ErrorInfo, OperationDetail, RecordKind, SqlExecution};
+use crate::record::{OperationType, ResultFormat, StatementType};
+
+use crate::pipeline::chunks::ChunkTotals;
+
+/// One statement, from its start to its end. Whatever happens to it goes through [`apply`](Self::apply), whether a handle
+/// owns it or the aggregator does; [`into_bodies`](Self::into_bodies) makes its records.
+#[derive(Debug)]
+pub(crate) struct StatementAggregate {
+    id: Option<StatementId>,
+    started: Tick,
+    latency: Option<Duration>,
+    kind: Option<StatementType>,
+    operation: OperationType,
+    internal: Option<bool>,
+    polls: u32,
+    poll_latency: Duration,
+    retries: Option<u64>,
+    format: Option<ResultFormat>,
+    compressed: Option<bool>,
+    ready: Option<Duration>,
+    consumed: Option<Duration>,
+    present: Option<u32>,
+    chunks: ChunkTotals,
+    errors: Errors,
+    patched_arrow: Option<bool>,
+    events: u64,
+}
+
+/// What can happen to a statement between its start and its end.
+#[derive(Debug)]
+pub(crate) enum StatementEvent {
+    Kind(StatementType),
+    Operation(OperationType),
+    Internal(bool),
+    Polled(Duration),
+    Retried(u32),
+    Format(ResultFormat),
+    Compressed(bool),
+    ResultReady(Duration),
+    ResultConsumed(Duration),
+    ChunksPresent(u32),
+    Chunk(Chunk),
+    Failed(ErrorInfo, Option<i64>),
+    PatchedArrow(bool),
+}
+
+/// The errors kept with a statement: so many, and no more.
+#[derive(Debug)]
+pub(crate) struct Errors {
+    kept: Vec<(ErrorInfo, Option<i64>)>,
+    limit: usize,
+    refused: u64,
+}
+
+impl Errors {
+    pub(crate) fn at_most(limit: usize) -> Self {
+        Errors { kept: Vec::new(), limit, refused: 0 }
+    }
+}
+
+/// What became of something that happened to a statement.
+#[derive(Debug)]
+pub(crate) enum Applied {
+    Folded,
+    /// A terminal error, which doesn't wait with its statement.
+    AtOnce(Box<Body>),
+    /// One error too many.
+    TooManyErrors,
+}
+
+impl StatementAggregate {
+    /// A statement that starts at `now`. The start is its first event.
+    pub(crate) fn start(now: Tick, errors: Errors) -> Self {
+        StatementAggregate {
+            id: None,
+            started: now,
+            latency: None,
+            kind: None,
+            operation: OperationType::ExecuteStatement,
+            internal: None,
+            polls: 0,
+            poll_latency: Duration::ZERO,
+            retries: None,
+            format: None,
+            compressed: None,
+            ready: None,
+            consumed: None,
+            present: None,
+            chunks: ChunkTotals::default(),
+            errors,
+            patched_arrow: None,
+            events: 1,
+        }
+    }
+
+    pub(crate) fn set_id(&mut self, id: StatementId) {
+        self.id = Some(id);
+    }
+
+    pub(crate) fn started(&self) -> Tick {
+        self.started
+    }
+
+    /// How many events it has seen, its start and its end included.
+    pub(crate) fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// How many of them it refused.
+    pub(crate) fn refused(&self) -> u64 {
+        self.errors.refused
+    }
+
+    pub(crate) fn apply(&mut self, event: StatementEvent) -> Applied {
+        self.events += 1;
+        match event {
+            StatementEvent::Kind(kind) => self.kind = Some(kind),
+            StatementEvent::Operation(operation) => self.operation = operation,
+            StatementEvent::Internal(internal) => self.internal = Some(internal),
+            StatementEvent::Polled(latency) => {
+                self.polls = self.polls.saturating_add(1);
+                self.poll_latency = self.poll_latency.saturating_add(latency);
+            }
+            StatementEvent::Retried(times) => {
+                self.retries = Some(self.retries.unwrap_or(0).saturating_add(u64::from(times)));
+            }
+            StatementEvent::Format(format) => self.format = Some(format),
+            StatementEvent::Compressed(compressed) => self.compressed = Some(compressed),
+            // The first reading is the one that counts: a result is ready once.
+            StatementEvent::ResultReady(latency) => self.ready = self.ready.or(Some(latency)),
+            StatementEvent::ResultConsumed(latency) => self.consumed = Some(latency),
+            StatementEvent::ChunksPresent(count) => self.present = Some(count),
+            StatementEvent::Chunk(chunk) => self.chunks.record(chunk),
+            StatementEvent::PatchedArrow(patched) => self.patched_arrow = Some(patched),
+            StatementEvent::Failed(error, chunk) => return self.fail(error, chunk),
+        }
+        Applied::Folded
+    }
+
+    fn fail(&mut self, error: ErrorInfo, chunk: Option<i64>) -> Applied {
+        if error.class == ErrorClass::Terminal {
+            // It leaves as an event of its own.
+            self.events -= 1;
+            return Applied::AtOnce(Box::new(Body::error(self.id, error, chunk)));
+        }
+        if self.errors.kept.len() >= self.errors.limit {
+            self.errors.refused += 1;
+            return Applied::TooManyErrors;
+        }
+        self.errors.kept.push((error, chunk));
+        Applied::Folded
+    }
+
+    /// A chunk, without the detour of an event: the hottest call of all.
+    pub(crate) fn chunk(&mut self, chunk: Chunk) {
+        self.events += 1;
+        self.chunks.record(chunk);
+    }
+
+    /// Chunks that others recorded, with the number of their events.
+    pub(crate) fn merge_chunks(&mut self, chunks: &ChunkTotals, events: u64) {
+        self.events += events;
+        self.chunks.merge(chunks);
+    }
+
+    /// The end: how long the whole took. The first end counts.
+    pub(crate) fn complete(&mut self, latency: Option<Duration>) {
+        self.events += 1;
+        self.latency = self.latency.or(latency);
+    }
+
+    /// The records: one of the statement, and one of each error kept with it.
+    pub(crate) fn into_bodies(self, mut each: impl FnMut(Body)) {
+        let StatementAggregate {
+            id,
+            started: _,
+            latency,
+            kind,
+            operation,
+            internal,
+            polls,
+            poll_latency,
+            retries,
+            format,
+            compressed,
+            ready,
+            consumed,
+            present,
+            chunks,
+            errors,
+            patched_arrow,
+            events: _,
+        } = self;
+        let polled = polls > 0;
+        let sql = SqlExecution {
+            statement_type: kind,
+            is_compressed: compressed.or(chunks.compressed()),
+            execution_result: format,
+            chunk_id: None,
+            retry_count: retries,
+            chunks: (present.is_some() || !chunks.is_empty()).then(|| chunks.details(present)),
+            result_ready: ready,
+            result_consumed: consumed,
+            operation: Some(OperationDetail {
+                status_calls: polled.then_some(polls),
+                status_latency: polled.then_some(poll_latency),
+                operation_type: Some(operation),
+                is_internal_call: internal,
+            }),
+            java_uses_patched_arrow: patched_arrow,
+        };
+        each(Body { statement_id: id, latency, sql: Some(sql), ..Body::new(RecordKind::Statement) });
+        for (error, chunk) in errors.kept {
+            each(Body::error(id, error, chunk));
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn error(class: ErrorClass) -> ErrorInfo {
+        ErrorInfo { name: "E".to_owned(), class, text: None }
+    }
+
+    fn bodies(aggregate: StatementAggregate) -> Vec<Body> {
+        let mut bodies = Vec::new();
+        aggregate.into_bodies(|body| bodies.push(body));
+        bodies
+    }
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn everything_adds_up_in_one_record() {
+        let mut statement = StatementAggregate::start(Tick::ZERO, Errors::at_most(50));
+        statement.set_id(StatementId::new("s1").unwrap());
+        for event in [
+            StatementEvent::Kind(StatementType::Query),
+            StatementEvent::Polled(3 * MS),
+            StatementEvent::Polled(4 * MS),
+            StatementEvent::Retried(2),
+            StatementEvent::Retried(1),
+            StatementEvent::Format(ResultFormat::ExternalLinks),
+            StatementEvent::ResultReady(20 * MS),
+            StatementEvent::ResultReady(30 * MS),
+            StatementEvent::ChunksPresent(3),
+            StatementEvent::Chunk(Chunk::new(1, 9 * MS).bytes(100).compressed(true)),
+            StatementEvent::Chunk(Chunk::new(0, 5 * MS).bytes(50)),
+            StatementEvent::ResultConsumed(40 * MS),
+        ] {
+            assert!(matches!(statement.apply(event), Applied::Folded));
+        }
+        statement.complete(Some(42 * MS));
+        assert_eq!(statement.events(), 14);
+        let bodies = bodies(statement);
+        assert_eq!(bodies.len(), 1);
+        assert_eq!(bodies[0].latency, Some(42 * MS));
+        assert_eq!(bodies[0].statement_id, StatementId::new("s1"));
+        let sql = bodies[0].sql.as_ref().unwrap();
+        let operation = sql.operation.unwrap();
+        assert_eq!((operation.status_calls, operation.status_latency), (Some(2), Some(7 * MS)));
+        assert_eq!((sql.retry_count, sql.is_compressed), (Some(3), Some(true)));
+        assert_eq!((sql.result_ready, sql.result_consumed), (Some(20 * MS), Some(40 * MS)));
+        let chunks = sql.chunks.unwrap();
+        assert_eq!((chunks.present, chunks.iterated, chunks.bytes), (Some(3), 2, 150));
+        assert_eq!((chunks.first, chunks.slowest, chunks.sum), (Some(5 * MS), Some(9 * MS), 14 * MS));
+    }
+
+    #[test]
+    fn what_was_not_measured_is_left_out_and_a_measured_zero_is_kept() {
+        let statement = StatementAggregate::start(Tick::ZERO, Errors::at_most(50));
+        let unknown = bodies(statement).remove(0);
+        let sql = unknown.sql.unwrap();
+        assert_eq!((unknown.latency, sql.chunks, sql.retry_count), (None, None, None));
+        assert_eq!(sql.operation.unwrap().status_calls, None);
+
+        let mut statement = StatementAggregate::start(Tick::ZERO, Errors::at_most(50));
+        statement.apply(StatementEvent::Polled(Duration::ZERO));
+        statement.apply(StatementEvent::Retried(0));
+        statement.apply(StatementEvent::ChunksPresent(0));
+        statement.complete(Some(Duration::ZERO));
+        let measured = bodies(statement).remove(0);
+        let sql = measured.sql.unwrap();
+        assert_eq!((measured.latency, sql.retry_count), (Some(Duration::ZERO), Some(0)));
+        assert_eq!(sql.chunks.unwrap().present, Some(0));
+        assert_eq!(sql.operation.unwrap().status_latency, Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn errors_past_the_bound_are_refused_and_counted() {
+        let mut statement = StatementAggregate::start(Tick::ZERO, Errors::at_most(2));
+        for _ in 0..5 {
+            statement.apply(StatementEvent::Failed(error(ErrorClass::Retryable), None));
+        }
+        assert_eq!((statement.events(), statement.refused()), (6, 3));
+        assert_eq!(bodies(statement).len(), 3);
+    }
+
+    #[test]
+    fn a_terminal_error_leaves_at_once_and_is_not_kept() {
+        let mut statement = StatementAggregate::start(Tick::ZERO, Errors::at_most(2));
+        statement.set_id(StatementId::new("s1").unwrap());
+        let applied = statement.apply(StatementEvent::Failed(error(ErrorClass::Terminal), Some(4)));
+        let Applied::AtOnce(body) = applied else { panic!("{applied:?}") };
+        assert!(body.is_urgent());
+        assert_eq!(body.statement_id, StatementId::new("s1"));
+        assert_eq!(body.sql.unwrap().chunk_id, Some(4));
+        assert_eq!(bodies(statement).len(), 1);
+    }
+}

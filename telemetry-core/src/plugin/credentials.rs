@@ -1,0 +1,76 @@
+//! Who a connection is.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::fault::PluginError;
+use crate::plugin::headers::{AuthHeaders, Headers};
+use crate::record::id::ScopeId;
+
+/// Who a connection is, and the headers that prove it. The driver implements it over what it already has.
+///
+/// Obligations of an implementation:
+///
+/// - [`scope`](CredentialProvider::scope) is equal for all connections of one principal, stays the same when its
+///   token rotates, and differs between principals: records of one scope never travel under another's headers. It is
+///   asked once per connection, on the driver's thread, so it neither waits nor does I/O.
+/// - [`headers`](CredentialProvider::headers) is asked once per request, on the worker, and answers with what is valid
+///   now. It is **never interactive**: no browser, no prompt; if only a login would help, it fails with
+///   [`Fault::Authentication`](crate::Fault::Authentication).
+/// - Its future may be dropped at any time. It is given the request timeout, after which the request is given up;
+///   telemetry then waits and asks again, and nobody else notices.
+/// - Neither method shows a credential in an error or a log.
+#[async_trait]
+pub trait CredentialProvider: Send + Sync + 'static {
+    /// Who this is. See the trait's obligations.
+    fn scope(&self) -> ScopeId;
+    /// What authorises a request now.
+    async fn headers(&self) -> Result<AuthHeaders, PluginError>;
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: CredentialProvider + ?Sized> CredentialProvider for Arc<T> {
+    fn scope(&self) -> ScopeId {
+        (**self).scope()
+    }
+
+    async fn headers(&self) -> Result<AuthHeaders, PluginError> {
+        (**self).headers().await
+    }
+}
+
+/// A personal access token, or any other bearer token that doesn't change.
+#[derive(Clone)]
+pub struct StaticToken {
+    scope: ScopeId,
+    headers: AuthHeaders,
+}
+
+impl StaticToken {
+    /// A provider that always gives `authorization: Bearer TOKEN`, with a scope derived from the token by a keyed hash
+    /// that can't be turned back.
+    pub fn new(token: &str) -> Self {
+        StaticToken { scope: ScopeId::derived_from(token), headers: Headers::bearer(token) }
+    }
+}
+
+impl fmt::Debug for StaticToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let StaticToken { scope, headers: _ } = self;
+        f.debug_struct("StaticToken").field("scope", scope).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl CredentialProvider for StaticToken {
+    fn scope(&self) -> ScopeId {
+        self.scope
+    }
+
+    async fn headers(&self) -> Result<AuthHeaders, PluginError> {
+        Ok(self.headers.clone())
+    }
+}

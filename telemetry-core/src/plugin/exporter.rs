@@ -1,0 +1,107 @@
+//! What delivers records.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+
+use crate::fault::PluginError;
+use crate::host::Host;
+use crate::plugin::headers::AuthHeaders;
+use crate::record::Record;
+
+/// One attempt to deliver one batch: everything an exporter needs, and nothing of any other tenant.
+#[non_exhaustive]
+pub struct Attempt<'a> {
+    /// Where to.
+    pub host: &'a Host,
+    /// What: at least one record, in the order they were made.
+    pub records: &'a [Arc<Record>],
+    /// What authorises it; `None` asks for the unauthenticated path, on which nothing that correlates may travel.
+    pub credentials: Option<&'a AuthHeaders>,
+    /// The date of the upload.
+    pub wall: SystemTime,
+}
+
+impl<'a> Attempt<'a> {
+    /// An attempt without credentials.
+    pub fn new(host: &'a Host, records: &'a [Arc<Record>], wall: SystemTime) -> Self {
+        Attempt { host, records, credentials: None, wall }
+    }
+
+    /// The same with credentials.
+    #[must_use]
+    pub fn with_credentials(mut self, credentials: Option<&'a AuthHeaders>) -> Self {
+        self.credentials = credentials;
+        self
+    }
+}
+
+impl fmt::Debug for Attempt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Attempt { host, records, credentials, wall: _ } = self;
+        f.debug_struct("Attempt")
+            .field("host", host)
+            .field("records", &records.len())
+            .field("authenticated", &credentials.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the service said of a batch it took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// How many of the batch's records were accepted. More than were sent counts as all; the others are counted as
+    /// dropped by the service, and never sent again.
+    pub accepted: usize,
+}
+
+impl Receipt {
+    /// A receipt for so many records.
+    pub const fn new(accepted: usize) -> Self {
+        Receipt { accepted }
+    }
+}
+
+/// Delivers batches: over HTTP, to a file, into another system. One implementation serves all hosts and tenants.
+///
+/// Obligations of an implementation:
+///
+/// - **One call, one attempt.** It doesn't retry, wait out a `Retry-After` or keep a breaker: delivery does all
+///   three, and needs to see each failure to do them right.
+/// - `Ok` means that the service said so. Records it doesn't vouch for are not in [`Receipt::accepted`]; an answer
+///   that can't be understood is [`Fault::BadAnswer`](crate::Fault::BadAnswer), a redirect is
+///   [`Fault::Redirect`](crate::Fault::Redirect), and neither is success.
+/// - A batch larger than it can send is [`Fault::TooLarge`](crate::Fault::TooLarge); it is asked again with half.
+/// - It ends by itself: it has a timeout of its own, and is cancelled after [`TelemetryConfig::request_timeout`].
+///   It is safe to cancel: dropping its future leaves nothing behind and nothing running.
+/// - It sends `credentials` to `host` and to nobody else. Without credentials it sends nothing that correlates: no
+///   workspace, session or statement id, no system configuration, no connection parameters, no stack.
+/// - It doesn't block its thread, and calls nothing of this workspace that records.
+///
+/// A panic or a hang in it is contained and counted, and costs the driver nothing, but the batch may be lost.
+///
+/// [`TelemetryConfig::request_timeout`]: crate::TelemetryConfig::request_timeout
+#[async_trait]
+pub trait Exporter: fmt::Debug + Send + Sync + 'static {
+    /// Delivers one batch once.
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError>;
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: Exporter + ?Sized> Exporter for Arc<T> {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
+        (**self).export(attempt).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: Exporter + ?Sized> Exporter for Box<T> {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
+        (**self).export(attempt).await
+    }
+}

@@ -1,0 +1,22 @@
+//! What went wrong, as a record carries it.
+
+use crate::fault::ErrorClass;
+use crate::record::debug::debug_redacted;
+use crate::text::error_text::ErrorText;
+
+/// What went wrong.
+#[derive(Clone)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "mirrors the wire's message, and is matched whole where it is mapped"
+)]
+pub struct ErrorInfo {
+    /// The error's name or class, such as `TABLE_OR_VIEW_NOT_FOUND`.
+    pub name: String,
+    /// Its class.
+    pub class: ErrorClass,
+    /// Its message and stack, redacted and cut. `None` when there is none, or when as much text is held as may be.
+    pub text: Option<ErrorText>,
+}
+
+debug_redacted!(ErrorInfo { name, class, text });

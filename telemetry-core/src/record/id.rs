@@ -1,0 +1,169 @@
+//! Identifiers: held inline, never allocated, and never able to carry anything but an identifier.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+use crate::error::BuildError;
+use crate::text::redact::holds_token;
+
+/// The longest session or statement id, in bytes. UUIDs take 36; the longest seen in a shipped driver is 38.
+pub const MAX_ID_BYTES: usize = 63;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Inline {
+    len: u8,
+    bytes: [u8; MAX_ID_BYTES],
+}
+
+impl Inline {
+    fn new(text: &str) -> Option<Inline> {
+        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
+        if text.is_empty()
+            || text.len() > MAX_ID_BYTES
+            || !text.as_bytes().iter().all(allowed)
+            || holds_token(text)
+        {
+            return None;
+        }
+        let mut bytes = [0; MAX_ID_BYTES];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        Some(Inline { len: text.len() as u8, bytes })
+    }
+
+    fn as_str(&self) -> &str {
+        // ASCII by construction, so this never falls back.
+        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
+    }
+}
+
+impl Hash for Inline {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+macro_rules! inline_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// Letters, digits and `-_.:`, 1 to [`MAX_ID_BYTES`] bytes; anything else, and an access token, is no id.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Inline);
+
+        impl $name {
+            /// Reads an id; `None` where the text isn't one.
+            pub fn new(text: &str) -> Option<Self> {
+                Inline::new(text).map($name)
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                self.0.as_str()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BuildError;
+
+            fn from_str(text: &str) -> Result<Self, BuildError> {
+                $name::new(text).ok_or(BuildError::InvalidId)
+            }
+        }
+    };
+}
+
+inline_id! {
+    /// The id that the service gave a session.
+    SessionId
+}
+
+inline_id! {
+    /// The id that the service gave a statement.
+    StatementId
+}
+
+/// The id of one record, a random UUID: made once, and the same in every attempt to deliver it, so that the service
+/// can tell a duplicate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId(uuid::Uuid);
+
+impl EventId {
+    /// A fresh one.
+    pub fn random() -> Self {
+        EventId(uuid::Uuid::new_v4())
+    }
+
+    /// The id with these 16 bytes.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        EventId(uuid::Uuid::from_bytes(bytes))
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+/// Who a connection acts for, as far as keeping tenants apart needs it: an opaque number.
+///
+/// It never leaves the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ScopeId(u64);
+
+impl ScopeId {
+    /// A scope with a number of the driver's own choosing.
+    pub const fn new(number: u64) -> Self {
+        ScopeId(number)
+    }
+
+    /// A scope for a principal that is known by a text (a user name, a client id, a token), through a hash whose key
+    /// is drawn at random once per process.
+    pub fn derived_from(principal: &str) -> Self {
+        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        ScopeId(KEY.hash_one(principal))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_no_id() {
+        assert!(StatementId::new("01ef7b1c-94d2-1a6e-8f0b-3c51d7e2a940").is_some());
+        assert!(StatementId::new("dapi0123456789abcdef0123456789abcdef").is_none());
+        assert!(SessionId::new("xoxb-123456789012-abcdefghij").is_none());
+    }
+
+    #[test]
+    fn ids_hold_what_services_use_and_nothing_else() {
+        for good in ["01f0a1b2-c3d4-1e5f-8a9b-0c1d2e3f4a5b", "a", &"x".repeat(MAX_ID_BYTES)] {
+            assert_eq!(StatementId::new(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "a b", "select 'x'", "é", "a\n", &"x".repeat(MAX_ID_BYTES + 1)] {
+            assert!(StatementId::new(bad).is_none(), "{bad}");
+            assert!(bad.parse::<SessionId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn scopes_tell_principals_apart() {
+        assert_eq!(ScopeId::derived_from("a"), ScopeId::derived_from("a"));
+        assert_ne!(ScopeId::derived_from("a"), ScopeId::derived_from("b"));
+    }
+}

@@ -1,0 +1,61 @@
+//! What is delivered: one record of one thing that happened, whole and final.
+
+pub(crate) mod body;
+pub(crate) mod chunk;
+pub(crate) mod context;
+pub(crate) mod debug;
+pub(crate) mod enums;
+pub(crate) mod error_info;
+pub(crate) mod execution;
+pub(crate) mod id;
+pub(crate) mod identity;
+pub(crate) mod kind;
+pub(crate) mod params;
+pub(crate) mod sanitize;
+pub(crate) mod system;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+pub use chunk::Chunk;
+pub use context::{DriverContext, Encoded, SessionContext};
+pub use enums::{
+    AuthFlow, AuthMech, DriverMode, OperationType, ProxyAuth, ResultFormat, StatementType,
+    VolumeOperationType,
+};
+pub use error_info::ErrorInfo;
+pub use execution::{ChunkDetails, OperationDetail, SqlExecution, VolumeOperation};
+pub use id::{EventId, MAX_ID_BYTES, SessionId, StatementId};
+pub use identity::DriverIdentity;
+pub use kind::RecordKind;
+pub use params::{ConnectionParams, HostDetails};
+pub use system::SystemInfo;
+
+pub use crate::text::error_text::{ErrorText, MAX_TEXT_CHARS};
+
+/// One record. What isn't known is `None`; a zero or a `false` in it was measured.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "mirrors the wire's message, and is matched whole where it is mapped"
+)]
+pub struct Record {
+    /// Its id, the same in every attempt.
+    pub id: EventId,
+    /// The date of what it is about.
+    pub stamp: SystemTime,
+    /// What it is about.
+    pub kind: RecordKind,
+    /// The connection it comes from.
+    pub session: Arc<SessionContext>,
+    /// The statement it belongs to.
+    pub statement_id: Option<StatementId>,
+    /// How long the operation took.
+    pub latency: Option<Duration>,
+    /// How the statement or call ran.
+    pub sql: Option<SqlExecution>,
+    /// What was done to a volume.
+    pub volume: Option<VolumeOperation>,
+    /// What went wrong.
+    pub error: Option<ErrorInfo>,
+}

@@ -1,0 +1,139 @@
+//! Error text: redacted where it enters, and bounded in what all of it together may take.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::text::redact::redact;
+
+/// The longest error text that is kept, in characters.
+pub const MAX_TEXT_CHARS: usize = 2048;
+
+/// How much of a text is looked at, in bytes.
+pub(crate) const LOOK_BYTES: usize = 16 * 1024;
+
+/// A redacted text that counts towards its client's bound for as long as it lives.
+///
+/// It can't be made from a raw text without redaction.
+pub struct ErrorText {
+    text: Box<str>,
+    budget: Arc<TextBudget>,
+}
+
+impl ErrorText {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// A text for a record that belongs to no client: redacted and cut as any other.
+    pub fn detached(raw: &str) -> Self {
+        let text = kept(raw).into_boxed_str();
+        ErrorText { budget: Arc::new(TextBudget::new(text.len() as u64)), text }
+    }
+}
+
+impl Deref for ErrorText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Drop for ErrorText {
+    fn drop(&mut self) {
+        self.budget.give_back(self.text.len() as u64);
+    }
+}
+
+impl Clone for ErrorText {
+    /// A copy counts as text of its own, also past the bound: copies are for those who read records, not for buffers.
+    fn clone(&self) -> Self {
+        self.budget.held.fetch_add(self.text.len() as u64, Ordering::Relaxed);
+        ErrorText { text: self.text.clone(), budget: Arc::clone(&self.budget) }
+    }
+}
+
+impl fmt::Debug for ErrorText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.text, f)
+    }
+}
+
+/// How much error text one client holds, wherever it is: in handles, in the buffer, with open statements, in records.
+#[derive(Debug)]
+pub(crate) struct TextBudget {
+    limit: u64,
+    held: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl TextBudget {
+    pub(crate) fn new(limit: u64) -> Self {
+        TextBudget { limit, held: AtomicU64::new(0), refused: AtomicU64::new(0) }
+    }
+
+    /// Redacts, and keeps the text if it fits; an error whose text doesn't fit travels by name.
+    pub(crate) fn admit(self: &Arc<Self>, raw: &str) -> Option<ErrorText> {
+        let text = kept(raw).into_boxed_str();
+        let bytes = text.len() as u64;
+        let fits = |held: u64| held.checked_add(bytes).filter(|held| *held <= self.limit);
+        if self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_err() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(ErrorText { text, budget: Arc::clone(self) })
+    }
+
+    fn give_back(&self, bytes: u64) {
+        // Saturating, because a detached text's copies may outgrow its budget.
+        let less = |held: u64| Some(held.saturating_sub(bytes));
+        let _ = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
+    /// Bytes held now.
+    pub(crate) fn held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Texts left out because they did not fit.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+}
+
+/// What is kept of a text: its first 16 KiB are redacted, without a last word that was torn, and cut.
+fn kept(raw: &str) -> String {
+    let looked_at = if raw.len() <= LOOK_BYTES { raw } else { whole_words(raw) };
+    let mut text = redact(looked_at).into_owned();
+    if let Some((end, _)) = text.char_indices().nth(MAX_TEXT_CHARS) {
+        text.truncate(end);
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+/// The start of a text, up to the end of a word.
+fn whole_words(raw: &str) -> &str {
+    let end = (0..=LOOK_BYTES).rev().find(|end| raw.is_char_boundary(*end)).unwrap_or(0);
+    let start = &raw[..end];
+    start.rfind(char::is_whitespace).map_or("", |end| &start[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_past_the_bound_is_left_out_and_counted_until_some_is_given_back() {
+        let budget = Arc::new(TextBudget::new(10));
+        let first = budget.admit("12345678").unwrap();
+        assert!(budget.admit("123").is_none());
+        assert_eq!((budget.held(), budget.refused()), (8, 1));
+        drop(first);
+        assert_eq!(budget.held(), 0);
+        assert!(budget.admit("123").is_some());
+    }
+}
