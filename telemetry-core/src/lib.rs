@@ -14,34 +14,56 @@
 //! Exporter                       one attempt: a receipt, or a classified failure
 //! ```
 //!
-//! A [`ClientProvider`] is composed once, of an [`Exporter`], a [`FeatureFlagSource`] and a [`BreakerSource`]. Each connection
-//! takes a [`Lease`] of the client that its host and principal share, and gives it back by dropping it. What became of
-//! everything is in two ledgers, [`EventLedger`] and [`RecordLedger`], which balance at all times.
+//! A [`ClientProvider`] is composed once, of an [`Exporter`], a [`FeatureFlagSource`] and a
+//! [`BreakerSource`](plugin::BreakerSource). Each connection takes a [`Lease`] of the client that its host and principal
+//! share, and gives it back by dropping it. What became of everything is in two ledgers,
+//! [`EventLedger`](status::EventLedger) and [`RecordLedger`](status::RecordLedger), which balance at all times.
 //!
 //! ```
 //! use std::time::Duration;
-//! use telemetry_core::*;
+//! use telemetry_core as telemetry;
+//! use telemetry::plugin::AlwaysClosed;
+//! use telemetry::{BuildError, Exporter, FeatureFlagSource};
 //!
 //! # fn connect(exporter: impl Exporter, flags: impl FeatureFlagSource) -> Result<(), BuildError> {
-//! let identity = DriverIdentity::new("My Driver", "1.0.0", "MYDRIVER", "enableTelemetryForMyDriver")?;
-//! let provider = ClientProvider::builder(identity)
-//!     .config(TelemetryConfig::default().mode(Mode::On))
+//! let identity =
+//!     telemetry::DriverIdentity::new("My Driver", "1.0.0", "MYDRIVER", "enableTelemetryForMyDriver")?;
+//! let provider = telemetry::ClientProvider::builder(identity)
+//!     .config(telemetry::TelemetryConfig::default().mode(telemetry::Mode::On))
 //!     .exporter(exporter)
 //!     .flags(flags)
 //!     .breakers(AlwaysClosed)
 //!     .build()?;
 //!
-//! let target = Target::new("dbc-a1b2.cloud.databricks.com").credentials(StaticToken::new("…"));
+//! let target = telemetry::Target::new("dbc-a1b2.cloud.databricks.com")
+//!     .credentials(telemetry::StaticToken::new("…"));
 //! let lease = provider.acquire(target);
-//! let session = lease.opening(ConnectionInfo::new()).opened("01f0a1b2-c3d4-1e5f-8a9b-0c1d2e3f4a5b");
+//! let opening = lease.opening(telemetry::ConnectionInfo::new());
+//! let session = opening.opened("01f0a1b2-c3d4-1e5f-8a9b-0c1d2e3f4a5b");
 //! let mut statement = session.statement();
-//! statement.kind(StatementType::Query);
-//! statement.chunk(Chunk::new(0, Duration::from_millis(12)).bytes(4096));
+//! statement.kind(telemetry::StatementType::Query);
+//! statement.chunk(telemetry::Chunk::new(0, Duration::from_millis(12)).bytes(4096));
 //! statement.complete();
-//! lease.close_blocking(DEFAULT_CLOSE);
+//! lease.close_blocking(telemetry::DEFAULT_CLOSE);
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Where things are
+//!
+//! The root has what a driver's author writes. [`plugin`] has the contracts for whoever replaces a part, [`record`] what an
+//! exporter is given, [`status`] the books and the reasons, [`text`] what an error's text may say. Inside, each room is a
+//! folder, and imports run one way, from the top down:
+//!
+//! | room | what is in it |
+//! | --- | --- |
+//! | `handle` | what a driver holds: provider, lease, session, statement, emitter |
+//! | `client` | what handles share, and the worker behind them: buffer, registry, calls of plug-ins |
+//! | `pipeline` | pure state machines: aggregator, gate, delivery; time is passed in |
+//! | `plugin` | one contract a file |
+//! | `record` | what is delivered |
+//! | `text` | what text may leave |
+//! | `guard` | containment: panics, forks, locks, the workspace's own work |
 
 #![forbid(unsafe_code)]
 
