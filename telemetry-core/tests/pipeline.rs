@@ -4,7 +4,6 @@
 mod common;
 
 use common::*;
-use telemetry_core::plugin::*;
 use telemetry_core::record::*;
 use telemetry_core::status::*;
 use telemetry_core::*;
