@@ -1,11 +1,10 @@
 //! The breaker of one host.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use telemetry_core::Breaker;
-use telemetry_core::plugin::{BreakerState, Outcome, Permit, Rejected, Tick};
+use telemetry_core::plugin::{BreakerState, Outcome, Permit, Rejected, Tick, catch_panic};
 
 use crate::config::{BreakerConfig, InvalidConfig};
 use crate::machine::{Admission, Machine, Transition};
@@ -93,7 +92,7 @@ impl Inner {
 
     fn tell(&self, transition: Option<Transition>) {
         if let (Some(transition), Some(observer)) = (transition, &self.observer) {
-            drop(catch_unwind(AssertUnwindSafe(|| observer(&transition))));
+            catch_panic(|| observer(&transition));
         }
     }
 }

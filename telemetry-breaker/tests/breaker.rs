@@ -301,6 +301,29 @@ fn transitions_are_told_after_they_happened_and_under_no_lock() {
     assert_eq!(*told.lock().unwrap(), [(closed, open), (open, half_open), (half_open, closed)]);
 }
 
+/// A panic's payload that panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("in drop");
+    }
+}
+
+#[test]
+fn a_payload_that_panics_when_dropped_does_not_escape_an_observer() {
+    let told = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&told);
+    let breaker = CircuitBreaker::observed(BreakerConfig::default(), move |_| {
+        *count.lock().unwrap() += 1;
+        std::panic::panic_any(Bomb);
+    })
+    .unwrap();
+    fail(&breaker, 5, at(0));
+    assert_eq!(*told.lock().unwrap(), 1);
+    assert_eq!(breaker.state(at(1)), BreakerState::Open { until: at(60) });
+}
+
 #[test]
 fn of_many_threads_one_gets_the_probe() {
     let breaker = breaker();

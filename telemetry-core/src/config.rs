@@ -186,11 +186,12 @@ impl TelemetryConfig {
 /// The variables by which a user opts out, whatever the program says.
 pub const OPT_OUT_VARIABLES: [&str; 2] = ["DATABRICKS_TELEMETRY_DISABLED", "DO_NOT_TRACK"];
 
-/// The first variable that opts out: one that is set to `1`, `true`, `yes` or `on`, in any case.
+/// The first variable that opts out: one that is set to anything but nothing, `0`, `false`, `no` or `off`, in any case. Who sets it means
+/// it, however they spell it.
 pub(crate) fn opt_out(environment: impl Fn(&str) -> Option<String>) -> Option<&'static str> {
     OPT_OUT_VARIABLES.into_iter().find(|name| {
         environment(name).is_some_and(|value| {
-            ["1", "true", "yes", "on"].iter().any(|yes| value.trim().eq_ignore_ascii_case(yes))
+            !["", "0", "false", "no", "off"].iter().any(|no| value.trim().eq_ignore_ascii_case(no))
         })
     })
 }
@@ -223,11 +224,11 @@ mod tests {
         let with = |name: &'static str, value: &'static str| {
             opt_out(move |asked| (asked == name).then(|| value.to_owned()))
         };
-        for value in ["1", "true", "YES", " on "] {
+        for value in ["1", "true", "YES", " on ", "2", "maybe", "enabled"] {
             assert_eq!(with("DO_NOT_TRACK", value), Some("DO_NOT_TRACK"));
             assert_eq!(with("DATABRICKS_TELEMETRY_DISABLED", value), Some("DATABRICKS_TELEMETRY_DISABLED"));
         }
-        for value in ["", "0", "false", "off", "2"] {
+        for value in ["", " ", "0", "false", "No", "off"] {
             assert_eq!(with("DO_NOT_TRACK", value), None);
         }
         assert_eq!(opt_out(|_| None), None);

@@ -50,7 +50,8 @@ impl Host {
     ///
     /// [`BuildError::InvalidHost`] when it is empty, longer than 253 characters or not ASCII (write international names
     /// in their `xn--` form), holds a user name, a path, a query or a character that names don't hold, is plain `http://`,
-    /// or is an address (or one of the names `localhost`, `*.localhost`) that the policy refuses.
+    /// or is an address (or one of the names `localhost`,
+    /// `*.localhost`, or a cloud's metadata service) that the policy refuses.
     pub fn parse(text: &str, policy: HostPolicy) -> Result<Host, BuildError> {
         let loopback = policy == HostPolicy::AllowLoopback;
         let rest = text.trim();
@@ -74,6 +75,9 @@ impl Host {
                 check_name(&name)?;
                 if !loopback && (name == "localhost" || name.ends_with(".localhost")) {
                     return Err(invalid("it is a name of this machine"));
+                }
+                if is_metadata_service(&name) {
+                    return Err(invalid("it is a name of a cloud's metadata service"));
                 }
                 name
             }
@@ -108,8 +112,8 @@ impl Host {
     /// Whether a transport may connect to this address on the host's behalf: asked for every address that the name
     /// resolves to, so that a name can't smuggle in what is refused when spelled as an address.
     ///
-    /// Refused are this machine, its link (where clouds keep their metadata services), and addresses that are no single
-    /// peer: unspecified, multicast, broadcast. Private ranges are allowed, as workspaces behind a private link resolve
+    /// Refused are this machine, its link, the metadata services of clouds also where they are elsewhere, and addresses that are no single
+    /// peer: unspecified, multicast, broadcast; each also in the forms by which IPv6 maps, translates and tunnels IPv4. Private ranges are allowed, as workspaces behind a private link resolve
     /// to them. Under [`HostPolicy::AllowLoopback`] all are allowed.
     pub fn may_connect(&self, address: IpAddr) -> bool {
         self.loopback || may_connect(address)
@@ -198,18 +202,23 @@ fn may_connect(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => may_connect_v4(address),
         IpAddr::V6(address) => {
-            if let Some(inner) = embedded_v4(address) {
-                return may_connect_v4(inner);
-            }
             !(address.is_loopback()
                 || address.is_unspecified()
                 || address.is_multicast()
-                || address.is_unicast_link_local())
-                // The metadata service of one large cloud has this unique local address.
-                && address != Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+                || address.is_unicast_link_local()
+                || METADATA_V6.contains(&address))
+                && embedded_v4(address).into_iter().flatten().all(may_connect_v4)
         }
     }
 }
+
+/// The metadata services of clouds that have a unique local address.
+const METADATA_V6: [Ipv6Addr; 2] =
+    [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)];
+
+/// The metadata and platform services of clouds that aren't link-local: Azure's, Alibaba's, Oracle's.
+const METADATA_V4: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192)];
 
 fn may_connect_v4(address: Ipv4Addr) -> bool {
     !(address.is_loopback()
@@ -217,20 +226,42 @@ fn may_connect_v4(address: Ipv4Addr) -> bool {
         || address.octets()[0] == 0
         || address.is_link_local()
         || address.is_multicast()
-        || address.octets()[0] >= 240)
+        || address.octets()[0] >= 240
+        || METADATA_V4.contains(&address))
 }
 
-/// The IPv4 address inside an IPv6 one: mapped, compatible, NAT64, or 6to4.
-fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    if address.is_loopback() || address.is_unspecified() {
-        return None;
-    }
+/// The names by which clouds' metadata services are called.
+fn is_metadata_service(name: &str) -> bool {
+    const NAMES: [&str; 8] = [
+        "instance-data",
+        "instance-data.ec2.internal",
+        "metadata",
+        "metadata.azure.internal",
+        "metadata.goog",
+        "metadata.google.internal",
+        "metadata.oraclecloud.com",
+        "metadata.tencentyun.com",
+    ];
+    NAMES
+        .iter()
+        .any(|known| name.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+}
+
+/// The IPv4 addresses that an IPv6 one stands for: mapped, translated (SIIT, RFC 2765), compatible, NAT64 (RFC 6052, and RFC 8215's local
+/// prefix with an address in either place), 6to4, Teredo (its server, and its client's, which is inverted), ISATAP.
+fn embedded_v4(address: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
     let [a, b, c, d, e, f, g, h] = address.segments();
-    let join = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    let join = |high: u16, low: u16| Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
     match (a, b, c, d, e, f) {
-        (0, 0, 0, 0, 0, 0 | 0xffff) | (0x64, 0xff9b, 0, 0, 0, 0) => Some(join(g, h)),
-        (0x2002, ..) => Some(join(b, c)),
-        _ => None,
+        (0, 0, 0, 0, 0, 0 | 0xffff) | (0, 0, 0, 0, 0xffff, 0) | (0x64, 0xff9b, 0, 0, 0, 0) => {
+            [join(g, h), None]
+        }
+        // Of a /48, RFC 6052 has the address around bits 64 to 71, which are zero.
+        (0x64, 0xff9b, 1, ..) => [join(g, h), join(d, (e & 0xff) << 8 | f >> 8)],
+        (0x2002, ..) => [join(b, c), None],
+        (0x2001, 0, ..) => [join(c, d), join(!g, !h)],
+        (_, _, _, _, 0 | 0x200, 0x5efe) => [join(g, h), None],
+        _ => [None, None],
     }
 }
 
@@ -310,6 +341,22 @@ mod tests {
             "[2002:7f00:1::]",
             "[fe80::1]",
             "[fd00:ec2::254]",
+            "[fd20:ce::254]",
+            "168.63.129.16",
+            "100.100.100.200",
+            "192.0.0.192",
+            "[::ffff:0:7f00:1]",
+            "[::7f00:1]",
+            "[64:ff9b:1::7f00:1]",
+            "[64:ff9b:1:a9fe:a9:fe00::]",
+            "[2001:0:7f00:1::]",
+            "[2001:0:4136:e378:8000:63bf:80ff:fffe]",
+            "[2001:db8::5efe:a9fe:a9fe]",
+            "metadata",
+            "METADATA.google.internal.",
+            "x.metadata.google.internal",
+            "metadata.goog",
+            "instance-data.ec2.internal",
             "[::1",
             "[::1]x",
         ] {
@@ -341,6 +388,27 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_form_of_a_refused_address_is_reachable(
+            inner in proptest::sample::select(&[[127u8, 0, 0, 1], [127, 9, 8, 7], [169, 254, 169, 254], [168, 63, 129, 16], [0, 0, 0, 0]]),
+            form in 0usize..8,
+            other: u16,
+        ) {
+            let [a, b, c, d] = inner.map(u16::from);
+            let (high, low) = (a << 8 | b, c << 8 | d);
+            let address = match form {
+                0 => Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, high, low),
+                1 => Ipv6Addr::new(0, 0, 0, 0, 0xffff, 0, high, low),
+                2 => Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, high, low),
+                3 => Ipv6Addr::new(0x64, 0xff9b, 1, other, 0, 0, high, low),
+                4 => Ipv6Addr::new(0x64, 0xff9b, 1, high, low >> 8, low << 8, 0x0808, 0x0808),
+                5 => Ipv6Addr::new(0x2002, high, low, other, 0, 0, 0, 1),
+                6 => Ipv6Addr::new(0x2001, 0, 0x4136, 0xe378, 0x8000, other, !high, !low),
+                _ => Ipv6Addr::new(0x2001, 0xdb8, other, 0, 0, 0x5efe, high, low),
+            };
+            prop_assert!(!may_connect(IpAddr::V6(address)), "{}", address);
+        }
+
         #[test]
         fn parsing_never_panics_and_what_it_gives_parses_to_itself(text in "\\PC*", loopback: bool) {
             let policy = if loopback { HostPolicy::AllowLoopback } else { HostPolicy::Public };

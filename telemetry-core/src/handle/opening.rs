@@ -102,13 +102,26 @@ impl Opening {
         Opening { open }
     }
 
-    /// The connection is open, under this id of the service's. An id that is none is left out and counted.
-    pub fn opened(mut self, session_id: &str) -> Session {
-        let Some((hold, started, info)) = self.open.take() else { return Session::disabled() };
+    /// The connection is open, under this id of the service's. What isn't an id is left out and counted; where the service gives
+    /// none, say [`opened_without_id`](Opening::opened_without_id).
+    pub fn opened(self, session_id: &str) -> Session {
         let id = SessionId::new(session_id);
-        if id.is_none() && hold.client.is_recording() {
+        if let Some((hold, ..)) = &self.open
+            && id.is_none()
+            && hold.client.is_recording()
+        {
             hold.client.refuse(Refusal::InvalidId, 1);
         }
+        self.session(id)
+    }
+
+    /// The connection is open, and the service gave it no id.
+    pub fn opened_without_id(self) -> Session {
+        self.session(None)
+    }
+
+    fn session(mut self, id: Option<SessionId>) -> Session {
+        let Some((hold, started, info)) = self.open.take() else { return Session::disabled() };
         let context = info.context(&hold, id);
         let session = Session::new(Arc::new(SessionScope::new(hold, context)));
         session.call(OperationType::CreateSession, RecordKind::Connection, started);

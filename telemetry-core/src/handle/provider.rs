@@ -45,7 +45,9 @@ impl ClientProvider {
             clock: None,
             runtime: Runtime::default(),
             system: None,
-            opted_out: opt_out(|name| std::env::var(name).ok()),
+            opted_out: opt_out(|name| {
+                std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+            }),
         }
     }
 

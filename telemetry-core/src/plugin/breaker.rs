@@ -1,10 +1,10 @@
 //! May this host be called?
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::guard::panic::catch_panic;
 use crate::host::Host;
 use crate::plugin::clock::Tick;
 
@@ -50,7 +50,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(give_back) = self.give_back.take() {
-            drop(catch_unwind(AssertUnwindSafe(give_back)));
+            catch_panic(give_back);
         }
     }
 }
@@ -219,5 +219,16 @@ mod tests {
     #[test]
     fn a_panic_while_giving_back_is_swallowed() {
         drop(Permit::probe(0, || panic!("in the registry")));
+    }
+
+    #[test]
+    fn a_payload_that_panics_when_dropped_does_not_escape_a_permit() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("in drop");
+            }
+        }
+        drop(Permit::probe(0, || std::panic::panic_any(Bomb)));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::fault::PluginError;
+use crate::fault::{Fault, PluginError};
 use crate::plugin::headers::{AuthHeaders, Headers};
 use crate::record::id::ScopeId;
 
@@ -46,14 +46,24 @@ impl<T: CredentialProvider + ?Sized> CredentialProvider for Arc<T> {
 #[derive(Clone)]
 pub struct StaticToken {
     scope: ScopeId,
-    headers: AuthHeaders,
+    headers: Result<AuthHeaders, PluginError>,
 }
 
 impl StaticToken {
     /// A provider that always gives `authorization: Bearer TOKEN`, with a scope derived from the token by a keyed hash
     /// that can't be turned back.
+    ///
+    /// A blank token is none: asked for headers, the provider fails with [`Fault::Authentication`]. One with white space or a control
+    /// character inside is no bearer token (RFC 6750), and fails with [`Fault::Unsendable`].
     pub fn new(token: &str) -> Self {
-        StaticToken { scope: ScopeId::derived_from(token), headers: Headers::bearer(token) }
+        let headers = if token.trim().is_empty() {
+            Err(PluginError::new(Fault::Authentication))
+        } else if token.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            Err(PluginError::new(Fault::Unsendable))
+        } else {
+            Ok(Headers::bearer(token))
+        };
+        StaticToken { scope: ScopeId::derived_from(token), headers }
     }
 }
 
@@ -71,6 +81,34 @@ impl CredentialProvider for StaticToken {
     }
 
     async fn headers(&self) -> Result<AuthHeaders, PluginError> {
-        Ok(self.headers.clone())
+        self.headers.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    fn headers(token: &str) -> Result<AuthHeaders, PluginError> {
+        let provider = StaticToken::new(token);
+        match pin!(provider.headers()).as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(headers) => headers,
+            Poll::Pending => panic!("nothing to wait for"),
+        }
+    }
+
+    #[test]
+    fn what_is_no_bearer_token_gives_no_header() {
+        for blank in ["", " ", "\t\n"] {
+            assert_eq!(headers(blank), Err(PluginError::new(Fault::Authentication)), "{blank:?}");
+        }
+        for broken in ["a b", "token\n", "a\u{0}b"] {
+            assert_eq!(headers(broken), Err(PluginError::new(Fault::Unsendable)), "{broken:?}");
+        }
+        assert_eq!(headers("t"), Ok(Headers::bearer("t")));
     }
 }

@@ -20,4 +20,5 @@ pub use headers::{AuthHeaders, Headers};
 pub use transport::{HttpRequest, HttpResponse, Method, Transport};
 
 pub use crate::fault::PluginError;
+pub use crate::guard::panic::catch_panic;
 pub use crate::record::id::ScopeId;
