@@ -1,7 +1,7 @@
 //! The paths that telemetry is posted to.
 
 use telemetry_core::BuildError;
-use telemetry_core::text::redact;
+use telemetry_core::text::sanitize;
 
 /// A pair of paths: one for requests with the connection's authorization, one for requests without.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ fn path(path: &str) -> Result<String, BuildError> {
     } else {
         Err(BuildError::InvalidName {
             name: "endpoint path",
-            value: redact(path).chars().take(256).collect(),
+            value: sanitize(path).chars().take(256).collect(),
         })
     }
 }

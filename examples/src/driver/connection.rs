@@ -66,7 +66,7 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Options { url, token: _, warehouse_id, telemetry } = self;
         f.debug_struct("Options")
-            .field("url", &telemetry_core::text::redact(url))
+            .field("url", &telemetry_core::text::sanitize(url))
             .field("warehouse_id", warehouse_id)
             .field("telemetry", telemetry)
             .finish_non_exhaustive()

@@ -8,7 +8,7 @@ use crate::guard::panic::catch_panic;
 use crate::ledger::Refusal;
 use crate::record::ErrorInfo;
 use crate::text::error_text::LOOK_BYTES;
-use crate::text::redact::error_name;
+use crate::text::fields::error_name;
 
 /// A driver's error, as far as telemetry may know it: a name, a class, and free text, which is redacted before it is kept.
 ///

@@ -18,7 +18,7 @@ use crate::record::id::SessionId;
 use crate::record::params::ConnectionParams;
 use crate::record::sanitize::sanitize;
 use crate::record::{Encoded, ErrorInfo, RecordKind, SessionContext};
-use crate::text::redact::field;
+use crate::text::fields::field;
 
 /// What a driver knows of a connection before it opens. All of it is optional.
 #[derive(Clone, Default)]

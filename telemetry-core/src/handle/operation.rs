@@ -6,7 +6,7 @@ use crate::record::body::Body;
 use crate::record::enums::{OperationType, VolumeOperationType};
 use crate::record::id::StatementId;
 use crate::record::{RecordKind, VolumeOperation};
-use crate::text::redact::{base_name, field};
+use crate::text::fields::{base_name, field};
 
 /// A call of a driver's that is no statement: what was called, and how long it took.
 ///

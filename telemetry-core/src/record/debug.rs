@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::fault::ErrorClass;
 use crate::record::enums::{AuthFlow, AuthMech, DriverMode, ProxyAuth, VolumeOperationType};
 use crate::text::error_text::ErrorText;
-use crate::text::redact::redact;
+use crate::text::fields::field;
 
 /// What a field's value shows.
 pub(crate) trait DebugRedacted {
@@ -21,13 +21,13 @@ impl<T: DebugRedacted> DebugRedacted for Option<T> {
 
 impl DebugRedacted for String {
     fn debug_redacted(&self) -> Box<dyn Debug + '_> {
-        Box::new(redact(self))
+        Box::new(field(self).unwrap_or_default())
     }
 }
 
 impl DebugRedacted for Vec<String> {
     fn debug_redacted(&self) -> Box<dyn Debug + '_> {
-        Box::new(self.iter().map(|text| redact(text)).collect::<Vec<_>>())
+        Box::new(self.iter().map(|text| field(text).unwrap_or_default()).collect::<Vec<_>>())
     }
 }
 

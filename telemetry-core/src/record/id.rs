@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 
 use crate::error::BuildError;
-use crate::text::redact::holds_token;
+use crate::text::fields::holds_token;
 
 /// The longest session or statement id, in bytes. UUIDs take 36; the longest seen in a shipped driver is 38.
 pub const MAX_ID_BYTES: usize = 63;

@@ -1,7 +1,7 @@
 //! Which driver this is.
 
 use crate::error::BuildError;
-use crate::text::redact::redact;
+use crate::text::message::sanitize;
 
 /// Which driver this is: its name, its version, and the client name that the service knows it by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl DriverIdentity {
 fn check(name: &'static str, value: &str, allowed: impl Fn(u8) -> bool) -> Result<(), BuildError> {
     let dots = value.bytes().all(|byte| byte == b'.');
     if value.len() > 128 || dots || !value.bytes().all(allowed) {
-        return Err(BuildError::InvalidName { name, value: redact(value).chars().take(128).collect() });
+        return Err(BuildError::InvalidName { name, value: sanitize(value).chars().take(128).collect() });
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 use crate::record::params::{ConnectionParams, HostDetails};
 use crate::record::system::SystemInfo;
-use crate::text::redact::{bare_host, base_name, field, url_without_query};
+use crate::text::fields::{bare_host, base_name, field, url_without_query};
 
 impl SystemInfo {
     pub(crate) fn sanitized(self) -> Self {

@@ -22,7 +22,7 @@ pub(super) const CORRELATING: [(&str, &str); 6] = [
     ("conformance-statement", "a statement's id"),
     ("conformance-system", "the system's configuration"),
     ("conformance-parameter", "a connection parameter"),
-    ("conformance-stack", "a stack"),
+    ("sentinel-stack", "a stack"),
 ];
 
 /// The date of an upload.
@@ -51,7 +51,7 @@ fn record(kind: RecordKind, session: &Arc<SessionContext>) -> Record {
         error: failed.then(|| ErrorInfo {
             name: "CONFORMANCE_ERROR".to_owned(),
             class: ErrorClass::Retryable,
-            text: Some(ErrorText::detached("conformance-stack: it went wrong")),
+            text: Some(ErrorText::detached("sentinel-stack: it went wrong")),
         }),
     }
 }

@@ -1,0 +1,156 @@
+//! What a field that isn't free text may hold.
+
+use std::net::IpAddr;
+
+use crate::text::message::{MARK, sanitize};
+use crate::text::words::{Key, key};
+
+/// The longest value of a field, in characters.
+const MAX_FIELD_CHARS: usize = 256;
+
+/// The longest name of an error, in bytes.
+const MAX_NAME_BYTES: usize = 128;
+
+/// Any text on one line. What looks like a token or an address goes; a text in which something is quoted, escaped, or named as a secret or
+/// a person is held to the allow-list of messages. At most 256 characters; an empty one is none.
+pub(crate) fn field(text: &str) -> Option<String> {
+    // What lies past the bound isn't looked at, and what was torn there isn't kept.
+    let looked_at = text.char_indices().nth(4 * MAX_FIELD_CHARS).map_or(text, |(end, _)| {
+        let start = text.get(..end).unwrap_or("");
+        start.rsplit_once(char::is_whitespace).map_or("", |(start, _)| start)
+    });
+    let line: String = looked_at.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line = line.trim();
+    let mut kept = if needs_the_allow_list(line) {
+        sanitize(line)
+    } else {
+        let words = line.split_whitespace();
+        let masked = |word| if looks_like_token(word) || is_address(word) { MARK } else { word };
+        words.map(masked).collect::<Vec<_>>().join(" ")
+    };
+    if let Some((end, _)) = kept.char_indices().nth(MAX_FIELD_CHARS) {
+        kept.truncate(end);
+    }
+    kept.truncate(kept.trim_end().len());
+    (!kept.is_empty()).then_some(kept)
+}
+
+/// Whether a field says more than a field's value should.
+fn needs_the_allow_list(line: &str) -> bool {
+    line.contains(['\'', '"', '`', '\\', '%', '@'])
+        || ["/home/", "/Users/", "SELECT ", "select "].iter().any(|sign| line.contains(sign))
+        || line
+            .split(|c: char| c.is_whitespace() || ";,&=:(){}<>".contains(c))
+            .any(|word| key(word, "") != Key::Other)
+}
+
+/// The address of a machine that isn't this one.
+fn is_address(word: &str) -> bool {
+    word.contains('.') && word.parse::<IpAddr>().is_ok_and(|address| !address.is_loopback())
+}
+
+/// How the tokens of well-known vendors begin.
+const TOKENS: &[&str] = &[
+    "dapi",
+    "dose",
+    "dkea",
+    "AKIA",
+    "ASIA",
+    "AROA",
+    "AIza",
+    "ya29.",
+    "GOCSPX-",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "xoxa-",
+    "xoxp-",
+    "xoxr-",
+    "xoxs-",
+    "npm_",
+    "pypi-",
+    "sk-",
+    "sk_live_",
+    "rk_live_",
+    "eyJ",
+    "SG.",
+    "hf_",
+    "shpat_",
+];
+
+/// Whether a word has the shape of a token: a vendor's, or long with letters of both cases and digits, or very long hexadecimal.
+pub(crate) fn looks_like_token(word: &str) -> bool {
+    word.split(['/', '.', '?', '=']).any(|word| {
+        let vendor = TOKENS.iter().any(|start| word.strip_prefix(start).is_some_and(|rest| rest.len() >= 8));
+        let has = |test: fn(&u8) -> bool| word.bytes().any(|byte| test(&byte));
+        let mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
+        let hexadecimal = word.len() > 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+        vendor
+            || word.contains("Q~")
+            || (word.len() >= 16 && mixed && !word.contains(['-', '_']))
+            || (word.len() >= 24 && mixed)
+            || hexadecimal
+    })
+}
+
+/// Whether an id has the shape of a vendor's token.
+pub(crate) fn holds_token(id: &str) -> bool {
+    TOKENS.iter().any(|start| {
+        id.split(['.', ':']).any(|part| part.strip_prefix(start).is_some_and(|rest| rest.len() >= 8))
+    })
+}
+
+/// The name of a file or a program, without its directories and without arguments.
+pub(crate) fn base_name(text: &str) -> Option<String> {
+    let program = [" -", " /", " \"", " '"]
+        .iter()
+        .fold(text, |text, argument| text.split(argument).next().unwrap_or(text));
+    field(program.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next()?)
+}
+
+/// A URL or a path of one, without user, query and fragment.
+pub(crate) fn url_without_query(text: &str) -> Option<String> {
+    let text = text.trim().split(['?', '#']).next()?;
+    let Some((scheme, rest)) = text.split_once("://") else { return field(text) };
+    let (authority, path) = match rest.split_once('/') {
+        Some((authority, path)) => (authority, format!("/{path}")),
+        None => (rest, String::new()),
+    };
+    field(&format!("{scheme}://{}{path}", authority.rsplit('@').next()?))
+}
+
+/// The bare name of a host: no scheme, user, port or path, and no address, except this machine's own. A leading `*.` or `.` stays, as
+/// lists of hosts have it. Anything else is none.
+pub(crate) fn bare_host(text: &str) -> Option<String> {
+    const LONGEST: usize = 253;
+    let text = text.trim();
+    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let text = text.split(['/', '?', '#']).next()?;
+    let text = text.rsplit('@').next()?;
+    let name = match text.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => text,
+    };
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = name.parse::<IpAddr>() {
+        return address.is_loopback().then(|| address.to_string());
+    }
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'*');
+    if name.is_empty() || name.len() > LONGEST || !name.bytes().all(is_name) {
+        return None;
+    }
+    (!looks_like_token(name)).then(|| name.to_ascii_lowercase())
+}
+
+/// The name of an error: an identifier, as classes and codes are.
+pub(crate) fn error_name(text: &str) -> Option<String> {
+    let name = text.trim();
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._:$-".contains(&byte);
+    let fits = !name.is_empty() && name.len() <= MAX_NAME_BYTES && name.bytes().all(is_name);
+    (fits && !looks_like_token(name)).then(|| name.to_owned())
+}
