@@ -100,6 +100,8 @@ fn prose(line: &str, in_sql: &mut bool, out: &mut String) {
                     "=" => goes = if named == Key::Other { Goes::Assigned } else { Goes::Clause },
                     ":" if named != Key::Other => goes = Goes::Clause,
                     "," | ";" => goes = Goes::Nothing,
+                    // What was to be said of the key has been said.
+                    "(" | "." if goes == Goes::Next => goes = Goes::Nothing,
                     _ => {}
                 }
                 if !matches!(atom.text, ":" | "(" | "[" | "=" | "#") {
@@ -278,25 +280,23 @@ fn closing(open: char) -> Option<char> {
 fn split<'a>(line: &'a str, atoms: &mut Vec<Atom<'a>>) {
     let mut rest = line;
     while let Some(first) = rest.chars().next() {
-        let (text, behind) = if is_space(first) {
+        rest = if is_space(first) {
             let (text, behind) = cut(rest, |c, _| !is_space(c));
             atoms.push(Atom { text, kind: Kind::Space });
-            (text, behind)
+            behind
         } else if let Some(close) = closing(first) {
-            let (_, inner) = cut_first(rest);
-            let (text, behind) = quote(inner, close);
+            let (text, behind) = quote(without_first(rest), close);
             let (closed, behind) = match behind.strip_prefix(close) {
                 Some(behind) => (Some(close), behind),
                 None => (None, behind),
             };
             atoms.push(Atom { text, kind: Kind::Quoted(first, closed) });
-            (text, behind)
+            behind
         } else {
             let (text, behind) = token_end(rest);
             token(text, atoms);
-            (text, behind)
+            behind
         };
-        rest = behind;
     }
 }
 
@@ -322,10 +322,10 @@ fn cut(text: &str, ends: impl Fn(char, char) -> bool) -> (&str, &str) {
     end.and_then(|(end, _)| text.split_at_checked(end)).unwrap_or((text, ""))
 }
 
-fn cut_first(text: &str) -> (&str, &str) {
+fn without_first(text: &str) -> &str {
     let mut rest = text.chars();
     rest.next();
-    (text, rest.as_str())
+    rest.as_str()
 }
 
 /// What is inside a quote: up to what closes it and isn't escaped, or to the end of the line.
