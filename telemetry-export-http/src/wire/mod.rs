@@ -2,7 +2,8 @@
 //!
 //! What is written follows the schema: an absent field is left out, never `null`, and a zero that was measured is there. What is read
 //! may be what any shipped driver writes: unknown fields are passed over, unknown enum values are kept by name, numbers and truths may
-//! come as strings, and the time may stand in `context` itself.
+//! come as strings, a lone half of a character is read as U+FFFD, what is of another type costs its field alone, and the time may stand in
+//! `context` itself.
 //!
 //! ```
 //! use telemetry_export_http::wire::{Frontend, Upload};
@@ -51,12 +52,15 @@ impl Upload {
     ///
     /// What `serde_json` says of a body that isn't one.
     pub fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(body)
+        match std::str::from_utf8(body) {
+            Ok(text) => serde_json::from_str(&lenient::whole_characters(text)),
+            Err(_) => serde_json::from_slice(body),
+        }
     }
 
     /// Reads its records.
     pub fn records(&self) -> impl Iterator<Item = Result<Frontend, serde_json::Error>> {
-        self.proto_logs.iter().map(|record| serde_json::from_str(record))
+        self.proto_logs.iter().map(|record| serde_json::from_str(&lenient::whole_characters(record)))
     }
 }
 
