@@ -25,7 +25,6 @@ pub(super) fn whole_characters(json: &str) -> Cow<'_, str> {
     while let Some((before, escaped)) = rest.split_once('\\') {
         whole.push_str(before);
         whole.push('\\');
-        rest = escaped;
         match (
             surrogate(escaped),
             escaped.get(5..).and_then(|next| next.strip_prefix('\\')).and_then(surrogate),
