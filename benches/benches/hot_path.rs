@@ -17,7 +17,7 @@ const FLAG: &str = "flag";
 
 /// A connection whose records go nowhere: nothing but the driver's side is measured.
 fn connection(mode: Mode) -> (Lease, Session) {
-    let provider = ClientProvider::builder(DriverIdentity::new("bench", "1.0.0", "BENCH", FLAG).unwrap())
+    let provider = ClientProvider::builder(DriverIdentity::builder().name("bench").version("1.0.0").client("BENCH").flag(FLAG).build().unwrap())
         .config(TelemetryConfig::default().mode(mode).max_events(1_000_000))
         .exporter(RecordingExporter::forgetful())
         .flags(ScriptedFlags::fixed(FLAG, true))

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use telemetry_breaker::BreakerRegistry;
-use telemetry_core::plugin::{Attempt, PluginError, Receipt, SystemClock, Transport};
+use telemetry_core::plugin::{Attempt, PluginError, Receipt, Transport};
 use telemetry_core::{
-    BuildError, ClientProvider, ClientProviderBuilder, Clock, DriverIdentity, Exporter, TelemetryConfig,
+    BuildError, ClientProvider, ClientProviderBuilder, DriverIdentity, Exporter, TelemetryConfig,
 };
 use telemetry_export_http::{Endpoints, HttpExporter, ReqwestTransport, default_exporter};
 use telemetry_flags::{FlagCache, HttpFlagSource};
@@ -27,7 +27,6 @@ pub fn telemetry(
     endpoints: Endpoints,
     dump: Option<Dump>,
 ) -> Result<ClientProviderBuilder, BuildError> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new()?);
     let http = HttpExporter::new(Arc::clone(&transport)).endpoints(endpoints);
     let exporter = match dump {
@@ -35,13 +34,17 @@ pub fn telemetry(
         None => default_exporter(http),
     };
     let version = env!("CARGO_PKG_VERSION");
-    let identity = DriverIdentity::new("Example Driver", version, "EXAMPLE", FLAG)?;
+    let identity = DriverIdentity::builder()
+        .name("Example Driver")
+        .version(version)
+        .client("EXAMPLE")
+        .flag(FLAG)
+        .build()?;
     Ok(ClientProvider::builder(identity)
         .config(config)
         .exporter(exporter)
-        .flags(FlagCache::new(HttpFlagSource::new(transport, Arc::clone(&clock)), Arc::clone(&clock)))
-        .breakers(BreakerRegistry::default())
-        .clock(clock))
+        .flags(FlagCache::new(HttpFlagSource::new(transport)))
+        .breakers(BreakerRegistry::default()))
 }
 
 /// A file that every delivered body is written to, one JSON document a line.

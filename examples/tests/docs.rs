@@ -88,12 +88,8 @@ async fn samples() -> BTreeMap<&'static str, Value> {
     lease.opening(ConnectionInfo::new().auth_type("pat")).failed(refused);
     let session = lease.opening(ConnectionInfo::new().auth_type("pat")).opened(SHOWN);
     let (path, file) = ("/Volumes/main/default/in/orders.csv", "/home/ann/orders.csv");
-    session.operation(Operation::volume(
-        VolumeOperationType::Put,
-        Some(path),
-        Some(file),
-        Duration::from_millis(3),
-    ));
+    let put = Operation::volume(VolumeOperationType::Put, Duration::from_millis(3));
+    session.operation(put.volume_path(path).local_file(file));
     lease.close(Duration::from_secs(60)).await;
 
     let lease = forced.acquire(Target::new(there.workspace.url()));
@@ -245,6 +241,6 @@ fn the_example_configurations_are_valid() {
     ] {
         assert!(DOCUMENT.contains(line), "{line}");
     }
-    let identity = DriverIdentity::new("x", "1", "X", "flag").unwrap();
+    let identity = DriverIdentity::builder().name("x").version("1").client("X").flag("flag").build().unwrap();
     assert!(ClientProvider::builder(identity).build().is_err(), "a provider without an exporter");
 }

@@ -34,14 +34,16 @@ fn bench_with(
 ) -> Bench {
     let workspace = FakeWorkspace::builder().route(route).start();
     let exporter = RecordingExporter::new();
-    let provider = ClientProvider::builder(DriverIdentity::new("test", "1.0.0", "TEST", "flag").unwrap())
-        .config(TelemetryConfig::default().mode(Mode::On).host_policy(HostPolicy::AllowLoopback))
-        .exporter(exporter.clone())
-        .flags(ScriptedFlags::fixed("flag", true))
-        .breakers(AlwaysClosed)
-        .environment(|_| None)
-        .build()
-        .unwrap();
+    let provider = ClientProvider::builder(
+        DriverIdentity::builder().name("test").version("1.0.0").client("TEST").flag("flag").build().unwrap(),
+    )
+    .config(TelemetryConfig::default().mode(Mode::On).host_policy(HostPolicy::AllowLoopback))
+    .exporter(exporter.clone())
+    .flags(ScriptedFlags::fixed("flag", true))
+    .breakers(AlwaysClosed)
+    .environment(|_| None)
+    .build()
+    .unwrap();
     Bench { warehouse, workspace, exporter, driver: Driver::new(provider).unwrap() }
 }
 
@@ -81,8 +83,8 @@ async fn chunks_downloaded_in_parallel_come_in_order_and_are_all_recorded() {
     assert!(rows.chunks > 20, "{}", rows.chunks);
     bench.close(connection).await;
     let records = bench.exporter.accepted();
-    let record = records.iter().find(|record| record.kind == RecordKind::Statement).unwrap();
-    let sql = record.sql.as_ref().unwrap();
+    let record = records.iter().find(|record| record.body.kind == RecordKind::Statement).unwrap();
+    let sql = record.body.sql.as_ref().unwrap();
     let chunks = sql.chunks.unwrap();
     assert_eq!((chunks.present, chunks.iterated), (Some(rows.chunks), rows.chunks));
     assert!(chunks.first <= chunks.slowest && chunks.slowest.unwrap() <= chunks.sum && chunks.bytes > 10_000);
@@ -90,7 +92,7 @@ async fn chunks_downloaded_in_parallel_come_in_order_and_are_all_recorded() {
         (sql.execution_result, sql.statement_type),
         (Some(ResultFormat::ExternalLinks), Some(StatementType::Query))
     );
-    assert!(sql.result_ready <= sql.result_consumed && sql.result_consumed <= record.latency);
+    assert!(sql.result_ready <= sql.result_consumed && sql.result_consumed <= record.body.latency);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,8 +103,8 @@ async fn a_statement_that_takes_long_is_polled() {
     run_step(&connection, ("", act, sql)).await.unwrap();
     bench.close(connection).await;
     let records = bench.exporter.accepted();
-    let record = records.iter().find(|record| record.kind == RecordKind::Statement).unwrap();
-    assert!(record.sql.as_ref().unwrap().operation.unwrap().status_calls > Some(0));
+    let record = records.iter().find(|record| record.body.kind == RecordKind::Statement).unwrap();
+    assert!(record.body.sql.as_ref().unwrap().operation.unwrap().status_calls > Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,8 +119,8 @@ async fn a_cancelled_statement_is_really_interrupted() {
         .exporter
         .accepted()
         .iter()
-        .filter(|record| record.kind == RecordKind::Operation)
-        .filter_map(|record| record.sql.as_ref()?.operation?.operation_type)
+        .filter(|record| record.body.kind == RecordKind::Operation)
+        .filter_map(|record| record.body.sql.as_ref()?.operation?.operation_type)
         .collect();
     assert_eq!(operations, [OperationType::CancelStatement]);
 }
@@ -141,7 +143,8 @@ async fn errors_carry_their_class_and_sqlstate_and_telemetry_none_of_their_sql()
         }
     }
     bench.close(connection).await;
-    let errors: Vec<_> = bench.exporter.accepted().iter().filter_map(|record| record.error.clone()).collect();
+    let errors: Vec<_> =
+        bench.exporter.accepted().iter().filter_map(|record| record.body.error.clone()).collect();
     assert_eq!(errors.len(), 3);
     for error in errors {
         let text = error.text.unwrap();
@@ -166,8 +169,8 @@ async fn a_busy_service_is_tried_again_and_the_retry_is_recorded() {
     assert_eq!(connection.query("SELECT 1", Fetch::Inline).await.unwrap().rows, [[Some("1".to_owned())]]);
     bench.close(connection).await;
     let records = bench.exporter.accepted();
-    let record = records.iter().find(|record| record.kind == RecordKind::Statement).unwrap();
-    assert_eq!(record.sql.as_ref().unwrap().retry_count, Some(1));
+    let record = records.iter().find(|record| record.body.kind == RecordKind::Statement).unwrap();
+    assert_eq!(record.body.sql.as_ref().unwrap().retry_count, Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,7 +184,7 @@ async fn a_token_that_opens_nothing_is_an_error_and_a_record() {
     }
     let record = bench.exporter.accepted().remove(0);
     assert_eq!(
-        (record.kind, record.error.as_ref().unwrap().name.as_str()),
+        (record.body.kind, record.body.error.as_ref().unwrap().name.as_str()),
         (RecordKind::Connection, "UNAUTHENTICATED")
     );
 }

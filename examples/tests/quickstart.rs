@@ -146,7 +146,9 @@ async fn a_flag_that_is_off_changes_nothing_and_nothing_is_sent() {
     assert!(there.workspace.telemetry_requests().is_empty());
     assert_eq!(dropped(&run, DropReason::Closed), 0);
     assert!(
-        run.closings.iter().any(|closing| matches!(closing.state, TelemetryState::Off(OffReason::Flag(_))))
+        run.closings
+            .iter()
+            .any(|closing| matches!(closing.state, TelemetryState::Off(OffReason::FlagOff { .. })))
     );
 }
 

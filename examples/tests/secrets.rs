@@ -121,7 +121,7 @@ fn system(text: &str) -> SystemInfo {
 }
 
 fn identity() -> DriverIdentity {
-    DriverIdentity::new("Driver", "1.0.0", "DRIVER", "flag").unwrap()
+    DriverIdentity::builder().name("Driver").version("1.0.0").client("DRIVER").flag("flag").build().unwrap()
 }
 
 /// All that leaves the process, or is shown, when a driver puts this text wherever a driver can put one.
@@ -154,7 +154,9 @@ fn everything_about(text: &str) -> String {
             session.error(|| ErrorDetails::new("E").message(text).stack(text));
             let (call, latency) = (OperationType::CancelStatement, Duration::from_millis(1));
             session.operation(Operation::new(call, latency).statement(text));
-            session.operation(Operation::volume(VolumeOperationType::Put, Some(text), Some(text), latency));
+            session.operation(
+                Operation::volume(VolumeOperationType::Put, latency).volume_path(text).local_file(text),
+            );
             let mut statement = session.statement();
             statement.id(text);
             statement.error(|| ErrorDetails::new(text).message(text));
@@ -237,8 +239,12 @@ fn shown() -> Vec<(&'static str, String)> {
             local_file: Some(url.clone()),
         })
     };
-    let error =
-        || ErrorInfo { name: url.clone(), class: ErrorClass::Unknown, text: Some(ErrorText::detached(&url)) };
+    let error = || ErrorInfo {
+        name: url.clone(),
+        class: ErrorClass::Unknown,
+        chunk: None,
+        text: Some(ErrorText::detached(&url)),
+    };
     let session = SessionContext {
         driver: Arc::new(DriverContext { identity: identity(), system: system(&url) }),
         session_id: SessionId::new(CANARY),
@@ -251,22 +257,23 @@ fn shown() -> Vec<(&'static str, String)> {
     let record = Record {
         id: EventId::random(),
         stamp: SystemTime::UNIX_EPOCH,
-        kind: RecordKind::Error,
         session: Arc::new(session),
-        statement_id: StatementId::new(CANARY),
-        latency: None,
-        sql: None,
-        volume: volume(),
-        error: Some(error()),
+        body: Body {
+            statement_id: StatementId::new(CANARY),
+            volume: volume(),
+            error: Some(error()),
+            ..Body::new(RecordKind::Error)
+        },
     };
     let records = [Arc::new(record)];
     let attempt = Attempt::new(&host, &records, SystemTime::UNIX_EPOCH).with_credentials(Some(&headers));
-    let query = FlagQuery::new(&host, "DRIVER", "1.0.0").with_credentials(Some(&headers));
+    let driver = identity();
+    let query =
+        FlagQuery::new(&host, &driver, Tick::ZERO, SystemTime::UNIX_EPOCH).with_credentials(Some(&headers));
     let transport = || {
         Arc::new(ReqwestTransport::builder().configure(|client| client.user_agent(CANARY)).build().unwrap())
     };
     let http = || HttpExporter::new(transport());
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let upload = Upload { upload_time: 1, items: vec![CANARY.into()], proto_logs: vec![CANARY.into()] };
     let wire = format!(
         r#"{{"frontend_log_event_id":"{CANARY}","entry":{{"sql_driver_log":{{"session_id":"{CANARY}"}}}}}}"#
@@ -276,10 +283,7 @@ fn shown() -> Vec<(&'static str, String)> {
     let builder = || {
         ClientProvider::builder(identity())
             .exporter(http())
-            .flags(FlagCache::new(
-                HttpFlagSource::new(transport(), Arc::clone(&clock)).user_agent(CANARY),
-                Arc::clone(&clock),
-            ))
+            .flags(FlagCache::new(HttpFlagSource::new(transport()).user_agent(CANARY)))
             .breakers(BreakerRegistry::default())
             .system(system(&url))
     };
@@ -305,7 +309,9 @@ fn shown() -> Vec<(&'static str, String)> {
         (
             "Operation",
             debug(
-                &Operation::volume(VolumeOperationType::Put, Some(&url), Some(&url), Duration::ZERO)
+                &Operation::volume(VolumeOperationType::Put, Duration::ZERO)
+                    .volume_path(&url)
+                    .local_file(&url)
                     .statement(CANARY),
             ),
         ),
@@ -314,7 +320,18 @@ fn shown() -> Vec<(&'static str, String)> {
             both(&Host::parse(&format!("https://user:{CANARY}@"), HostPolicy::Public).unwrap_err()),
         ),
         ("a refused id", both(&CANARY.parse::<SessionId>().unwrap_err())),
-        ("a refused name", both(&DriverIdentity::new(&format!("\n{CANARY}"), "1", "X", "f").unwrap_err())),
+        (
+            "a refused name",
+            both(
+                &DriverIdentity::builder()
+                    .name(format!("\n{CANARY}"))
+                    .version("1")
+                    .client("X")
+                    .flag("f")
+                    .build()
+                    .unwrap_err(),
+            ),
+        ),
         ("a refused path", both(&Endpoints::new(&format!("/a?token={CANARY}"), "/b").unwrap_err())),
         ("ScopeId", debug(&ScopeId::derived_from(CANARY))),
         ("HttpExporter", debug(&http())),

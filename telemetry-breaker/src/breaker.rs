@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use telemetry_core::Breaker;
-use telemetry_core::plugin::{BreakerState, Outcome, Permit, Rejected, Tick, catch_panic};
+use telemetry_core::plugin::{BreakerState, Outcome, Permit, PermitIssuer, Rejected, Tick, catch_panic};
 
 use crate::config::{BreakerConfig, InvalidConfig};
-use crate::machine::{Admission, Machine, Transition};
+use crate::machine::{Machine, Transition};
 
 /// Is told of every transition, after it, and under no lock. A panic in it is swallowed.
 pub(crate) type Observer = Arc<dyn Fn(&Transition) + Send + Sync>;
@@ -33,7 +33,7 @@ pub(crate) type Observer = Arc<dyn Fn(&Transition) + Send + Sync>;
 /// let now = Tick::ZERO;
 /// for _ in 0..5 {
 ///     let permit = breaker.admit(now).map_err(|_| "closed breakers admit")?;
-///     breaker.settle(permit, Outcome::FAILURE, now);
+///     permit.settle(Outcome::FAILURE, now);
 /// }
 /// assert!(matches!(breaker.state(now), BreakerState::Open { .. }));
 /// # Ok(())
@@ -97,22 +97,23 @@ impl Inner {
     }
 }
 
-impl Breaker for CircuitBreaker {
-    fn admit(&self, now: Tick) -> Result<Permit, Rejected> {
-        let (leave, transition) = self.inner.lock().admit(now);
-        self.inner.tell(transition);
-        let Admission { generation, is_probe } = leave.map_err(Rejected::until)?;
-        if !is_probe {
-            return Ok(Permit::new(generation));
-        }
-        let inner = Arc::clone(&self.inner);
-        Ok(Permit::probe(generation, move || inner.lock().give_back(generation)))
+impl PermitIssuer for Inner {
+    fn settled(&self, ticket: u64, outcome: Outcome, now: Tick) {
+        let transition = self.lock().settle(ticket, outcome, now);
+        self.tell(transition);
     }
 
-    fn settle(&self, permit: Permit, outcome: Outcome, now: Tick) {
-        let (generation, is_probe) = permit.into_parts();
-        let transition = self.inner.lock().settle(Admission { generation, is_probe }, outcome, now);
+    fn unsettled(&self, ticket: u64) {
+        self.lock().give_back(ticket);
+    }
+}
+
+impl Breaker for CircuitBreaker {
+    fn admit(&self, now: Tick) -> Result<Permit<'_>, Rejected> {
+        let (admitted, transition) = self.inner.lock().admit(now);
         self.inner.tell(transition);
+        let ticket = admitted.map_err(Rejected::until)?;
+        Ok(Permit::new(&*self.inner, ticket))
     }
 
     fn state(&self, now: Tick) -> BreakerState {

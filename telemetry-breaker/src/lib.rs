@@ -9,9 +9,10 @@
 //! use telemetry_breaker::{BreakerConfig, BreakerRegistry};
 //!
 //! # fn main() -> Result<(), telemetry_breaker::InvalidConfig> {
-//! let breakers = BreakerRegistry::observed(BreakerConfig::default(), |host, transition| {
-//!     tracing::debug!(%host, to = ?transition.to, "telemetry breaker");
-//! })?;
+//! let breakers = BreakerRegistry::builder()
+//!     .config(BreakerConfig::default())
+//!     .observer(|host, transition| tracing::debug!(%host, to = ?transition.to, "telemetry breaker"))
+//!     .build()?;
 //! # drop(breakers);
 //! # Ok(())
 //! # }
@@ -27,4 +28,4 @@ mod registry;
 pub use breaker::CircuitBreaker;
 pub use config::{BreakerConfig, InvalidConfig, Policy};
 pub use machine::Transition;
-pub use registry::{BreakerRegistry, DEFAULT_CAPACITY};
+pub use registry::{BreakerRegistry, BreakerRegistryBuilder, DEFAULT_CAPACITY};

@@ -22,13 +22,6 @@ pub struct Transition {
     pub at: Tick,
 }
 
-/// Admission of one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Admission {
-    pub(crate) generation: u64,
-    pub(crate) is_probe: bool,
-}
-
 #[derive(Debug)]
 enum State {
     Closed(Window),
@@ -49,8 +42,8 @@ enum Window {
     Latest { calls: VecDeque<bool>, failures: u32 },
 }
 
-/// One breaker. Every change of state begins a new generation, and so does every probe, so that what was admitted before
-/// changes nothing after.
+/// One breaker. Every change of state begins a new generation, and so does every probe: what was admitted before changes nothing
+/// after, and what is settled while half-open is the probe. A permit's ticket is the generation that admitted it.
 #[derive(Debug)]
 pub(crate) struct Machine {
     config: BreakerConfig,
@@ -64,10 +57,11 @@ impl Machine {
         Machine { config, state, generation: 0 }
     }
 
-    pub(crate) fn admit(&mut self, now: Tick) -> (Result<Admission, Tick>, Option<Transition>) {
+    /// The ticket of one call, or when to ask again.
+    pub(crate) fn admit(&mut self, now: Tick) -> (Result<u64, Tick>, Option<Transition>) {
         let transition = self.wake(now);
-        let leave = match &mut self.state {
-            State::Closed(_) => Ok(Admission { generation: self.generation, is_probe: false }),
+        let admitted = match &mut self.state {
+            State::Closed(_) => Ok(self.generation),
             State::Open { until } => Err(*until),
             State::HalfOpen { probe_lost_at: Some(lost_at), .. } if now < *lost_at => {
                 Err((*lost_at).min(now + AWAIT_PROBE))
@@ -75,14 +69,14 @@ impl Machine {
             State::HalfOpen { probe_lost_at, .. } => {
                 *probe_lost_at = Some(now + self.config.probe_timeout);
                 self.generation += 1;
-                Ok(Admission { generation: self.generation, is_probe: true })
+                Ok(self.generation)
             }
         };
-        (leave, transition)
+        (admitted, transition)
     }
 
-    pub(crate) fn settle(&mut self, leave: Admission, outcome: Outcome, now: Tick) -> Option<Transition> {
-        if leave.generation != self.generation {
+    pub(crate) fn settle(&mut self, ticket: u64, outcome: Outcome, now: Tick) -> Option<Transition> {
+        if ticket != self.generation {
             return None;
         }
         match &mut self.state {
@@ -98,8 +92,6 @@ impl Machine {
             },
             // Nothing is admitted while it is open, so nothing of this generation can be settled.
             State::Open { .. } => None,
-            // A permit that somebody made up is no probe.
-            State::HalfOpen { .. } if !leave.is_probe => None,
             State::HalfOpen { successes, probe_lost_at } => {
                 probe_lost_at.take()?;
                 match outcome {
@@ -114,9 +106,9 @@ impl Machine {
         }
     }
 
-    /// A probe's permit was dropped unsettled.
-    pub(crate) fn give_back(&mut self, generation: u64) {
-        if generation == self.generation
+    /// A permit was dropped unsettled: a probe gives its place back.
+    pub(crate) fn give_back(&mut self, ticket: u64) {
+        if ticket == self.generation
             && let State::HalfOpen { probe_lost_at, .. } = &mut self.state
         {
             *probe_lost_at = None;

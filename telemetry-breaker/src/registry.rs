@@ -17,7 +17,7 @@ pub const DEFAULT_CAPACITY: usize = 1000;
 /// Gives every host its own breaker, and keeps it when nobody uses it, so that closing and opening connections doesn't make
 /// anybody forget an open breaker. Clones are the same registry.
 ///
-/// It keeps a bounded number of them, 1000 by default. Past it, a new host takes the place of the one that was asked for
+/// It keeps a [bounded number](BreakerRegistryBuilder::capacity) of them, 1000 by default. Past it, a new host takes the place of the one that was asked for
 /// least recently among those whose breaker is as good as new and in nobody's hands; if there is none, of the one asked for least
 /// recently. Whoever holds a breaker that was forgotten goes on using it.
 ///
@@ -60,7 +60,59 @@ struct Entry {
 
 impl Default for BreakerRegistry {
     fn default() -> Self {
-        BreakerRegistry::build(BreakerConfig::default(), None)
+        let BreakerRegistryBuilder { config, capacity, observer } = BreakerRegistry::builder();
+        BreakerRegistry::of(config, capacity, observer)
+    }
+}
+
+/// The settings of a [`BreakerRegistry`].
+#[derive(Clone)]
+#[must_use]
+pub struct BreakerRegistryBuilder {
+    config: BreakerConfig,
+    capacity: usize,
+    observer: Option<HostObserver>,
+}
+
+impl BreakerRegistryBuilder {
+    /// The settings of its breakers.
+    pub fn config(mut self, config: BreakerConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// How many breakers it keeps: [`DEFAULT_CAPACITY`] by default, and at least one.
+    pub fn capacity(mut self, breakers: usize) -> Self {
+        self.capacity = breakers.max(1);
+        self
+    }
+
+    /// Is told of every transition, with its host; see [`CircuitBreaker::observed`].
+    pub fn observer(mut self, observer: impl Fn(&Host, &Transition) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// The registry.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidConfig`] when a setting of the breakers makes no sense.
+    pub fn build(self) -> Result<BreakerRegistry, InvalidConfig> {
+        let BreakerRegistryBuilder { config, capacity, observer } = self;
+        config.validate()?;
+        Ok(BreakerRegistry::of(config, capacity, observer))
+    }
+}
+
+impl fmt::Debug for BreakerRegistryBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let BreakerRegistryBuilder { config, capacity, observer } = self;
+        f.debug_struct("BreakerRegistryBuilder")
+            .field("config", config)
+            .field("capacity", capacity)
+            .field("observed", &observer.is_some())
+            .finish()
     }
 }
 
@@ -71,38 +123,17 @@ impl BreakerRegistry {
     ///
     /// [`InvalidConfig`] when a setting makes no sense.
     pub fn new(config: BreakerConfig) -> Result<Self, InvalidConfig> {
-        config.validate()?;
-        Ok(BreakerRegistry::build(config, None))
+        BreakerRegistry::builder().config(config).build()
     }
 
-    /// The same, and somebody to be told of every transition, with its host; see [`CircuitBreaker::observed`].
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidConfig`] when a setting makes no sense.
-    pub fn observed(
-        config: BreakerConfig,
-        observer: impl Fn(&Host, &Transition) + Send + Sync + 'static,
-    ) -> Result<Self, InvalidConfig> {
-        config.validate()?;
-        Ok(BreakerRegistry::build(config, Some(Arc::new(observer))))
+    /// A registry with what is to be otherwise than by default.
+    pub fn builder() -> BreakerRegistryBuilder {
+        let config = BreakerConfig::default();
+        BreakerRegistryBuilder { config, capacity: DEFAULT_CAPACITY, observer: None }
     }
 
-    /// An empty registry with the same settings that keeps so many breakers, and at least one.
-    #[must_use]
-    pub fn with_capacity(&self, capacity: usize) -> Self {
-        let Inner { config, observer, .. } = &*self.inner;
-        let inner = Inner {
-            config: config.clone(),
-            capacity: capacity.max(1),
-            observer: observer.clone(),
-            breakers: Mutex::default(),
-        };
-        BreakerRegistry { inner: Arc::new(inner) }
-    }
-
-    fn build(config: BreakerConfig, observer: Option<HostObserver>) -> Self {
-        let inner = Inner { config, capacity: DEFAULT_CAPACITY, observer, breakers: Mutex::default() };
+    fn of(config: BreakerConfig, capacity: usize, observer: Option<HostObserver>) -> Self {
+        let inner = Inner { config, capacity, observer, breakers: Mutex::default() };
         BreakerRegistry { inner: Arc::new(inner) }
     }
 

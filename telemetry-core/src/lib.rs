@@ -27,7 +27,7 @@
 //!
 //! # fn connect(exporter: impl Exporter, flags: impl FeatureFlagSource) -> Result<(), BuildError> {
 //! let identity =
-//!     telemetry::DriverIdentity::new("My Driver", "1.0.0", "MYDRIVER", "enableTelemetryForMyDriver")?;
+//!     telemetry::DriverIdentity::builder().name("My Driver").version("1.0.0").client("MYDRIVER").flag("enableTelemetryForMyDriver").build()?;
 //! let provider = telemetry::ClientProvider::builder(identity)
 //!     .config(telemetry::TelemetryConfig::default().mode(telemetry::Mode::On))
 //!     .exporter(exporter)

@@ -25,7 +25,7 @@ fn events_past_the_buffer_are_refused_and_counted() {
     emitter.completed("s1", MS);
     bench.pass(10 * SECOND);
     let record = bench.exporter.accepted().pop().unwrap();
-    assert_eq!(record.sql.as_ref().unwrap().operation.unwrap().status_calls, Some(14));
+    assert_eq!(record.body.sql.as_ref().unwrap().operation.unwrap().status_calls, Some(14));
     assert_balanced(&lease);
 }
 
@@ -50,8 +50,8 @@ fn records_past_their_bound_drop_the_oldest_that_is_not_an_error() {
     bench.pass(20 * SECOND);
     let left = bench.exporter.accepted();
     assert_eq!(left.len(), 5);
-    assert_eq!(left.iter().filter(|record| record.error.is_some()).count(), 1);
-    assert_eq!(left.last().unwrap().statement_id, StatementId::new("s19"), "the newest stay");
+    assert_eq!(left.iter().filter(|record| record.body.error.is_some()).count(), 1);
+    assert_eq!(left.last().unwrap().body.statement_id, StatementId::new("s19"), "the newest stay");
     assert_balanced(&lease);
 }
 
@@ -106,8 +106,8 @@ fn statements_past_their_bound_end_the_quietest_with_its_errors() {
         .exporter
         .accepted()
         .iter()
-        .filter(|record| record.statement_id == quiet)
-        .map(|record| record.kind)
+        .filter(|record| record.body.statement_id == quiet)
+        .map(|record| record.body.kind)
         .collect();
     assert_eq!(kinds, [RecordKind::Statement, RecordKind::Error]);
     assert_balanced(&lease);
@@ -164,7 +164,7 @@ fn error_text_past_its_bound_is_left_out_and_the_error_travels_by_name() {
     assert_eq!(records.len(), 5);
     let with_text = records
         .iter()
-        .filter(|record| record.error.as_ref().is_some_and(|error| error.text.is_some()))
+        .filter(|record| record.body.error.as_ref().is_some_and(|error| error.text.is_some()))
         .count();
     assert_eq!(with_text, 1);
     drop(records);
@@ -180,7 +180,7 @@ fn an_error_text_is_cut_at_2048_characters() {
     open(&lease).error(|| ErrorDetails::new("E").message(&long));
     bench.pass(10 * SECOND);
     let record = bench.exporter.accepted().pop().unwrap();
-    let text = record.error.as_ref().unwrap().text.as_ref().unwrap();
+    let text = record.body.error.as_ref().unwrap().text.as_ref().unwrap();
     assert!(text.chars().count() <= MAX_TEXT_CHARS && text.len() > 1000);
 }
 

@@ -107,7 +107,7 @@ fn a_faulty_exporter_costs_no_other_host_anything() {
 fn a_faulty_source_of_flags_costs_no_other_host_anything() {
     for when in WHEN {
         for fault in faults() {
-            let faulty = ScriptedFlags::new(script(fault, flag(FLAG, true, Tick::MAX), when));
+            let faulty = ScriptedFlags::new(script(fault, flag(FLAG, true, Duration::MAX), when));
             let flags = FlagsByHost { good: ScriptedFlags::fixed(FLAG, true), faulty };
             let bench = Bench::with(config(), |builder| builder.flags(flags));
             let good = bench.provider.acquire(Target::new("good.databricks.com"));
@@ -154,14 +154,18 @@ impl BreakerSource for PanickingBreaker {
     }
 }
 
-impl Breaker for PanickingBreaker {
-    fn admit(&self, _now: Tick) -> Result<Permit, Rejected> {
-        self.at("admit");
-        Ok(Permit::new(0))
+impl PermitIssuer for PanickingBreaker {
+    fn settled(&self, _ticket: u64, _outcome: Outcome, _now: Tick) {
+        self.at("settle");
     }
 
-    fn settle(&self, _permit: Permit, _outcome: Outcome, _now: Tick) {
-        self.at("settle");
+    fn unsettled(&self, _ticket: u64) {}
+}
+
+impl Breaker for PanickingBreaker {
+    fn admit(&self, _now: Tick) -> Result<Permit<'_>, Rejected> {
+        self.at("admit");
+        Ok(Permit::new(self, 0))
     }
 
     fn state(&self, _now: Tick) -> BreakerState {

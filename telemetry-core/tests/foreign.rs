@@ -33,18 +33,18 @@ impl fmt::Debug for OnDrop {
     }
 }
 
-/// Accepts everything, and keeps something with each session, and something of its own.
-struct Keeping(Arc<dyn Fn() + Send + Sync>, OnDrop);
+/// Accepts everything, and keeps something of its own.
+struct Keeping(OnDrop);
 
 impl Keeping {
-    fn new(kept: impl Fn() + Send + Sync + 'static, own: impl Fn() + Send + Sync + 'static) -> Self {
-        Keeping(Arc::new(kept), OnDrop(Box::new(own)))
+    fn new(own: impl Fn() + Send + Sync + 'static) -> Self {
+        Keeping(OnDrop(Box::new(own)))
     }
 }
 
 impl fmt::Debug for Keeping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Keeping(_, own) = self;
+        let Keeping(own) = self;
         f.debug_tuple("Keeping").field(own).finish()
     }
 }
@@ -52,47 +52,8 @@ impl fmt::Debug for Keeping {
 #[async_trait::async_trait]
 impl Exporter for Keeping {
     async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
-        for record in attempt.records {
-            let kept = Arc::clone(&self.0);
-            record.session.encoded.get_or_make(|| OnDrop(Box::new(move || kept())));
-        }
         Ok(Receipt::new(attempt.records.len()))
     }
-}
-
-#[test]
-fn what_an_exporter_keeps_with_a_session_may_panic_in_the_end() {
-    let bench = Bench::with(config(), |builder| builder.exporter(Keeping::new(|| panic!("kept"), || ())));
-    let lease = bench.lease();
-    let session = open(&lease);
-    bench.pass(10 * SECOND);
-    assert_eq!(lease.status().records.accepted, 1);
-    drop(session);
-    assert_eq!(bench.close(&lease, SECOND).0, CloseOutcome::Flushed);
-}
-
-#[test]
-fn what_an_exporter_keeps_may_look_at_telemetry_in_the_end() {
-    let lease: Arc<Mutex<Option<Arc<Lease>>>> = Arc::default();
-    let looked = Arc::new(AtomicBool::new(false));
-    let (seen, looks) = (Arc::clone(&lease), Arc::clone(&looked));
-    let look = move || {
-        if let Some(lease) = &*seen.lock().unwrap() {
-            assert!(lease.status().balances());
-            looks.store(true, Ordering::SeqCst);
-        }
-    };
-    let bench = Bench::with(config(), |builder| builder.exporter(Keeping::new(look, || ())));
-    let own = Arc::new(bench.lease());
-    *lease.lock().unwrap() = Some(Arc::clone(&own));
-    let session = open(&own);
-    bench.pass(10 * SECOND);
-    // Refused when it is taken in, which is at the very end; with it goes the last that holds the session.
-    session.emitter().completed("nobody", MS);
-    drop(session);
-    assert_eq!(bench.close(&own, Duration::ZERO).0, CloseOutcome::Flushed);
-    assert!(looked.load(Ordering::SeqCst));
-    lease.lock().unwrap().take();
 }
 
 #[test]
@@ -105,7 +66,7 @@ fn plug_ins_end_on_a_thread_of_their_own_however_long_it_takes_them() {
         let _ = ended.lock().unwrap().send(thread::current().id());
         panic!("in the end");
     };
-    let bench = Bench::with(config(), |builder| builder.exporter(Keeping::new(|| (), own)));
+    let bench = Bench::with(config(), |builder| builder.exporter(Keeping::new(own)));
     let lease = bench.lease();
     drop(open(&lease));
     bench.close(&lease, SECOND);
@@ -138,7 +99,7 @@ fn two_plug_ins_may_panic_in_the_end() {
         let _ = ended.lock().unwrap().send(());
         panic!("the breakers");
     };
-    let exporter = Keeping::new(|| (), || panic!("the exporter"));
+    let exporter = Keeping::new(|| panic!("the exporter"));
     let bench =
         Bench::with(config(), |builder| builder.exporter(exporter).breakers(Ending(OnDrop(Box::new(last)))));
     drop(bench);

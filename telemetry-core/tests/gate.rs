@@ -46,13 +46,16 @@ fn what_was_recorded_while_undecided_is_sent_once_the_flag_is_on() {
 
 #[test]
 fn a_flag_that_is_off_discards_under_its_reason_and_recording_stops() {
-    let bench = Bench::with_flags(Script::always(Do::Give(flag(FLAG, false, Tick::MAX))));
+    let bench = Bench::with_flags(Script::always(Do::Give(flag(FLAG, false, Duration::MAX))));
     let lease = bench.lease();
     let session = open(&lease);
     session.emitter().started("s1", StatementType::Query);
     bench.pass(SECOND);
     let status = lease.status();
-    assert_eq!(status.state, TelemetryState::Off(OffReason::Flag(FlagOrigin::Fetched)));
+    assert_eq!(
+        status.state,
+        TelemetryState::Off(OffReason::FlagOff { flag: FLAG.to_owned(), origin: FlagOrigin::Fetched })
+    );
     assert_eq!(status.records.dropped.get(DropReason::FlagOff), 2);
     let seen = status.events.seen;
     session.statement().complete();
@@ -84,19 +87,20 @@ fn an_unreachable_service_is_asked_again_after_a_minute() {
 
 #[test]
 fn a_kill_switch_stops_a_long_lived_connection_within_one_ttl_and_it_comes_back() {
-    let start = FakeClock::new();
-    let now = Clock::now(&start);
     let bench = Bench::with_flags(
-        Script::always(Do::Give(flag(FLAG, true, Tick::MAX)))
-            .first(Do::Give(flag(FLAG, true, now + minutes(15))))
-            .first(Do::Give(flag(FLAG, false, now + minutes(30)))),
+        Script::always(Do::Give(flag(FLAG, true, Duration::MAX)))
+            .first(Do::Give(flag(FLAG, true, minutes(15))))
+            .first(Do::Give(flag(FLAG, false, minutes(15)))),
     );
     let lease = bench.lease();
     let session = open(&lease);
     bench.pass(minutes(14));
     session.statement().complete();
     bench.pass(minutes(2));
-    assert_eq!(lease.status().state, TelemetryState::Off(OffReason::Flag(FlagOrigin::Fetched)));
+    assert_eq!(
+        lease.status().state,
+        TelemetryState::Off(OffReason::FlagOff { flag: FLAG.to_owned(), origin: FlagOrigin::Fetched })
+    );
     session.statement().complete();
     bench.pass(minutes(15));
     assert_eq!(lease.status().state, TelemetryState::On(FlagOrigin::Fetched));
@@ -109,11 +113,10 @@ fn a_kill_switch_stops_a_long_lived_connection_within_one_ttl_and_it_comes_back(
 
 #[test]
 fn a_failed_refresh_keeps_the_last_known_value() {
-    let now = Clock::now(&FakeClock::new());
     let bench = Bench::with_flags(Script::always(Do::Fail(PluginError::new(503))).first(Do::Give(flag(
         FLAG,
         true,
-        now + minutes(15),
+        minutes(15),
     ))));
     let lease = bench.lease();
     let session = open(&lease);
@@ -149,8 +152,11 @@ fn settings_win_over_each_other_in_their_order() {
     let default_off = Bench::with(TelemetryConfig::default(), |builder| builder);
     assert_eq!(state(&default_off, None), TelemetryState::Off(OffReason::Setting));
     assert_eq!(state(&default_off, Some(Mode::On)), TelemetryState::On(FlagOrigin::Fetched));
-    let flag_off = Bench::with_flags(Script::always(Do::Give(flag(FLAG, false, Tick::MAX))));
-    assert_eq!(state(&flag_off, Some(Mode::On)), TelemetryState::Off(OffReason::Flag(FlagOrigin::Fetched)));
+    let flag_off = Bench::with_flags(Script::always(Do::Give(flag(FLAG, false, Duration::MAX))));
+    assert_eq!(
+        state(&flag_off, Some(Mode::On)),
+        TelemetryState::Off(OffReason::FlagOff { flag: FLAG.to_owned(), origin: FlagOrigin::Fetched })
+    );
     assert_eq!(state(&flag_off, Some(Mode::Forced)), TelemetryState::Forced);
 }
 

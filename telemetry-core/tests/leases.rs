@@ -3,8 +3,6 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex};
-
 use common::*;
 use telemetry_core::plugin::*;
 use telemetry_core::status::*;
@@ -137,42 +135,6 @@ fn a_lease_taken_while_the_client_drains_revives_it() {
     bench.pass(30 * SECOND);
     assert_eq!(second.status().records.accepted, 2, "and its records were not lost with the drain");
     assert_eq!(second.status().state, TelemetryState::On(FlagOrigin::Fetched));
-    assert_balanced(&second);
-}
-
-/// Kept by an exporter with a session, and a lease of its own once that is dropped.
-struct TakesALease {
-    provider: ClientProvider,
-    taken: Arc<Mutex<Option<Lease>>>,
-}
-
-impl Drop for TakesALease {
-    fn drop(&mut self) {
-        *self.taken.lock().unwrap() = Some(self.provider.acquire(Target::new(HOST)));
-    }
-}
-
-#[test]
-fn a_lease_taken_when_the_drain_is_over_but_the_client_not_yet_gone_keeps_it() {
-    let bench = Bench::new();
-    let first = bench.lease();
-    let session = open(&first);
-    bench.pass(6 * SECOND);
-    let record = bench.exporter.take().remove(0).records.remove(0);
-    let taken = Arc::default();
-    let last = TakesALease { provider: bench.provider.clone(), taken: Arc::clone(&taken) };
-    record.session.encoded.get_or_make(|| last);
-    drop(record);
-    // No record comes of this, so the session goes in the same step that finds nothing left to send.
-    session.emitter().poll("unknown", MS);
-    drop((first, session));
-    assert!(taken.lock().unwrap().is_none());
-    bench.provider.step();
-    let second = taken.lock().unwrap().take().unwrap();
-    assert_eq!(second.status().state, TelemetryState::On(FlagOrigin::Fetched));
-    open(&second).statement().complete();
-    bench.pass(6 * SECOND);
-    assert_eq!(second.status().records.accepted, 1 + 2, "it is the same client, and it still delivers");
     assert_balanced(&second);
 }
 

@@ -30,11 +30,11 @@ fn a_statement_with_chunks_becomes_one_record_within_the_flush_interval() {
     assert!(bench.exporter.attempts().is_empty(), "before the interval is over");
     bench.pass(7 * SECOND);
     let records = bench.exporter.accepted();
-    let kinds: Vec<_> = records.iter().map(|record| record.kind).collect();
+    let kinds: Vec<_> = records.iter().map(|record| record.body.kind).collect();
     assert_eq!(kinds, [RecordKind::Connection, RecordKind::Statement]);
-    assert_eq!(records[1].latency, Some(42 * MS));
-    assert_eq!(records[1].statement_id, StatementId::new("statement-1"));
-    let sql = records[1].sql.as_ref().unwrap();
+    assert_eq!(records[1].body.latency, Some(42 * MS));
+    assert_eq!(records[1].body.statement_id, StatementId::new("statement-1"));
+    let sql = records[1].body.sql.as_ref().unwrap();
     let chunks = sql.chunks.unwrap();
     assert_eq!((chunks.present, chunks.iterated, chunks.bytes), (Some(3), 3, 60));
     assert_eq!(sql.result_ready, Some(40 * MS));
@@ -55,10 +55,10 @@ fn a_terminal_error_goes_out_at_once_and_the_statement_gives_no_second_record_of
     statement.error(|| ErrorDetails::new("PERMISSION_DENIED").fault(403).message("no"));
     bench.provider.step();
     let sent = bench.exporter.accepted();
-    assert_eq!(sent.last().unwrap().kind, RecordKind::Error);
+    assert_eq!(sent.last().unwrap().body.kind, RecordKind::Error);
     statement.complete();
     bench.pass(10 * SECOND);
-    let errors = bench.exporter.accepted().iter().filter(|record| record.error.is_some()).count();
+    let errors = bench.exporter.accepted().iter().filter(|record| record.body.error.is_some()).count();
     assert_eq!((errors, bench.exporter.accepted().len()), (1, 3));
     assert_balanced(&lease);
 }
@@ -112,7 +112,7 @@ fn a_dropped_statement_is_reported_unfinished() {
     drop(open(&lease).statement());
     bench.pass(10 * SECOND);
     let records = bench.exporter.accepted();
-    assert_eq!((records[1].kind, records[1].latency), (RecordKind::Statement, None));
+    assert_eq!((records[1].body.kind, records[1].body.latency), (RecordKind::Statement, None));
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn statements_by_id_add_up_like_handles() {
     bench.pass(10 * SECOND);
     let records = bench.exporter.accepted();
     assert_eq!(records.len(), 2);
-    let sql = records[1].sql.as_ref().unwrap();
+    let sql = records[1].body.sql.as_ref().unwrap();
     assert_eq!(sql.operation.unwrap().status_calls, Some(2));
     assert_eq!(sql.chunks.unwrap().iterated, 1);
     let refused = lease.status().events.refused;
@@ -167,8 +167,8 @@ fn connections_that_open_fail_and_close_go_out_with_the_next_batch() {
     let told: Vec<_> = records
         .iter()
         .map(|record| {
-            let operation = record.sql.as_ref().unwrap().operation.unwrap().operation_type.unwrap();
-            (record.kind, operation, record.error.as_ref().map(|error| error.name.as_str()))
+            let operation = record.body.sql.as_ref().unwrap().operation.unwrap().operation_type.unwrap();
+            (record.body.kind, operation, record.body.error.as_ref().map(|error| error.name.as_str()))
         })
         .collect();
     use OperationType::{CreateSession, DeleteSession};

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use telemetry_core::plugin::PluginError;
 use telemetry_core::record::{
-    ChunkDetails, DriverContext, ErrorInfo, HostDetails, OperationDetail, Record, SessionContext,
+    Body, ChunkDetails, DriverContext, ErrorInfo, HostDetails, OperationDetail, Record, SessionContext,
     SqlExecution, VolumeOperation,
 };
 use telemetry_core::{ConnectionParams, DriverIdentity, Fault, SystemInfo};
@@ -23,36 +23,32 @@ pub(crate) fn body<'a>(
     serde_json::to_vec(&upload).map_err(|_| Fault::Unsendable.into())
 }
 
-/// What is the same for every record of a session, as the inside of a JSON object, made once.
-struct Constant {
-    log: String,
-    user_agent: String,
-}
+/// The format under which a session keeps what is constant in its records.
+const FORMAT: &str = "telemetry-export-http";
 
-impl Constant {
-    fn of(session: &SessionContext) -> Result<Self, PluginError> {
-        let SessionContext { driver, session_id, workspace_id: _, user_agent, auth_type, params, encoded: _ } =
-            session;
-        let log = OssSqlDriverTelemetryLog {
-            session_id: session_id.map(|id| id.as_str().to_owned()),
-            system_configuration: Some(system(driver)),
-            driver_connection_params: Some(connection(params)).filter(|params| *params != Default::default()),
-            auth_type: auth_type.clone(),
-            ..OssSqlDriverTelemetryLog::default()
-        };
-        let user_agent = user_agent.clone().unwrap_or_else(|| driver.user_agent());
-        Ok(Constant { log: json(&log)?, user_agent })
-    }
+/// What is the same for every record of a session, as the inside of a JSON object.
+fn constant(session: &SessionContext) -> Result<String, PluginError> {
+    let SessionContext { driver, session_id, workspace_id: _, user_agent: _, auth_type, params, encoded: _ } =
+        session;
+    let log = OssSqlDriverTelemetryLog {
+        session_id: session_id.map(|id| id.as_str().to_owned()),
+        system_configuration: Some(system(driver)),
+        driver_connection_params: Some(connection(params)).filter(|params| *params != Default::default()),
+        auth_type: auth_type.clone(),
+        ..OssSqlDriverTelemetryLog::default()
+    };
+    json(&log).map(|log| inside(&log).to_owned())
 }
 
 fn with_everything(record: &Record) -> Result<String, PluginError> {
-    let Record { id, stamp, kind: _, session, statement_id, latency, sql, volume, error } = record;
-    let constant = session.encoded.get_or_make(|| Constant::of(session));
-    let constant = constant.as_ref().as_ref().map_err(|failure| *failure)?;
+    let Record { id, stamp, session, body } = record;
+    let Body { kind: _, statement_id, latency, sql, volume, error } = body;
+    let constant = session.encoded.get_or_try_make(FORMAT, || constant(session))?;
+    let user_agent = session.user_agent.clone().unwrap_or_else(|| session.driver.user_agent());
     let log = OssSqlDriverTelemetryLog {
         sql_statement_id: statement_id.map(|id| id.as_str().to_owned()),
         vol_operation: volume.as_ref().map(volume_operation),
-        sql_operation: sql.as_ref().and_then(execution),
+        sql_operation: sql_operation(sql.as_ref(), error.as_ref()),
         error_info: error.as_ref().map(error_info),
         operation_latency_ms: latency.map(millis),
         ..OssSqlDriverTelemetryLog::default()
@@ -60,23 +56,23 @@ fn with_everything(record: &Record) -> Result<String, PluginError> {
     let head = Frontend {
         workspace_id: session.workspace_id,
         frontend_log_event_id: Some(id.to_string()),
-        context: Some(context(*stamp, constant.user_agent.clone())),
+        context: Some(context(*stamp, user_agent)),
         entry: None,
     };
-    let entry =
-        format!(r#""entry":{{"sql_driver_log":{{{}}}}}"#, joined(&constant.log, inside(&json(&log)?)));
+    let entry = format!(r#""entry":{{"sql_driver_log":{{{}}}}}"#, joined(&constant, inside(&json(&log)?)));
     Ok(format!("{{{}}}", joined(inside(&json(&head)?), &entry)))
 }
 
 /// Nothing of the workspace, the session, the statement, the system or the connection; of errors the name.
 fn with_nothing_that_correlates(record: &Record) -> Result<String, PluginError> {
-    let Record { id, stamp, kind: _, session, statement_id: _, latency, sql, volume, error } = record;
+    let Record { id, stamp, session, body } = record;
+    let Body { kind: _, statement_id: _, latency, sql, volume, error } = body;
     let log = OssSqlDriverTelemetryLog {
         vol_operation: volume.as_ref().map(|volume| wire::VolumeOperationEvent {
             volume_operation_type: volume.operation.map(Into::into),
             ..wire::VolumeOperationEvent::default()
         }),
-        sql_operation: sql.as_ref().and_then(execution),
+        sql_operation: sql_operation(sql.as_ref(), error.as_ref()),
         error_info: error
             .as_ref()
             .map(|error| wire::DriverErrorInfo { error_name: Some(error.name.clone()), stack_trace: None }),
@@ -104,7 +100,6 @@ fn inside(object: &str) -> &str {
 
 /// The insides of two JSON objects as that of one.
 fn joined(first: &str, second: &str) -> String {
-    let first = first.strip_prefix('{').map_or(first, |_| inside(first));
     match (first, second) {
         ("", one) | (one, "") => one.to_owned(),
         (first, second) => format!("{first},{second}"),
@@ -271,12 +266,20 @@ fn connection(params: &ConnectionParams) -> wire::DriverConnectionParameters {
     }
 }
 
-fn execution(sql: &SqlExecution) -> Option<wire::SqlExecutionEvent> {
+/// How a statement ran; on the wire, the chunk that an error is about is part of it.
+fn sql_operation(sql: Option<&SqlExecution>, error: Option<&ErrorInfo>) -> Option<wire::SqlExecutionEvent> {
+    let event = wire::SqlExecutionEvent {
+        chunk_id: error.and_then(|error| error.chunk).map(i64::from),
+        ..sql.map(execution).unwrap_or_default()
+    };
+    Some(event).filter(|event| *event != Default::default())
+}
+
+fn execution(sql: &SqlExecution) -> wire::SqlExecutionEvent {
     let SqlExecution {
         statement_type,
         is_compressed,
         execution_result,
-        chunk_id,
         retry_count,
         chunks,
         result_ready,
@@ -288,18 +291,17 @@ fn execution(sql: &SqlExecution) -> Option<wire::SqlExecutionEvent> {
         result_set_ready_latency_millis: result_ready.map(millis),
         result_set_consumption_latency_millis: result_consumed.map(millis),
     };
-    let event = wire::SqlExecutionEvent {
+    wire::SqlExecutionEvent {
         statement_type: statement_type.map(Into::into),
         is_compressed: *is_compressed,
         execution_result: execution_result.map(Into::into),
-        chunk_id: *chunk_id,
+        chunk_id: None,
         retry_count: retry_count.map(int64),
         chunk_details: chunks.as_ref().map(chunk_details),
         result_latency: Some(latency).filter(|latency| *latency != Default::default()),
         operation_detail: operation.as_ref().map(operation_detail),
         java_uses_patched_arrow: *java_uses_patched_arrow,
-    };
-    Some(event).filter(|event| *event != Default::default())
+    }
 }
 
 fn chunk_details(chunks: &ChunkDetails) -> wire::ChunkDetails {
@@ -334,8 +336,8 @@ fn volume_operation(volume: &VolumeOperation) -> wire::VolumeOperationEvent {
 }
 
 fn error_info(error: &ErrorInfo) -> wire::DriverErrorInfo {
-    // Its class decides when it is sent, and doesn't travel.
-    let ErrorInfo { name, class: _, text } = error;
+    // Its class decides when it is sent, and doesn't travel; its chunk does with the statement.
+    let ErrorInfo { name, class: _, chunk: _, text } = error;
     wire::DriverErrorInfo {
         error_name: Some(name.clone()),
         stack_trace: text.as_ref().map(|text| text.as_str().to_owned()),

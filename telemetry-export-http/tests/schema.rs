@@ -83,7 +83,7 @@ proptest! {
             }
         }
         // An error's name and the driver's own are all of the text that is left, and may be anything.
-        let names = records.iter().any(|record| record.error.as_ref().is_some_and(|error| error.name.contains(CANARY)));
+        let names = records.iter().any(|record| record.body.error.as_ref().is_some_and(|error| error.name.contains(CANARY)));
         prop_assert!(names || !String::from_utf8(body).unwrap().contains(CANARY));
     }
 
@@ -193,7 +193,8 @@ fn without_credentials_nothing_is_kept_and_what_was_kept_is_not_used() {
 #[test]
 fn what_another_exporter_keeps_in_a_session_is_in_nobodys_way() {
     let session = session();
-    drop(session.encoded.get_or_make(|| "something else".to_owned()));
+    let other = session.encoded.get_or_try_make("another", || Ok::<_, ()>("something else".to_owned()));
+    assert_eq!(other.as_deref(), Ok("something else"));
     let record = record(&session, 0);
     assert_eq!(sent(&record, true), expected(&record, true));
 }

@@ -6,14 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use telemetry_core::plugin::{FlagQuery, FlagSet, PluginError};
-use telemetry_core::{Clock, FeatureFlagSource};
+use telemetry_core::FeatureFlagSource;
+use telemetry_core::plugin::{FlagQuery, FlagSet, PluginError, Tick};
 use tokio::sync::Notify;
 
 use crate::machine::{Key, Lookup, Machine};
 
 /// How many hosts are kept unless something else is said.
 pub const DEFAULT_CAPACITY: usize = 1000;
+
+/// How long until a host that could not be asked is asked again, unless something else is said.
+pub const DEFAULT_RETRY: Duration = Duration::from_secs(60);
 
 /// Keeps what a source said for as long as that is fresh, and asks again once, for all who want to know. Clones are the same
 /// cache.
@@ -23,7 +26,7 @@ pub const DEFAULT_CAPACITY: usize = 1000;
 ///   when the asking has taken 30 s, and what the slower of the two is answered doesn't replace what the later was.
 /// - Past its time, a value is given out as [stale](telemetry_core::plugin::FlagOrigin::Stale) while one caller asks for a new one, and
 ///   when that fails.
-/// - After a failure the host is asked again after 60 s, or [another time](FlagCache::retry_after), or later when its `Retry-After`
+/// - After a failure the host is asked again after 60 s, or [another time](FlagCacheBuilder::retry_after), or later when its `Retry-After`
 ///   says so, up to 15 min. A 401 or 403 is the failure of one caller, and keeps no other from asking.
 /// - Of hosts it keeps 1000; past that, what isn't fresh goes first.
 pub struct FlagCache<S> {
@@ -32,34 +35,54 @@ pub struct FlagCache<S> {
 
 struct Inner<S> {
     source: S,
-    clock: Arc<dyn Clock>,
     machine: Mutex<Machine>,
     /// Somebody's asking is over.
     over: Notify,
 }
 
 impl<S: FeatureFlagSource> FlagCache<S> {
-    /// A cache before this source. The clock is the one that the provider is built with.
-    pub fn new(source: S, clock: Arc<dyn Clock>) -> Self {
-        FlagCache::with_capacity(source, clock, DEFAULT_CAPACITY)
+    /// A cache before this source, for [`DEFAULT_CAPACITY`] hosts, which asks again [`DEFAULT_RETRY`] after a failure.
+    pub fn new(source: S) -> Self {
+        FlagCache::builder(source).build()
     }
 
-    /// The same for so many hosts, and at least one.
-    pub fn with_capacity(source: S, clock: Arc<dyn Clock>, capacity: usize) -> Self {
-        let machine = Mutex::new(Machine::new(capacity));
-        FlagCache { inner: Arc::new(Inner { source, clock, machine, over: Notify::new() }) }
+    /// A cache before this source, with what is to be otherwise.
+    pub fn builder(source: S) -> FlagCacheBuilder<S> {
+        FlagCacheBuilder { source, capacity: DEFAULT_CAPACITY, retry: DEFAULT_RETRY }
+    }
+}
+
+/// The settings of a [`FlagCache`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct FlagCacheBuilder<S> {
+    source: S,
+    capacity: usize,
+    retry: Duration,
+}
+
+impl<S: FeatureFlagSource> FlagCacheBuilder<S> {
+    /// How many hosts it keeps: [`DEFAULT_CAPACITY`] by default, and at least one.
+    pub fn capacity(mut self, hosts: usize) -> Self {
+        self.capacity = hosts.max(1);
+        self
     }
 
-    /// The same, and its clones too, with another wait until a host that could not be asked is asked again. 60 s by default; held
-    /// within 1 s and 15 min.
+    /// The wait until a host that could not be asked is asked again: [`DEFAULT_RETRY`] by default; held within 1 s and 15 min.
     ///
     /// A provider that asks this cache waits for the longer of this and
     /// [`TelemetryConfig::flag_retry`](telemetry_core::TelemetryConfig::flag_retry): the cache says with each failure when it will ask
     /// again, and the provider asks no earlier. So to ask more often than each 60 s, set both.
-    #[must_use]
-    pub fn retry_after(self, wait: Duration) -> Self {
-        self.inner.lock().retry_after(wait);
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry = wait;
         self
+    }
+
+    /// The cache.
+    pub fn build(self) -> FlagCache<S> {
+        let FlagCacheBuilder { source, capacity, retry } = self;
+        let machine = Mutex::new(Machine::new(capacity, retry));
+        FlagCache { inner: Arc::new(Inner { source, machine, over: Notify::new() }) }
     }
 }
 
@@ -79,9 +102,11 @@ struct Asking<'a, S> {
 }
 
 impl<S> Asking<'_, S> {
-    fn over(mut self, answer: Result<FlagSet, PluginError>) -> Option<Result<FlagSet, PluginError>> {
-        // A clock may panic; until what came of the asking is written down, it isn't over.
-        let now = self.cache.clock.now();
+    fn over(
+        mut self,
+        answer: Result<FlagSet, PluginError>,
+        now: Tick,
+    ) -> Option<Result<FlagSet, PluginError>> {
         self.is_over = true;
         self.cache.lock().asked(self.key, self.number, answer, now)
     }
@@ -102,22 +127,21 @@ impl<S: FeatureFlagSource> FeatureFlagSource for FlagCache<S> {
         let cache = &*self.inner;
         let key = Key {
             host: query.host.clone(),
-            client: query.client.to_owned(),
-            version: query.version.to_owned(),
+            client: query.driver.client().to_owned(),
+            version: query.driver.version().to_owned(),
         };
         loop {
             let mut over = pin!(cache.over.notified());
             // From here on no end of an asking is missed.
             over.as_mut().enable();
-            let now = cache.clock.now();
-            let look = cache.lock().look(&key, now);
+            let look = cache.lock().look(&key, query.now);
             match look {
                 Lookup::Answer(answer) => return answer,
                 Lookup::Wait => over.await,
                 Lookup::Fetch(number) => {
                     let asking = Asking { cache, key: &key, number, is_over: false };
                     let answer = cache.source.flags(query).await;
-                    if let Some(answer) = asking.over(answer) {
+                    if let Some(answer) = asking.over(answer, query.now) {
                         return answer;
                     }
                 }

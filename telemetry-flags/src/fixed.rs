@@ -1,10 +1,11 @@
 //! Flags from a setting.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use telemetry_core::FeatureFlagSource;
-use telemetry_core::plugin::{FlagOrigin, FlagQuery, FlagSet, PluginError, Tick};
+use telemetry_core::plugin::{FlagOrigin, FlagQuery, FlagSet, PluginError};
 
 /// Flags that don't change: for tests, for services without flags, and for a driver that decides by itself. It asks nobody.
 ///
@@ -30,6 +31,6 @@ impl StaticFlags {
 #[async_trait]
 impl FeatureFlagSource for StaticFlags {
     async fn flags(&self, _query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
-        Ok(FlagSet::new(self.0.clone(), FlagOrigin::Fixed, Tick::MAX))
+        Ok(FlagSet::new(self.0.clone(), FlagOrigin::Fixed, Duration::MAX))
     }
 }

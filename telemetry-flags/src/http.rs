@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 use telemetry_core::plugin::{FlagOrigin, FlagQuery, FlagSet, HttpRequest, Method, PluginError, Transport};
-use telemetry_core::{Clock, Fault, FeatureFlagSource};
+use telemetry_core::{Fault, FeatureFlagSource};
 
 /// How long flags are fresh when the service doesn't say, or says nothing sensible.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(15 * 60);
@@ -30,14 +30,13 @@ const MAX_ANSWER_BYTES: usize = 256 * 1024;
 #[derive(Clone)]
 pub struct HttpFlagSource {
     transport: Arc<dyn Transport>,
-    clock: Arc<dyn Clock>,
     user_agent: Option<String>,
 }
 
 impl HttpFlagSource {
-    /// A source over this transport. The clock is the one that the provider is built with.
-    pub fn new(transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Self {
-        HttpFlagSource { transport, clock, user_agent: None }
+    /// A source over this transport.
+    pub fn new(transport: Arc<dyn Transport>) -> Self {
+        HttpFlagSource { transport, user_agent: None }
     }
 
     /// The same with a `user-agent` header.
@@ -58,7 +57,8 @@ impl fmt::Debug for HttpFlagSource {
 impl FeatureFlagSource for HttpFlagSource {
     async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
         let credentials = query.credentials.ok_or(Fault::Authentication)?;
-        let (client, version) = (segment(query.client)?, segment(query.version)?);
+        // Both may stand in a path as they are.
+        let (client, version) = (query.driver.client(), query.driver.version());
         let path = format!("/api/2.0/connector-service/feature-flags/{client}/{version}");
         let mut request = HttpRequest::new(Method::Get, query.host.clone(), path);
         request.headers = credentials.for_another_request();
@@ -67,17 +67,10 @@ impl FeatureFlagSource for HttpFlagSource {
             request.headers.push("user-agent", user_agent);
         }
         request.max_response_bytes = MAX_ANSWER_BYTES;
-        let body = self.transport.send(request).await?.into_success(self.clock.wall())?;
+        let body = self.transport.send(request).await?.into_success(query.wall)?;
         let Answer { values, ttl } = parse(&body).ok_or(Fault::BadAnswer)?;
-        Ok(FlagSet::new(values, FlagOrigin::Fetched, self.clock.now() + ttl))
+        Ok(FlagSet::new(values, FlagOrigin::Fetched, ttl))
     }
-}
-
-/// A text that may stand in a path as it is.
-fn segment(text: &str) -> Result<&str, Fault> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
-    let dots = text.bytes().all(|byte| byte == b'.');
-    if dots || !text.bytes().all(plain) { Err(Fault::Unsendable) } else { Ok(text) }
 }
 
 /// What a service says of its flags.

@@ -6,14 +6,11 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use telemetry_core::Clock;
-//! use telemetry_core::plugin::{SystemClock, Transport};
+//! use telemetry_core::plugin::Transport;
 //! use telemetry_flags::{FlagCache, HttpFlagSource};
 //!
 //! # fn flags(transport: Arc<dyn Transport>) -> FlagCache<HttpFlagSource> {
-//! // The provider is built with this clock too.
-//! let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-//! FlagCache::new(HttpFlagSource::new(transport, Arc::clone(&clock)), clock)
+//! FlagCache::new(HttpFlagSource::new(transport))
 //! # }
 //! ```
 
@@ -24,6 +21,6 @@ mod fixed;
 mod http;
 mod machine;
 
-pub use cache::{DEFAULT_CAPACITY, FlagCache};
+pub use cache::{DEFAULT_CAPACITY, DEFAULT_RETRY, FlagCache, FlagCacheBuilder};
 pub use fixed::StaticFlags;
 pub use http::{Answer, DEFAULT_TTL, HttpFlagSource, MAX_TTL, MIN_TTL, parse};

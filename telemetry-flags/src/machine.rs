@@ -6,9 +6,7 @@ use std::time::Duration;
 use telemetry_core::plugin::{FlagOrigin, FlagSet, PluginError, Tick};
 use telemetry_core::{Fault, Host};
 
-/// How long until a host that could not be asked is asked again, unless something else is said.
-const RETRY: Duration = Duration::from_secs(60);
-/// The shortest time that can be said.
+/// The shortest time until a host that could not be asked is asked again.
 const MIN_RETRY: Duration = Duration::from_secs(1);
 /// The longest, and the longest that a `Retry-After` can put it off.
 const MAX_RETRY: Duration = Duration::from_secs(900);
@@ -38,7 +36,8 @@ pub(crate) enum Lookup {
 
 #[derive(Debug, Default)]
 struct Entry {
-    known: Option<FlagSet>,
+    /// What was said last, and until when it is fresh.
+    known: Option<(FlagSet, Tick)>,
     /// The asking that is out, and when it counts as lost.
     asking: Option<(u64, Tick)>,
     /// The asking that what is known came of. What an earlier one brings after it is out of date.
@@ -57,12 +56,9 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Machine { entries: HashMap::new(), looks: 0, capacity: capacity.max(1), retry: RETRY }
-    }
-
-    pub(crate) fn retry_after(&mut self, wait: Duration) {
-        self.retry = wait.clamp(MIN_RETRY, MAX_RETRY);
+    pub(crate) fn new(capacity: usize, retry: Duration) -> Self {
+        let retry = retry.clamp(MIN_RETRY, MAX_RETRY);
+        Machine { entries: HashMap::new(), looks: 0, capacity, retry }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -77,22 +73,22 @@ impl Machine {
         }
         let Some(entry) = self.entries.get_mut(key) else { return Lookup::Fetch(self.looks) };
         entry.looked = self.looks;
-        if let Some(known) = entry.known.as_ref().filter(|known| now < known.fresh_until) {
-            return Lookup::Answer(Ok(known.given_out_as(FlagOrigin::Cached, known.fresh_until)));
+        if let Some((known, until)) = entry.known.as_ref().filter(|(_, until)| now < *until) {
+            return Lookup::Answer(Ok(known.given_out_as(FlagOrigin::Cached, *until - now)));
         }
-        let stale = |until| entry.known.as_ref().map(|known| known.given_out_as(FlagOrigin::Stale, until));
+        let stale = |wait| entry.known.as_ref().map(|(known, _)| known.given_out_as(FlagOrigin::Stale, wait));
         if entry.is_asked_for(now) {
-            return stale(now + WHILE_ASKING).map_or(Lookup::Wait, |known| Lookup::Answer(Ok(known)));
+            return stale(WHILE_ASKING).map_or(Lookup::Wait, |known| Lookup::Answer(Ok(known)));
         }
         if let Some((failure, until)) = entry.failed.filter(|(_, until)| now < *until) {
             let failure = failure.with_retry_after(Some(until - now));
-            return Lookup::Answer(stale(until).ok_or(failure));
+            return Lookup::Answer(stale(until - now).ok_or(failure));
         }
         entry.asking = Some((self.looks, now + LOST));
         Lookup::Fetch(self.looks)
     }
 
-    /// The host was asked. What the asker is to be told; `None` when more recent flags are known: then it looks again.
+    /// The host was asked, at `now`. What the asker is to be told; `None` when more recent flags are known: then it looks again.
     pub(crate) fn asked(
         &mut self,
         key: &Key,
@@ -108,7 +104,7 @@ impl Machine {
         Some(match answer {
             Ok(flags) => {
                 entry.answered = asking;
-                entry.known = Some(flags.clone());
+                entry.known = Some((flags.clone(), now + flags.fresh_for));
                 entry.failed = None;
                 Ok(flags)
             }
@@ -121,7 +117,7 @@ impl Machine {
                 entry
                     .known
                     .as_ref()
-                    .map(|known| known.given_out_as(FlagOrigin::Stale, now + wait))
+                    .map(|(known, _)| known.given_out_as(FlagOrigin::Stale, wait))
                     .ok_or(failure)
             }
         })
@@ -140,7 +136,7 @@ impl Machine {
         if self.entries.len() < self.capacity {
             return;
         }
-        let fresh = |entry: &Entry| entry.known.as_ref().is_some_and(|known| now < known.fresh_until);
+        let fresh = |entry: &Entry| entry.known.as_ref().is_some_and(|(_, until)| now < *until);
         let least = self
             .entries
             .iter()

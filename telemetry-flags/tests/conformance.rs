@@ -4,10 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use telemetry_core::plugin::Tick;
-use telemetry_core::{Clock, Fault, FeatureFlagSource};
+use telemetry_core::{Fault, FeatureFlagSource};
 use telemetry_flags::*;
-use telemetry_testkit::{Do, FakeClock, Script, ScriptedFlags, conformance, flag};
+use telemetry_testkit::{Do, Script, ScriptedFlags, conformance, flag};
 
 /// Runs a suite whose safety net needs a timer.
 fn run(suite: impl Future<Output = ()>) {
@@ -16,19 +15,17 @@ fn run(suite: impl Future<Output = ()>) {
 
 #[test]
 fn static_flags_conform() {
-    run(conformance::flags(&StaticFlags::new([("a.flag", true)]), &FakeClock::new()));
+    run(conformance::flags(&StaticFlags::new([("a.flag", true)])));
 }
 
 #[test]
 fn a_cache_conforms_whatever_is_behind_it() {
-    let clock = FakeClock::new();
-    let soon = clock.now() + Duration::from_secs(900);
-    let now = clock.now();
+    let soon = Duration::from_secs(900);
     for script in [
-        Script::always(Do::Give(flag("a.flag", true, Tick::MAX))),
+        Script::always(Do::Give(flag("a.flag", true, Duration::MAX))),
         Script::always(Do::Give(flag("a.flag", true, soon))),
         // Stale at once, so that each question is asked again.
-        Script::always(Do::Give(flag("a.flag", false, now))),
+        Script::always(Do::Give(flag("a.flag", false, Duration::ZERO))),
         Script::always(Do::Fail(Fault::Reset.into())).first(Do::Give(flag("a.flag", true, soon))),
         Script::always(Do::Fail(Fault::Authentication.into())),
         // The first who asks has no credentials, and the next goes away.
@@ -36,18 +33,16 @@ fn a_cache_conforms_whatever_is_behind_it() {
             .first(Do::Fail(Fault::Authentication.into()))
             .first(Do::Hang),
     ] {
-        let cache = FlagCache::new(ScriptedFlags::new(script), Arc::new(clock.clone()));
-        run(conformance::flags(&cache, &clock));
+        let cache = FlagCache::new(ScriptedFlags::new(script));
+        run(conformance::flags(&cache));
     }
 }
 
 #[test]
 fn a_source_over_http_conforms_with_and_without_a_cache() {
     run(conformance::flags_over_transport(HttpFlagSource::new));
-    run(conformance::flags_over_transport(|transport, clock| {
-        FlagCache::new(HttpFlagSource::new(transport, Arc::clone(&clock)), clock)
-    }));
-    run(conformance::flags_over_transport(|transport, clock| -> Arc<dyn FeatureFlagSource> {
-        Arc::new(FlagCache::with_capacity(HttpFlagSource::new(transport, Arc::clone(&clock)), clock, 1))
+    run(conformance::flags_over_transport(|transport| FlagCache::new(HttpFlagSource::new(transport))));
+    run(conformance::flags_over_transport(|transport| -> Arc<dyn FeatureFlagSource> {
+        Arc::new(FlagCache::builder(HttpFlagSource::new(transport)).capacity(1).build())
     }));
 }

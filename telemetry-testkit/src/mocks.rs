@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use telemetry_core::plugin::{
     Attempt, AuthHeaders, BoxFuture, BreakerSource, BreakerState, FlagQuery, FlagSet, HttpRequest,
-    HttpResponse, Outcome, Permit, PluginError, Receipt, Rejected, ScopeId, Tick, Transport,
+    HttpResponse, Outcome, Permit, PermitIssuer, PluginError, Receipt, Rejected, ScopeId, Tick, Transport,
 };
 use telemetry_core::{Breaker, Clock, CredentialProvider, Exporter, FeatureFlagSource, Host};
 
@@ -82,13 +82,38 @@ mockall::mock! {
 }
 
 mockall::mock! {
-    /// A mock of [`Breaker`].
-    pub Breaker {}
+    /// A mock of [`Breaker`]. An admitted call's permit comes back as `settled`, or as `unsettled`.
+    ///
+    /// ```
+    /// use telemetry_core::Breaker;
+    /// use telemetry_core::plugin::{Outcome, Tick};
+    /// use telemetry_testkit::MockBreaker;
+    ///
+    /// let mut breaker = MockBreaker::new();
+    /// breaker.expect_admitted().returning(|_now| Ok(7));
+    /// breaker.expect_settled().once().withf(|ticket, outcome, _now| *ticket == 7 && *outcome == Outcome::Success).return_const(());
+    /// breaker.admit(Tick::ZERO).expect("it admits").settle(Outcome::Success, Tick::ZERO);
+    /// ```
+    pub Breaker {
+        /// What [`Breaker::admit`] calls: the ticket of the permit that it gives.
+        pub fn admitted(&self, now: Tick) -> Result<u64, Rejected>;
+        /// What [`Breaker::state`] calls.
+        pub fn state_at(&self, now: Tick) -> BreakerState;
+    }
 
-    impl Breaker for Breaker {
-        fn admit(&self, now: Tick) -> Result<Permit, Rejected>;
-        fn settle(&self, permit: Permit, outcome: Outcome, now: Tick);
-        fn state(&self, now: Tick) -> BreakerState;
+    impl PermitIssuer for Breaker {
+        fn settled(&self, ticket: u64, outcome: Outcome, now: Tick);
+        fn unsettled(&self, ticket: u64);
+    }
+}
+
+impl Breaker for MockBreaker {
+    fn admit(&self, now: Tick) -> Result<Permit<'_>, Rejected> {
+        self.admitted(now).map(|ticket| Permit::new(self, ticket))
+    }
+
+    fn state(&self, now: Tick) -> BreakerState {
+        self.state_at(now)
     }
 }
 
@@ -128,9 +153,11 @@ shows_its_name! {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use mockall::predicate::eq;
     use telemetry_core::plugin::{FlagOrigin, Method};
-    use telemetry_core::{Fault, HostPolicy};
+    use telemetry_core::{DriverIdentity, Fault, HostPolicy};
 
     use super::*;
 
@@ -147,13 +174,17 @@ mod tests {
         let attempt = Attempt::new(&host, &[], SystemTime::UNIX_EPOCH);
         assert_eq!(exporter.export(&attempt).await, Ok(Receipt::new(7)));
 
+        let builder = DriverIdentity::builder().name("Test").version("1");
+        let driver = builder.client("RUST").flag("flag").build().unwrap();
         let mut flags = MockFeatureFlagSource::new();
         flags
             .expect_flags()
-            .withf(|query| query.client == "RUST")
-            .returning(|_| Ok(FlagSet::new([].into(), FlagOrigin::Fixed, Tick::MAX)));
+            .withf(|query| query.driver.client() == "RUST")
+            .returning(|_| Ok(FlagSet::new([].into(), FlagOrigin::Fixed, Duration::MAX)));
         let flags: Arc<dyn FeatureFlagSource> = Arc::new(flags);
-        assert!(flags.flags(&FlagQuery::new(&host, "RUST", "1")).await.is_ok());
+        assert!(
+            flags.flags(&FlagQuery::new(&host, &driver, Tick::ZERO, SystemTime::UNIX_EPOCH)).await.is_ok()
+        );
 
         let mut transport = MockTransport::new();
         transport.expect_send().returning(|_| Err(Fault::Reset.into()));
@@ -172,7 +203,7 @@ mod tests {
         let mut source = MockBreakerSource::new();
         source.expect_breaker().with(eq(host())).returning(|_| {
             let mut breaker = MockBreaker::new();
-            breaker.expect_admit().returning(|now| Err(Rejected::until(now)));
+            breaker.expect_admitted().returning(|now| Err(Rejected::until(now)));
             Arc::new(breaker)
         });
         assert!(source.breaker(&host()).admit(Tick::ZERO).is_err());

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use telemetry_core::plugin::{
     Attempt, AuthHeaders, FlagOrigin, FlagQuery, FlagSet, HttpRequest, HttpResponse, PluginError, Receipt,
-    ScopeId, Tick, Transport,
+    ScopeId, Transport,
 };
 use telemetry_core::record::{EventId, Record};
 use telemetry_core::{CredentialProvider, Exporter, FeatureFlagSource, Host};
@@ -263,7 +264,7 @@ impl ScriptedFlags {
 
     /// One that answers that this flag, and no other, is on or off, and that it need not be asked again.
     pub fn fixed(name: &str, on: bool) -> Self {
-        ScriptedFlags(Script::always(Do::Give(flag(name, on, Tick::MAX))))
+        ScriptedFlags(Script::always(Do::Give(flag(name, on, Duration::MAX))))
     }
 
     /// Its script.
@@ -272,9 +273,9 @@ impl ScriptedFlags {
     }
 }
 
-/// One flag, on or off, fresh until then.
-pub fn flag(name: &str, on: bool, fresh_until: Tick) -> FlagSet {
-    FlagSet::new([(name.to_owned(), on.to_string())].into(), FlagOrigin::Fetched, fresh_until)
+/// One flag, on or off, fresh for so long.
+pub fn flag(name: &str, on: bool, fresh_for: Duration) -> FlagSet {
+    FlagSet::new([(name.to_owned(), on.to_string())].into(), FlagOrigin::Fetched, fresh_for)
 }
 
 #[async_trait]

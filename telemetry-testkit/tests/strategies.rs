@@ -33,7 +33,7 @@ fn fields(shown: &str, value: &str) -> HashSet<String> {
 #[test]
 fn every_kind_of_record_comes_and_every_field_that_may_be_left_out_is_there_and_is_not() {
     let records = samples(strategies::record(), 400);
-    let kinds: HashSet<_> = records.iter().map(|record| record.kind).collect();
+    let kinds: HashSet<_> = records.iter().map(|record| record.body.kind).collect();
     assert_eq!(kinds.len(), 4);
     // Only names of fields are wanted, so texts are no matter as long as both sides are looked at alike.
     let shown: String = records.iter().map(|record| format!("{record:?}")).collect();
@@ -52,7 +52,7 @@ fn every_kind_of_record_comes_and_every_field_that_may_be_left_out_is_there_and_
         "statement_type",
         "is_compressed",
         "execution_result",
-        "chunk_id",
+        "chunk",
         "retry_count",
         "chunks",
         "present",
@@ -129,7 +129,8 @@ fn breaker_calls_are_of_every_kind() {
 /// Plays events to a client whose worker moves by hand, until all is delivered that will be; what was, and what the books say.
 fn played(events: &[DriverEvent], play: fn(&Session, &[DriverEvent])) -> (Vec<RecordKind>, Status) {
     let (clock, exporter) = (FakeClock::new(), RecordingExporter::new());
-    let identity = DriverIdentity::new("Test", "1.0.0", "TEST", "flag").unwrap();
+    let identity =
+        DriverIdentity::builder().name("Test").version("1.0.0").client("TEST").flag("flag").build().unwrap();
     let provider = ClientProvider::builder(identity)
         .config(TelemetryConfig::default().mode(Mode::On).abandoned_after(Duration::from_secs(10)))
         .exporter(exporter.clone())
@@ -150,7 +151,7 @@ fn played(events: &[DriverEvent], play: fn(&Session, &[DriverEvent])) -> (Vec<Re
         clock.advance_to_next();
         provider.step();
     }
-    (exporter.accepted().iter().map(|record| record.kind).collect(), lease.status())
+    (exporter.accepted().iter().map(|record| record.body.kind).collect(), lease.status())
 }
 
 fn count(kinds: &[RecordKind], wanted: RecordKind) -> usize {

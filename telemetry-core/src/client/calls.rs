@@ -33,11 +33,10 @@ async fn attempt(client: &Client, batch: &[Arc<Record>]) -> AttemptOutcome {
     let clock = &plugins.clock;
     let now = clock.now();
     let deadline = now + plugins.config.request_timeout;
-    let admitted =
-        client.breaker().and_then(|breaker| catch_panic(|| breaker.admit(now)).map(|leave| (breaker, leave)));
-    let (breaker, permit) = match admitted {
-        Some((breaker, Ok(permit))) => (breaker, permit),
-        Some((_, Err(rejected))) => return AttemptOutcome::Rejected { retry_at: rejected.retry_at },
+    let admitted = client.breaker().and_then(|breaker| catch_panic(|| breaker.admit(now)));
+    let permit = match admitted {
+        Some(Ok(permit)) => permit,
+        Some(Err(rejected)) => return AttemptOutcome::Rejected { retry_at: rejected.retry_at },
         // A breaker that can't answer admits nothing.
         None => return AttemptOutcome::Rejected { retry_at: now + plugins.config.flush_interval },
     };
@@ -51,7 +50,7 @@ async fn attempt(client: &Client, batch: &[Arc<Record>]) -> AttemptOutcome {
     let attempted = AttemptOutcome::Answered(
         clock.limit(deadline, export).await.unwrap_or_else(|fault| Err(fault.into())),
     );
-    catch_panic(|| breaker.settle(permit, outcome(&attempted), clock.now()));
+    catch_panic(|| permit.settle(outcome(&attempted), clock.now()));
     attempted
 }
 
@@ -60,9 +59,9 @@ pub(crate) async fn ask(client: Arc<Client>) -> Result<FlagSet, PluginError> {
     let plugins = &client.plugins;
     let deadline = plugins.clock.now() + plugins.config.request_timeout;
     let credentials = credentials(&client, deadline).await?;
-    let identity = &plugins.driver.identity;
-    let query = FlagQuery::new(&client.host, identity.client(), identity.version())
-        .with_credentials(credentials.as_ref());
+    let query =
+        FlagQuery::new(&client.host, &plugins.driver.identity, plugins.clock.now(), plugins.clock.wall())
+            .with_credentials(credentials.as_ref());
     let flags = GuardedFuture::new(|| plugins.flags.flags(&query));
     plugins.clock.limit(deadline, flags).await.unwrap_or_else(|fault| Err(fault.into()))
 }

@@ -10,6 +10,7 @@ pub(crate) mod registry;
 pub(crate) mod runtime;
 pub(crate) mod safe_clock;
 pub(crate) mod status;
+pub(crate) mod wakeup;
 pub(crate) mod worker;
 
 use std::fmt;
@@ -17,10 +18,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::client::buffer::{EventBuffer, Pushed};
 use crate::client::plugins::Plugins;
+use crate::client::wakeup::Wakeup;
 use crate::fault::PluginError;
 use crate::guard::lock::lock;
 use crate::guard::own_work::is_own_work;
@@ -33,7 +35,6 @@ use crate::pipeline::{Busy, Pipeline, Step};
 use crate::plugin::breaker::{Breaker, BreakerState};
 use crate::plugin::clock::Tick;
 use crate::plugin::credentials::CredentialProvider;
-use crate::record::{Record, SessionContext};
 use crate::text::error_text::TextBudget;
 
 /// Shared between the handles of its connections, which push into its buffer, and its worker, which does all else.
@@ -48,15 +49,9 @@ pub(crate) struct Client {
     pipeline: Mutex<Pipeline>,
     /// Whether handles record: one load is all that a driver pays while it is `false`.
     recording: AtomicBool,
-    /// Whether the worker sleeps with nothing to wake it but an event.
-    parked: AtomicBool,
-    pub(crate) wake: Notify,
+    wakeup: Wakeup,
     finished: watch::Sender<bool>,
     breaker: OnceLock<Arc<dyn Breaker>>,
-    /// The number of waiting events at which the worker is woken.
-    high_water: usize,
-    /// Whether it was woken for that, and hasn't looked yet.
-    called: AtomicBool,
 }
 
 /// How many events are taken in under one hold of the lock, which a driver's thread may want for a moment.
@@ -91,12 +86,9 @@ impl Client {
             buffer: EventBuffer::new(config.max_events),
             pipeline: Mutex::new(pipeline),
             recording: AtomicBool::new(true),
-            parked: AtomicBool::new(false),
-            wake: Notify::new(),
+            wakeup: Wakeup::new(config.batch_size.min(config.max_events / 2).max(1)),
             finished: watch::Sender::new(false),
             breaker: OnceLock::new(),
-            high_water: config.batch_size.min(config.max_events / 2).max(1),
-            called: AtomicBool::new(false),
             plugins,
         }
     }
@@ -113,8 +105,7 @@ impl Client {
         }
         let urgent = event.is_urgent();
         let Pushed::Waiting(waiting) = self.buffer.push(event) else { return };
-        let high = waiting >= self.high_water && !self.called.swap(true, Ordering::SeqCst);
-        if urgent || high || self.parked.load(Ordering::SeqCst) {
+        if self.wakeup.is_due(waiting, urgent) {
             self.wake_up();
         }
     }
@@ -129,25 +120,24 @@ impl Client {
     /// Wakes the worker; not in a forked child, which has none, and where a lock may be held for ever.
     pub(crate) fn wake_up(&self) {
         if self.plugins.in_parent_process() {
-            self.parked.store(false, Ordering::SeqCst);
-            self.wake.notify_one();
+            self.wakeup.wake();
         }
+    }
+
+    /// Completes when the worker is woken.
+    pub(crate) fn woken(&self) -> impl Future<Output = ()> {
+        self.wakeup.woken()
     }
 
     /// Tells the next event to wake the worker. `false` if there is one already.
     pub(crate) fn park(&self) -> bool {
-        self.parked.store(true, Ordering::SeqCst);
-        let parked = self.buffer.is_empty();
-        if !parked {
-            self.parked.store(false, Ordering::SeqCst);
-        }
-        parked
+        self.wakeup.park(|| self.buffer.is_empty())
     }
 
     /// Takes in what was recorded, and says what to do next.
     pub(crate) fn step(&self, busy: Busy) -> Step {
         let wall = self.plugins.clock.wall();
-        self.called.store(false, Ordering::SeqCst);
+        self.wakeup.looking();
         // Drivers may go on recording meanwhile; what comes after a buffer's worth is for the next step.
         let mut slices = self.plugins.config.max_events as u64 / SLICE + 1;
         loop {
@@ -169,16 +159,12 @@ impl Client {
         wall: SystemTime,
         then: impl FnOnce(&mut Pipeline, Tick, usize) -> T,
     ) -> T {
-        // What a session's exporter keeps with it may not be dropped under the lock, so it is kept until after.
-        let mut sessions: Vec<Arc<SessionContext>> = Vec::new();
-        let done = self.with_pipeline(|pipeline, now| {
+        self.with_pipeline(|pipeline, now| {
             let events = if pipeline.is_finished() { Vec::new() } else { self.buffer.take(most) };
-            sessions.extend(events.iter().map(|event| Arc::clone(&event.session)));
+            let taken = events.len();
             pipeline.absorb(events, now, wall);
-            then(pipeline, now, sessions.len())
-        });
-        catch_panic(move || drop(sessions));
-        done
+            then(pipeline, now, taken)
+        })
     }
 
     /// The credentials to use now.
@@ -192,24 +178,18 @@ impl Client {
         catch_panic(move || drop(before));
     }
 
-    /// Changes the pipeline under its lock, and lets go of what left it after.
+    /// Changes the pipeline under its lock.
     pub(crate) fn with_pipeline<T>(&self, change: impl FnOnce(&mut Pipeline, Tick) -> T) -> T {
         let now = self.plugins.clock.now();
-        let (changed, gone) = self.change_pipeline(|pipeline| change(pipeline, now));
-        catch_panic(move || drop(gone));
-        changed
+        self.change_pipeline(|pipeline| change(pipeline, now))
     }
 
-    /// Changes the pipeline under its lock. What left it may hold foreign code, and is to be dropped without a lock.
-    pub(crate) fn change_pipeline<T>(
-        &self,
-        change: impl FnOnce(&mut Pipeline) -> T,
-    ) -> (T, Vec<Arc<Record>>) {
+    /// Changes the pipeline under its lock, without asking the clock.
+    pub(crate) fn change_pipeline<T>(&self, change: impl FnOnce(&mut Pipeline) -> T) -> T {
         let mut pipeline = lock(&self.pipeline);
         let changed = change(&mut pipeline);
         self.recording.store(pipeline.is_recording(), Ordering::Relaxed);
-        let gone = pipeline.take_gone();
-        (changed, gone)
+        changed
     }
 
     /// The end: whatever is still held is dropped under `reason`, what is under way is given up, and nothing new comes.
@@ -294,10 +274,7 @@ impl fmt::Debug for Client {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::pin::pin;
-    use std::task::{Context, Waker};
-
+pub(crate) mod tests {
     use async_trait::async_trait;
 
     use super::*;
@@ -307,7 +284,7 @@ mod tests {
     use crate::fault::{Fault, PluginError};
     use crate::guard::fork::Process;
     use crate::host::HostPolicy;
-    use crate::pipeline::event::tests::{event, session};
+    use crate::pipeline::event::tests::session;
     use crate::plugin::breaker::AlwaysClosed;
     use crate::plugin::clock::SystemClock;
     use crate::plugin::exporter::{Attempt, Exporter, Receipt};
@@ -330,7 +307,7 @@ mod tests {
         }
     }
 
-    fn client() -> Client {
+    pub(crate) fn client() -> Client {
         let plugins = Plugins {
             driver: Arc::clone(&session().driver),
             config: TelemetryConfig::default(),
@@ -344,21 +321,5 @@ mod tests {
         };
         let host = Host::parse("host.example.com", HostPolicy::Public).unwrap();
         Client::new(Arc::new(plugins), host, None, false)
-    }
-
-    #[test]
-    fn the_worker_is_woken_also_when_the_mark_was_passed_while_it_took_events() {
-        let client = client();
-        let woken = || pin!(client.wake.notified()).poll(&mut Context::from_waker(Waker::noop())).is_ready();
-        for number in 0..client.high_water as u64 {
-            client.record(event(number));
-        }
-        assert!(woken());
-        client.record(event(0));
-        assert!(!woken(), "once is enough");
-        // The worker has begun to look, and more wait than the mark says.
-        client.called.store(false, Ordering::SeqCst);
-        client.record(event(0));
-        assert!(woken());
     }
 }

@@ -55,9 +55,9 @@ impl Registry {
         {
             let client = Arc::clone(&entry.client);
             entry.leases += 1;
-            let revived = (entry.leases == 1).then(|| client.change_pipeline(Pipeline::revive));
-            drop(entries);
-            catch_panic(move || drop(revived));
+            if entry.leases == 1 {
+                client.change_pipeline(Pipeline::revive);
+            }
             return Leased::Shared(client);
         }
         let finished: Vec<_> = if entries.len() >= self.limit {
@@ -85,9 +85,8 @@ impl Registry {
         };
         entry.leases = entry.leases.saturating_sub(1);
         if entry.leases == 0 {
-            let (_, gone) = client.change_pipeline(|pipeline| pipeline.close_by(now + within));
+            client.change_pipeline(|pipeline| pipeline.close_by(now + within));
             drop(entries);
-            catch_panic(move || drop(gone));
             client.wake_up();
         }
     }
@@ -129,5 +128,41 @@ impl Registry {
 
     pub(crate) fn clients(&self) -> Vec<Arc<Client>> {
         lock(&self.entries).values().map(|entry| Arc::clone(&entry.client)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::tests::client;
+    use crate::pipeline::{Busy, Step};
+    use crate::plugin::flags::{FlagOrigin, FlagSet};
+
+    #[test]
+    fn a_lease_taken_when_the_drain_is_over_but_the_client_not_yet_gone_keeps_it() {
+        let registry = Registry::new(10);
+        let made = client();
+        let key = Key { host: made.host.clone(), scope: None, forced: false };
+        let Leased::New(client) = registry.acquire(&key, || made) else { panic!("there is none yet") };
+        client.change_pipeline(|pipeline| pipeline.flags(Ok(&flags()), Tick::ZERO));
+        registry.release(&key, &client, Duration::from_secs(2));
+        assert!(matches!(client.step(Busy::default()), Step::Finished));
+        let Leased::Shared(again) = registry.acquire(&key, crate::client::tests::client) else {
+            panic!("it is still there")
+        };
+        assert!(Arc::ptr_eq(&again, &client));
+        assert!(!registry.retire(&client), "somebody has it");
+        assert!(matches!(client.step(Busy::default()), Step::Wait(_)), "and it goes on");
+        registry.release(&key, &client, Duration::from_secs(2));
+        assert!(matches!(client.step(Busy::default()), Step::Finished));
+        assert!(registry.retire(&client) && registry.clients().is_empty());
+    }
+
+    fn flags() -> FlagSet {
+        FlagSet::new(
+            [("flag".to_owned(), "true".to_owned())].into(),
+            FlagOrigin::Fetched,
+            Duration::from_secs(900),
+        )
     }
 }

@@ -56,8 +56,20 @@ pub enum OffReason {
     Setting,
     /// The host is none that telemetry may be sent to.
     InvalidHost(BuildError),
-    /// The service's flag is off.
-    Flag(FlagOrigin),
+    /// The service's flag has another value than `true`.
+    FlagOff {
+        /// Its name.
+        flag: String,
+        /// Where its value came from.
+        origin: FlagOrigin,
+    },
+    /// The service has no flag of this name.
+    FlagAbsent {
+        /// The name.
+        flag: String,
+        /// Where the flags came from among which it wasn't.
+        origin: FlagOrigin,
+    },
     /// The service's flag could not be had. It is asked for again.
     FlagUnreachable(PluginError),
     /// The credential provider panicked when it was asked for its scope.
@@ -89,12 +101,14 @@ impl Status {
     pub(crate) fn of(client: &Client) -> Self {
         let Snapshot { known, finished, events, records, breaker, last_failure, open_statements } =
             client.snapshot();
+        let flag = || client.plugins.driver.identity.flag().to_owned();
         let state = match known {
             _ if finished => TelemetryState::Off(OffReason::Closed),
             _ if client.forced => TelemetryState::Forced,
             FlagState::Unknown => TelemetryState::Undecided,
             FlagState::Enabled(origin) => TelemetryState::On(origin),
-            FlagState::Disabled(origin) => TelemetryState::Off(OffReason::Flag(origin)),
+            FlagState::Disabled(origin) => TelemetryState::Off(OffReason::FlagOff { flag: flag(), origin }),
+            FlagState::Absent(origin) => TelemetryState::Off(OffReason::FlagAbsent { flag: flag(), origin }),
             FlagState::Unreachable(failure) => TelemetryState::Off(OffReason::FlagUnreachable(failure)),
         };
         Status {
@@ -132,7 +146,8 @@ impl fmt::Display for OffReason {
             OffReason::OptOut(variable) => write!(f, "{variable} is set"),
             OffReason::Setting => f.write_str("the setting"),
             OffReason::InvalidHost(error) => write!(f, "{error}"),
-            OffReason::Flag(origin) => write!(f, "the service's flag ({origin})"),
+            OffReason::FlagOff { flag, origin } => write!(f, "the service's flag {flag} is off ({origin})"),
+            OffReason::FlagAbsent { flag, origin } => write!(f, "the service has no flag {flag} ({origin})"),
             OffReason::FlagUnreachable(failure) => {
                 write!(f, "the service's flag could not be had ({failure})")
             }

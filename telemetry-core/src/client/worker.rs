@@ -83,7 +83,7 @@ async fn wait(
     let tick = if idle { Tick::MAX } else { clock.now() + client.plugins.config.flush_interval };
     let until = until.min(tick).min(sending.deadline()).min(asking.deadline());
     let mut sleep = pin!(clock.sleep_until(until));
-    let mut notified = pin!(client.wake.notified());
+    let mut notified = pin!(client.woken());
     std::future::poll_fn(|cx: &mut Context<'_>| {
         if let Poll::Ready(delivered) = sending.poll(clock, cx) {
             return Poll::Ready(Woken::Sent(delivered.unwrap_or_else(Delivered::from)));
@@ -122,7 +122,10 @@ fn settle(client: &Client, delivered: Delivered) {
 fn answered(client: &Client, answer: Result<FlagSet, PluginError>) {
     client.with_pipeline(|pipeline, now| pipeline.flags(answer.as_ref().map_err(|failure| *failure), now));
     match answer {
-        Ok(flags) => log!(host = %client.host, origin = %flags.origin, "telemetry flag answered"),
+        Ok(flags) => {
+            let flag = client.plugins.driver.identity.flag();
+            log!(host = %client.host, flag, value = ?flags.value(flag), origin = %flags.origin, "telemetry flag answered");
+        }
         Err(failure) => log!(host = %client.host, %failure, "telemetry flag not answered"),
     }
 }

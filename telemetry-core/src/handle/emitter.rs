@@ -118,8 +118,8 @@ impl Emitter {
     /// Something went wrong with it; see [`Statement::error`](crate::Statement::error).
     pub fn error(&self, id: &str, details: impl FnOnce() -> ErrorDetails) {
         self.emit(id, |session, id| {
-            let (error, chunk) = describe(session.client(), details)?;
-            Some(EventKind::Happened { id, what: StatementEvent::Failed(error, chunk) })
+            let error = describe(session.client(), details)?;
+            Some(EventKind::Happened { id, what: StatementEvent::Failed(error) })
         });
     }
 

@@ -83,17 +83,14 @@ impl fmt::Debug for ErrorDetails {
 }
 
 /// Asks the driver's closure for the details, and redacts them. `None` when it panics, which is counted.
-pub(crate) fn describe(
-    client: &Client,
-    details: impl FnOnce() -> ErrorDetails,
-) -> Option<(ErrorInfo, Option<i64>)> {
+pub(crate) fn describe(client: &Client, details: impl FnOnce() -> ErrorDetails) -> Option<ErrorInfo> {
     let Some(details) = catch_panic(details) else {
         client.refuse(Refusal::Panicked, 1);
         return None;
     };
     let ErrorDetails { name, class, text, chunk } = details;
     let text = (!text.0.is_empty()).then(|| client.text.admit(&text.0)).flatten();
-    Some((ErrorInfo { name, class, text }, chunk.map(i64::from)))
+    Some(ErrorInfo { name, class, chunk, text })
 }
 
 /// A text that stops growing once it is longer than what will be looked at.

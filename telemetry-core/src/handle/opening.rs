@@ -133,7 +133,7 @@ impl Opening {
         let Some((hold, started, info)) = self.open.take() else { return };
         if hold.client.is_recording() {
             let error = describe(&hold.client, details);
-            fail(&hold, started, info, error.map(|(error, _)| error));
+            fail(&hold, started, info, error);
         }
     }
 }
@@ -141,7 +141,12 @@ impl Opening {
 impl Drop for Opening {
     fn drop(&mut self) {
         if let Some((hold, started, info)) = self.open.take() {
-            let error = ErrorInfo { name: "abandoned".to_owned(), class: ErrorClass::Unknown, text: None };
+            let error = ErrorInfo {
+                name: "abandoned".to_owned(),
+                class: ErrorClass::Unknown,
+                chunk: None,
+                text: None,
+            };
             fail(&hold, started, info, Some(error));
         }
     }

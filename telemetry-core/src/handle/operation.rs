@@ -43,19 +43,37 @@ impl Operation {
         }
     }
 
-    /// The transfer or listing of files in a volume. Of `local_file` the base name alone is kept; `volume_path` is redacted.
-    pub fn volume(
-        what: VolumeOperationType,
-        volume_path: Option<&str>,
-        local_file: Option<&str>,
-        latency: Duration,
-    ) -> Self {
-        let volume = VolumeOperation {
-            operation: Some(what),
-            volume_path: volume_path.and_then(field),
-            local_file: local_file.and_then(base_name),
-        };
+    /// The transfer or listing of files in a volume.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use telemetry_core::Operation;
+    /// use telemetry_core::record::VolumeOperationType;
+    ///
+    /// let put = Operation::volume(VolumeOperationType::Put, Duration::from_millis(310))
+    ///     .volume_path("/Volumes/main/default/in/orders.csv")
+    ///     .local_file("/home/ann/orders.csv");
+    /// # drop(put);
+    /// ```
+    pub fn volume(what: VolumeOperationType, latency: Duration) -> Self {
+        let volume = VolumeOperation { operation: Some(what), ..VolumeOperation::default() };
         Operation { volume: Some(volume), ..Operation::new(OperationType::ExecuteStatement, latency) }
+    }
+
+    /// The path in the volume, which is sanitized. For a [volume operation](Operation::volume); otherwise it is left out.
+    pub fn volume_path(mut self, path: &str) -> Self {
+        if let Some(volume) = &mut self.volume {
+            volume.volume_path = field(path);
+        }
+        self
+    }
+
+    /// The local file, of which the base name alone is kept. For a [volume operation](Operation::volume); otherwise it is left out.
+    pub fn local_file(mut self, path: &str) -> Self {
+        if let Some(volume) = &mut self.volume {
+            volume.local_file = base_name(path);
+        }
+        self
     }
 
     /// The statement that it belongs to, by its id.

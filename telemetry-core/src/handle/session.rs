@@ -58,8 +58,8 @@ impl Session {
     /// An error that belongs to no statement.
     pub fn error(&self, details: impl FnOnce() -> ErrorDetails) {
         let Some(inner) = self.live() else { return };
-        if let Some((error, chunk)) = describe(inner.client(), details) {
-            inner.single(Body::error(None, error, chunk));
+        if let Some(error) = describe(inner.client(), details) {
+            inner.single(Body::error(None, error));
         }
     }
 

@@ -151,8 +151,8 @@ impl Statement {
     /// panic in it is counted.
     pub fn error(&mut self, details: impl FnOnce() -> ErrorDetails) {
         let Some(active) = &mut self.0 else { return };
-        if let Some((error, chunk)) = describe(active.session.client(), details) {
-            active.apply(StatementEvent::Failed(error, chunk));
+        if let Some(error) = describe(active.session.client(), details) {
+            active.apply(StatementEvent::Failed(error));
         }
     }
 

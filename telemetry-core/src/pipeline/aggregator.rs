@@ -140,8 +140,8 @@ impl Aggregator {
         let touched = self.touch(at);
         let Some(open) = self.open.get_mut(&key) else {
             return match what {
-                StatementEvent::Failed(error, chunk) => {
-                    let body = Body::error(Some(id), error, chunk);
+                StatementEvent::Failed(error) => {
+                    let body = Body::error(Some(id), error);
                     out.push(Draft { at, session: Arc::clone(session), body });
                     Absorbed { made: 1, ..Absorbed::default() }
                 }

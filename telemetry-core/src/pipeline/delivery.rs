@@ -69,8 +69,6 @@ pub(crate) struct Delivery {
     urgent: bool,
     closing: Option<Tick>,
     ledger: RecordLedger,
-    /// Records that left, for the caller to drop where no lock is held.
-    gone: Vec<Arc<Record>>,
     backoff: Backoff,
     batch_size: usize,
     max_records: usize,
@@ -94,7 +92,6 @@ impl Delivery {
             urgent: false,
             closing: None,
             ledger: RecordLedger::default(),
-            gone: Vec::new(),
             backoff: Backoff::new(config, seed),
             batch_size: config.batch_size,
             max_records: config.max_records,
@@ -117,18 +114,13 @@ impl Delivery {
         !self.in_flight.is_empty()
     }
 
-    /// Records that left since the last call. Dropping them may run an exporter's code, so it is for the caller to do.
-    pub(crate) fn take_gone(&mut self) -> Vec<Arc<Record>> {
-        std::mem::take(&mut self.gone)
-    }
-
     /// Takes a record in. Past the bound the oldest that is not an error makes room, or the oldest error if all are.
     pub(crate) fn push(&mut self, record: Arc<Record>, urgent: bool, now: Tick) {
         self.ledger.made += 1;
         self.urgent |= urgent;
         self.queue.push_back(Queued { record, since: now });
         while self.held() > self.max_records {
-            let oldest = self.queue.iter().position(|held| held.record.error.is_none()).unwrap_or(0);
+            let oldest = self.queue.iter().position(|held| held.record.body.error.is_none()).unwrap_or(0);
             self.drop_at(oldest, DropReason::Overflow);
         }
     }
@@ -199,7 +191,7 @@ impl Delivery {
         let accepted = receipt.accepted.min(sent);
         self.ledger.accepted += accepted as u64;
         self.ledger.dropped.add(DropReason::NotAccepted, (sent - accepted) as u64);
-        self.gone.extend(self.in_flight.drain(..).map(|held| held.record));
+        self.in_flight.clear();
         self.attempt = 0;
         self.retrying = None;
         self.batch_limit = (self.batch_limit * 2).min(self.batch_size);
@@ -253,7 +245,7 @@ impl Delivery {
     /// Lets go of all that waits.
     pub(crate) fn drop_waiting(&mut self, reason: DropReason) {
         self.ledger.dropped.add(reason, self.queue.len() as u64);
-        self.gone.extend(self.queue.drain(..).map(|held| held.record));
+        self.queue.clear();
         self.retrying = None;
         self.urgent = false;
         self.attempt = 0;
@@ -262,7 +254,7 @@ impl Delivery {
     /// Lets go of what is in flight, of which nobody will learn what became of it.
     pub(crate) fn drop_in_flight(&mut self, reason: DropReason) {
         self.ledger.dropped.add(reason, self.in_flight.len() as u64);
-        self.gone.extend(self.in_flight.drain(..).map(|held| held.record));
+        self.in_flight.clear();
         self.retrying = None;
     }
 
@@ -275,9 +267,8 @@ impl Delivery {
     }
 
     fn drop_at(&mut self, place: usize, reason: DropReason) {
-        if let Some(held) = self.queue.remove(place) {
+        if self.queue.remove(place).is_some() {
             self.ledger.dropped.add(reason, 1);
-            self.gone.push(held.record);
             if self.retrying.is_some_and(|size| place < size) {
                 self.retrying = self.retrying.map(|size| size - 1).filter(|size| *size > 0);
             }

@@ -48,7 +48,7 @@ impl Event {
     pub(crate) fn is_urgent(&self) -> bool {
         match &self.kind {
             EventKind::Single(body) => body.is_urgent(),
-            EventKind::Happened { what: StatementEvent::Failed(error, _), .. } => {
+            EventKind::Happened { what: StatementEvent::Failed(error), .. } => {
                 error.class == ErrorClass::Terminal
             }
             EventKind::Started { .. }
@@ -67,7 +67,13 @@ pub(crate) mod tests {
     use crate::record::{DriverContext, Encoded};
 
     pub(crate) fn session() -> Arc<SessionContext> {
-        let identity = DriverIdentity::new("test", "1.0.0", "TEST", "flag").unwrap();
+        let identity = DriverIdentity::builder()
+            .name("test")
+            .version("1.0.0")
+            .client("TEST")
+            .flag("flag")
+            .build()
+            .unwrap();
         Arc::new(SessionContext {
             driver: Arc::new(DriverContext { identity, system: SystemInfo::default() }),
             session_id: None,

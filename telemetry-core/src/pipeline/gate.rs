@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::fault::PluginError;
 use crate::plugin::clock::Tick;
-use crate::plugin::flags::{FlagOrigin, FlagSet};
+use crate::plugin::flags::{FlagOrigin, FlagSet, FlagValue};
 
 /// What is known of the flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,10 @@ pub(crate) enum FlagState {
     /// Nothing yet: record, and send nothing.
     Unknown,
     Enabled(FlagOrigin),
+    /// Its value is another than `true`.
     Disabled(FlagOrigin),
+    /// The service has no such flag.
+    Absent(FlagOrigin),
     /// It could not be had: off, until it can.
     Unreachable(PluginError),
 }
@@ -24,6 +27,7 @@ pub(crate) enum FlagState {
 #[derive(Debug)]
 pub(crate) struct Gate {
     known: FlagState,
+    asked_at: Tick,
     ask_at: Tick,
     retry: Duration,
 }
@@ -35,12 +39,17 @@ const MIN_FRESH: Duration = Duration::from_secs(1);
 impl Gate {
     /// A gate that asks.
     pub(crate) fn new(retry: Duration) -> Self {
-        Gate { known: FlagState::Unknown, ask_at: Tick::ZERO, retry }
+        Gate { known: FlagState::Unknown, asked_at: Tick::ZERO, ask_at: Tick::ZERO, retry }
     }
 
     /// A gate that is open whatever the service says.
     pub(crate) fn forced() -> Self {
-        Gate { known: FlagState::Enabled(FlagOrigin::Fixed), ask_at: Tick::MAX, retry: MAX_RETRY }
+        Gate {
+            known: FlagState::Enabled(FlagOrigin::Fixed),
+            asked_at: Tick::ZERO,
+            ask_at: Tick::MAX,
+            retry: MAX_RETRY,
+        }
     }
 
     pub(crate) fn flag_state(&self) -> FlagState {
@@ -62,14 +71,21 @@ impl Gate {
         self.ask_at
     }
 
+    /// The question is asked now.
+    pub(crate) fn ask(&mut self, now: Tick) {
+        self.asked_at = now;
+    }
+
     /// Takes the answer in.
     pub(crate) fn settle(&mut self, answer: Result<&FlagSet, PluginError>, flag: &str, now: Tick) {
         match answer {
             Ok(flags) => {
-                let origin = flags.origin;
-                self.known =
-                    if flags.is_on(flag) { FlagState::Enabled(origin) } else { FlagState::Disabled(origin) };
-                self.ask_at = flags.fresh_until.max(now + MIN_FRESH);
+                self.known = match flags.value(flag) {
+                    FlagValue::On => FlagState::Enabled(flags.origin),
+                    FlagValue::Off => FlagState::Disabled(flags.origin),
+                    FlagValue::Absent => FlagState::Absent(flags.origin),
+                };
+                self.ask_at = (self.asked_at + flags.fresh_for).max(now + MIN_FRESH);
             }
             Err(failure) => {
                 if matches!(self.known, FlagState::Unknown | FlagState::Unreachable(_)) {
@@ -89,9 +105,9 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn flags(value: &str, fresh_until: u32) -> FlagSet {
+    fn flags(value: &str, fresh_for: u32) -> FlagSet {
         let values = [("flag".to_owned(), value.to_owned())].into();
-        FlagSet::new(values, FlagOrigin::Fetched, Tick::ZERO + SECOND * fresh_until)
+        FlagSet::new(values, FlagOrigin::Fetched, SECOND * fresh_for)
     }
 
     fn gate() -> Gate {
@@ -111,10 +127,27 @@ mod tests {
         gate.settle(Ok(&flags("TRUE", 900)), "flag", Tick::ZERO);
         assert!(gate.is_recording() && gate.is_open());
         assert_eq!(gate.ask_at(), Tick::ZERO + 900 * SECOND);
-        gate.settle(Ok(&flags("false", 1800)), "flag", Tick::ZERO + 900 * SECOND);
+        gate.settle(Ok(&flags("false", 900)), "flag", Tick::ZERO + 900 * SECOND);
         assert!(!gate.is_recording() && !gate.is_open());
-        gate.settle(Ok(&flags("true", 2700)), "flag", Tick::ZERO + 1800 * SECOND);
+        assert_eq!(gate.flag_state(), FlagState::Disabled(FlagOrigin::Fetched));
+        gate.settle(Ok(&flags("true", 900)), "flag", Tick::ZERO + 1800 * SECOND);
         assert!(gate.is_open());
+    }
+
+    #[test]
+    fn a_flag_that_the_service_does_not_have_is_off_and_known_to_be_absent() {
+        let mut gate = gate();
+        gate.settle(Ok(&flags("true", 900)), "another", Tick::ZERO);
+        assert!(!gate.is_recording() && !gate.is_open());
+        assert_eq!(gate.flag_state(), FlagState::Absent(FlagOrigin::Fetched));
+    }
+
+    #[test]
+    fn an_answer_is_fresh_from_when_it_was_asked_for() {
+        let mut gate = gate();
+        gate.ask(Tick::ZERO + 100 * SECOND);
+        gate.settle(Ok(&flags("true", 900)), "flag", Tick::ZERO + 107 * SECOND);
+        assert_eq!(gate.ask_at(), Tick::ZERO + 1000 * SECOND);
     }
 
     #[test]

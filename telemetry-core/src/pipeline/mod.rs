@@ -127,11 +127,6 @@ impl Pipeline {
         self.delivery.held() == 0
     }
 
-    /// Records that left. Dropping them may run foreign code, so it is for the caller to do, without a lock.
-    pub(crate) fn take_gone(&mut self) -> Vec<Arc<Record>> {
-        self.delivery.take_gone()
-    }
-
     /// Takes events in, in the order they were recorded.
     pub(crate) fn absorb(&mut self, events: Vec<Event>, now: Tick, wall: SystemTime) {
         self.present = (now, wall);
@@ -162,7 +157,7 @@ impl Pipeline {
         self.delivery.expire(now);
         match self.gate.flag_state() {
             FlagState::Unknown | FlagState::Enabled(_) => {}
-            FlagState::Disabled(_) => self.discard(DropReason::FlagOff, now),
+            FlagState::Disabled(_) | FlagState::Absent(_) => self.discard(DropReason::FlagOff, now),
             FlagState::Unreachable(_) => self.discard(DropReason::FlagUnreachable, now),
         }
         if self.closing.is_some_and(|deadline| deadline <= now) {
@@ -170,6 +165,7 @@ impl Pipeline {
         }
         let worth_asking = self.closing.is_none() || self.gate.flag_state() == FlagState::Unknown;
         if !busy.asking && worth_asking && self.gate.ask_at() <= now {
+            self.gate.ask(now);
             return Step::Ask;
         }
         let mut until = self.closing.unwrap_or(Tick::MAX);
@@ -247,17 +243,7 @@ impl Pipeline {
     fn make_records(&mut self, now: Tick) {
         for Draft { at, session, body } in self.drafts.drain(..) {
             let urgent = body.is_urgent();
-            let record = Record {
-                id: EventId::random(),
-                stamp: date(self.present, at),
-                kind: body.kind,
-                session,
-                statement_id: body.statement_id,
-                latency: body.latency,
-                sql: body.sql,
-                volume: body.volume,
-                error: body.error,
-            };
+            let record = Record { id: EventId::random(), stamp: date(self.present, at), session, body };
             self.delivery.push(Arc::new(record), urgent, now);
         }
     }

@@ -50,14 +50,14 @@ pub(crate) enum StatementEvent {
     ResultConsumed(Duration),
     ChunksPresent(u32),
     Chunk(Chunk),
-    Failed(ErrorInfo, Option<i64>),
+    Failed(ErrorInfo),
     PatchedArrow(bool),
 }
 
 /// The errors kept with a statement: so many, and no more.
 #[derive(Debug)]
 pub(crate) struct Errors {
-    kept: Vec<(ErrorInfo, Option<i64>)>,
+    kept: Vec<ErrorInfo>,
     limit: usize,
     refused: u64,
 }
@@ -142,22 +142,22 @@ impl StatementAggregate {
             StatementEvent::ChunksPresent(count) => self.present = Some(count),
             StatementEvent::Chunk(chunk) => self.chunks.record(chunk),
             StatementEvent::PatchedArrow(patched) => self.patched_arrow = Some(patched),
-            StatementEvent::Failed(error, chunk) => return self.fail(error, chunk),
+            StatementEvent::Failed(error) => return self.fail(error),
         }
         Applied::Folded
     }
 
-    fn fail(&mut self, error: ErrorInfo, chunk: Option<i64>) -> Applied {
+    fn fail(&mut self, error: ErrorInfo) -> Applied {
         if error.class == ErrorClass::Terminal {
             // It leaves as an event of its own.
             self.events -= 1;
-            return Applied::AtOnce(Box::new(Body::error(self.id, error, chunk)));
+            return Applied::AtOnce(Box::new(Body::error(self.id, error)));
         }
         if self.errors.kept.len() >= self.errors.limit {
             self.errors.refused += 1;
             return Applied::TooManyErrors;
         }
-        self.errors.kept.push((error, chunk));
+        self.errors.kept.push(error);
         Applied::Folded
     }
 
@@ -206,7 +206,6 @@ impl StatementAggregate {
             statement_type: kind,
             is_compressed: compressed.or(chunks.compressed()),
             execution_result: format,
-            chunk_id: None,
             retry_count: retries,
             chunks: (present.is_some() || !chunks.is_empty()).then(|| chunks.details(present)),
             result_ready: ready,
@@ -220,8 +219,8 @@ impl StatementAggregate {
             java_uses_patched_arrow: patched_arrow,
         };
         each(Body { statement_id: id, latency, sql: Some(sql), ..Body::new(RecordKind::Statement) });
-        for (error, chunk) in errors.kept {
-            each(Body::error(id, error, chunk));
+        for error in errors.kept {
+            each(Body::error(id, error));
         }
     }
 }
@@ -231,7 +230,7 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn error(class: ErrorClass) -> ErrorInfo {
-        ErrorInfo { name: "E".to_owned(), class, text: None }
+        ErrorInfo { name: "E".to_owned(), class, chunk: None, text: None }
     }
 
     fn bodies(aggregate: StatementAggregate) -> Vec<Body> {
@@ -302,7 +301,7 @@ pub(crate) mod tests {
     fn errors_past_the_bound_are_refused_and_counted() {
         let mut statement = StatementAggregate::start(Tick::ZERO, Errors::at_most(2));
         for _ in 0..5 {
-            statement.apply(StatementEvent::Failed(error(ErrorClass::Retryable), None));
+            statement.apply(StatementEvent::Failed(error(ErrorClass::Retryable)));
         }
         assert_eq!((statement.events(), statement.refused()), (6, 3));
         assert_eq!(bodies(statement).len(), 3);
@@ -312,11 +311,12 @@ pub(crate) mod tests {
     fn a_terminal_error_leaves_at_once_and_is_not_kept() {
         let mut statement = StatementAggregate::start(Tick::ZERO, Errors::at_most(2));
         statement.set_id(StatementId::new("s1").unwrap());
-        let applied = statement.apply(StatementEvent::Failed(error(ErrorClass::Terminal), Some(4)));
+        let applied = statement
+            .apply(StatementEvent::Failed(ErrorInfo { chunk: Some(4), ..error(ErrorClass::Terminal) }));
         let Applied::AtOnce(body) = applied else { panic!("{applied:?}") };
         assert!(body.is_urgent());
         assert_eq!(body.statement_id, StatementId::new("s1"));
-        assert_eq!(body.sql.unwrap().chunk_id, Some(4));
+        assert_eq!(body.error.unwrap().chunk, Some(4));
         assert_eq!(bodies(statement).len(), 1);
     }
 }

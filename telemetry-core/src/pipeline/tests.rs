@@ -15,8 +15,8 @@ use crate::record::id::StatementId;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn flags(on: bool, fresh_until: Tick) -> FlagSet {
-    FlagSet::new(BTreeMap::from([("flag".to_owned(), on.to_string())]), FlagOrigin::Fetched, fresh_until)
+fn flags(on: bool, fresh_for: Duration) -> FlagSet {
+    FlagSet::new(BTreeMap::from([("flag".to_owned(), on.to_string())]), FlagOrigin::Fetched, fresh_for)
 }
 
 fn at(seconds: u32) -> Tick {
@@ -26,7 +26,7 @@ fn at(seconds: u32) -> Tick {
 #[test]
 fn a_close_does_not_wait_for_a_flag_that_is_known_and_due() {
     let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
-    pipeline.flags(Ok(&flags(true, at(10))), at(0));
+    pipeline.flags(Ok(&flags(true, 10 * SECOND)), at(0));
     pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH);
     pipeline.close_by(at(20));
     assert!(matches!(pipeline.step(at(12), Busy::default()), Step::Send(_)));
@@ -70,7 +70,7 @@ fn happened(what: Action) -> Option<EventKind> {
         }
         Action::Error(number) => {
             let error = crate::pipeline::statement::tests::error(crate::ErrorClass::Retryable);
-            EventKind::Happened { id: id(number), what: StatementEvent::Failed(error, None) }
+            EventKind::Happened { id: id(number), what: StatementEvent::Failed(error) }
         }
         Action::Complete(number) => EventKind::Completed { id: id(number), latency: None },
         _ => return None,
@@ -106,7 +106,7 @@ proptest! {
                 Action::Pass(seconds) => now = now + SECOND * u32::from(seconds),
                 Action::Flag(answer) if busy.asking => {
                     busy.asking = false;
-                    let answer = answer.map(|on| flags(on, now + 900 * SECOND)).ok_or(PluginError::new(Fault::Connect));
+                    let answer = answer.map(|on| flags(on, 900 * SECOND)).ok_or(PluginError::new(Fault::Connect));
                     pipeline.flags(answer.as_ref().map_err(|failure| *failure), now);
                 }
                 Action::Settle(how) if busy.sending => {

@@ -8,59 +8,56 @@ use crate::guard::panic::catch_panic;
 use crate::host::Host;
 use crate::plugin::clock::Tick;
 
-/// Leave to make one call, as a value: settle it with the breaker that gave it, or drop it.
+/// The side of a breaker that its permits come back to, each once.
 ///
-/// It is stamped with the generation of the breaker's state that admitted it, so that a late result can be told from a
-/// timely one. A half-open probe's permit also holds the probe's slot, and gives it back when it is dropped
-/// unsettled: a call that was cancelled or panicked doesn't lose the slot.
-pub struct Permit {
-    generation: u64,
-    give_back: Option<Box<dyn FnOnce() + Send>>,
+/// Neither method waits.
+pub trait PermitIssuer: Send + Sync {
+    /// The call that this ticket was given for went so. What it was given for may be long past: the issuer tells by the ticket.
+    fn settled(&self, ticket: u64, outcome: Outcome, now: Tick);
+    /// The permit was dropped: the call was cancelled, or panicked. It counts as [`Outcome::Neutral`]. A panic in here is swallowed.
+    fn unsettled(&self, ticket: u64);
 }
 
-impl Permit {
-    /// A permit of an ordinary call.
-    pub fn new(generation: u64) -> Self {
-        Permit { generation, give_back: None }
-    }
-
-    /// A permit of a half-open probe. `give_back` is called once if the permit is dropped unsettled; a panic in it
-    /// is swallowed.
-    pub fn probe(generation: u64, give_back: impl FnOnce() + Send + 'static) -> Self {
-        Permit { generation, give_back: Some(Box::new(give_back)) }
-    }
-
-    /// The generation that admitted the call.
-    pub fn generation(&self) -> u64 {
-        self.generation
-    }
-
-    /// Whether this is a half-open probe's.
-    pub fn is_probe(&self) -> bool {
-        self.give_back.is_some()
-    }
-
-    /// Takes the permit apart, for the breaker that settles it: its generation, and whether it was a probe's. The slot
-    /// is not given back by this; the breaker does that as part of settling.
-    pub fn into_parts(mut self) -> (u64, bool) {
-        (self.generation, self.give_back.take().is_some())
-    }
+/// Leave to make one call, as a value: [settle](Permit::settle) it, or drop it.
+///
+/// It goes back to the breaker that gave it, and to no other. Dropped unsettled, it gives its place back, so that a half-open
+/// breaker loses no probe to a call that was cancelled or panicked.
+#[must_use = "dropped, it says that the call was never made"]
+pub struct Permit<'a> {
+    issuer: Option<&'a dyn PermitIssuer>,
+    ticket: u64,
 }
 
-impl Drop for Permit {
-    fn drop(&mut self) {
-        if let Some(give_back) = self.give_back.take() {
-            catch_panic(give_back);
+impl<'a> Permit<'a> {
+    /// A permit of this issuer, which knows it again by the ticket.
+    pub fn new(issuer: &'a dyn PermitIssuer, ticket: u64) -> Self {
+        Permit { issuer: Some(issuer), ticket }
+    }
+
+    /// A permit of a breaker that doesn't want to know how the call went.
+    pub const fn unwatched() -> Self {
+        Permit { issuer: None, ticket: 0 }
+    }
+
+    /// Says how the call went.
+    pub fn settle(mut self, outcome: Outcome, now: Tick) {
+        if let Some(issuer) = self.issuer.take() {
+            issuer.settled(self.ticket, outcome, now);
         }
     }
 }
 
-impl fmt::Debug for Permit {
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        if let Some(issuer) = self.issuer.take() {
+            catch_panic(|| issuer.unsettled(self.ticket));
+        }
+    }
+}
+
+impl fmt::Debug for Permit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit")
-            .field("generation", &self.generation)
-            .field("probe", &self.is_probe())
-            .finish()
+        f.debug_struct("Permit").field("ticket", &self.ticket).finish_non_exhaustive()
     }
 }
 
@@ -116,19 +113,52 @@ pub enum BreakerState {
 
 /// Watches the calls to one host, and stops them while the host doesn't work.
 ///
-/// Obligations of an implementation:
+/// An implementation never waits and reads no clock: the caller passes `now`, which may be a little older than at an earlier call.
+/// No callback runs while a lock is held.
 ///
-/// - It never waits, and reads no clock: the caller passes `now`, which may be a little older than at an earlier call.
-/// - [`admit`](Breaker::admit) is a promise about one call. Its permit comes back through
-///   [`settle`](Breaker::settle), or is dropped, which counts as [`Outcome::Neutral`].
-/// - A result whose permit is of an earlier generation changes nothing.
-/// - No callback runs while a lock is held.
+/// ```
+/// use std::sync::atomic::{AtomicU32, Ordering};
+/// use std::time::Duration;
+///
+/// use telemetry_core::Breaker;
+/// use telemetry_core::plugin::{BreakerState, Outcome, Permit, PermitIssuer, Rejected, Tick};
+///
+/// /// Gives up after three failures, for ever.
+/// #[derive(Debug, Default)]
+/// struct ThreeStrikes(AtomicU32);
+///
+/// impl Breaker for ThreeStrikes {
+///     fn admit(&self, now: Tick) -> Result<Permit<'_>, Rejected> {
+///         match self.state(now) {
+///             BreakerState::Closed => Ok(Permit::new(self, 0)),
+///             _ => Err(Rejected::until(Tick::MAX)),
+///         }
+///     }
+///
+///     fn state(&self, _now: Tick) -> BreakerState {
+///         if self.0.load(Ordering::Relaxed) < 3 {
+///             BreakerState::Closed
+///         } else {
+///             BreakerState::Open { until: Tick::MAX }
+///         }
+///     }
+/// }
+///
+/// impl PermitIssuer for ThreeStrikes {
+///     fn settled(&self, _ticket: u64, outcome: Outcome, _now: Tick) {
+///         if let Outcome::Failure { .. } = outcome {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+///
+///     fn unsettled(&self, _ticket: u64) {}
+/// }
+/// ```
 pub trait Breaker: fmt::Debug + Send + Sync + 'static {
-    /// Asks for leave to make one call.
-    fn admit(&self, now: Tick) -> Result<Permit, Rejected>;
-    /// Says how an admitted call went.
-    fn settle(&self, permit: Permit, outcome: Outcome, now: Tick);
-    /// What it is doing now.
+    /// Asks for leave to make one call. How it went comes back through the permit: a result that is late, from before the last
+    /// change of state, changes nothing, and one that is neutral decides nothing.
+    fn admit(&self, now: Tick) -> Result<Permit<'_>, Rejected>;
+    /// What it is doing now. Asking changes nothing.
     fn state(&self, now: Tick) -> BreakerState;
 }
 
@@ -142,12 +172,8 @@ pub trait BreakerSource: fmt::Debug + Send + Sync + 'static {
 
 #[deny(clippy::missing_trait_methods)]
 impl<T: Breaker + ?Sized> Breaker for Arc<T> {
-    fn admit(&self, now: Tick) -> Result<Permit, Rejected> {
+    fn admit(&self, now: Tick) -> Result<Permit<'_>, Rejected> {
         (**self).admit(now)
-    }
-
-    fn settle(&self, permit: Permit, outcome: Outcome, now: Tick) {
-        (**self).settle(permit, outcome, now);
     }
 
     fn state(&self, now: Tick) -> BreakerState {
@@ -168,11 +194,9 @@ impl<T: BreakerSource + ?Sized> BreakerSource for Arc<T> {
 pub struct AlwaysClosed;
 
 impl Breaker for AlwaysClosed {
-    fn admit(&self, _now: Tick) -> Result<Permit, Rejected> {
-        Ok(Permit::new(0))
+    fn admit(&self, _now: Tick) -> Result<Permit<'_>, Rejected> {
+        Ok(Permit::unwatched())
     }
-
-    fn settle(&self, _permit: Permit, _outcome: Outcome, _now: Tick) {}
 
     fn state(&self, _now: Tick) -> BreakerState {
         BreakerState::Closed
@@ -187,38 +211,29 @@ impl BreakerSource for AlwaysClosed {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::Mutex;
 
     use super::*;
 
-    fn counted() -> (Arc<AtomicU32>, Permit) {
-        let count = Arc::new(AtomicU32::new(0));
-        let seen = Arc::clone(&count);
-        (
-            count,
-            Permit::probe(7, move || {
-                seen.fetch_add(1, Ordering::Relaxed);
-            }),
-        )
+    #[derive(Default)]
+    struct Noting(Mutex<Vec<(u64, Option<Outcome>)>>);
+
+    impl PermitIssuer for Noting {
+        fn settled(&self, ticket: u64, outcome: Outcome, _now: Tick) {
+            self.0.lock().unwrap().push((ticket, Some(outcome)));
+        }
+
+        fn unsettled(&self, ticket: u64) {
+            self.0.lock().unwrap().push((ticket, None));
+        }
     }
 
     #[test]
-    fn a_dropped_probe_gives_its_slot_back_once() {
-        let (count, permit) = counted();
-        drop(permit);
-        assert_eq!(count.load(Ordering::Relaxed), 1);
-    }
-
-    #[test]
-    fn a_settled_probe_keeps_quiet() {
-        let (count, permit) = counted();
-        assert_eq!(permit.into_parts(), (7, true));
-        assert_eq!(count.load(Ordering::Relaxed), 0);
-    }
-
-    #[test]
-    fn a_panic_while_giving_back_is_swallowed() {
-        drop(Permit::probe(0, || panic!("in the registry")));
+    fn a_permit_comes_back_once_settled_or_dropped() {
+        let issuer = Noting::default();
+        drop(Permit::new(&issuer, 7));
+        Permit::new(&issuer, 8).settle(Outcome::Success, Tick::ZERO);
+        assert_eq!(*issuer.0.lock().unwrap(), [(7, None), (8, Some(Outcome::Success))]);
     }
 
     #[test]
@@ -229,6 +244,14 @@ mod tests {
                 panic!("in drop");
             }
         }
-        drop(Permit::probe(0, || std::panic::panic_any(Bomb)));
+        struct Panicking;
+        impl PermitIssuer for Panicking {
+            fn settled(&self, _ticket: u64, _outcome: Outcome, _now: Tick) {}
+
+            fn unsettled(&self, _ticket: u64) {
+                std::panic::panic_any(Bomb);
+            }
+        }
+        drop(Permit::new(&Panicking, 0));
     }
 }

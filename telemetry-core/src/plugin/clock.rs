@@ -60,7 +60,7 @@ impl Sub<Tick> for Tick {
 /// Obligations of an implementation:
 ///
 /// - [`now`](Clock::now) never goes back, and neither waits nor locks: it is the one plug-in method that runs on the
-///   driver's own threads. A panic in it is catch_panic; a hang could not be.
+///   driver's own threads. A panic in it is contained; a hang could not be.
 /// - [`wall`](Clock::wall) is for stamps alone; nothing is ever timed by it, so it may jump.
 /// - The future of [`sleep_until`](Clock::sleep_until) completes at `at` or soon after, at once when `at` has passed,
 ///   and may be dropped at any time. It is polled on the worker's runtime.

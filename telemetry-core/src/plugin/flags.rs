@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
@@ -10,25 +11,28 @@ use crate::fault::PluginError;
 use crate::host::Host;
 use crate::plugin::clock::Tick;
 use crate::plugin::headers::AuthHeaders;
+use crate::record::identity::DriverIdentity;
 
-/// A question for a host's feature flags.
+/// A question for the feature flags that a host has for a driver.
 #[non_exhaustive]
 pub struct FlagQuery<'a> {
     /// The host.
     pub host: &'a Host,
-    /// The client name that the driver is registered under, such as `NODEJS`.
-    pub client: &'a str,
-    /// The driver's version.
-    pub version: &'a str,
+    /// The driver, which a service knows by its [client name](DriverIdentity::client) and version.
+    pub driver: &'a DriverIdentity,
     /// What authorises the question. Without it a source answers from what it knows, or fails with
     /// [`Fault::Authentication`](crate::Fault::Authentication).
     pub credentials: Option<&'a AuthHeaders>,
+    /// When it is asked, on the provider's clock.
+    pub now: Tick,
+    /// The date at that time.
+    pub wall: SystemTime,
 }
 
 impl<'a> FlagQuery<'a> {
-    /// A question without credentials.
-    pub fn new(host: &'a Host, client: &'a str, version: &'a str) -> Self {
-        FlagQuery { host, client, version, credentials: None }
+    /// A question that is asked now, without credentials.
+    pub fn new(host: &'a Host, driver: &'a DriverIdentity, now: Tick, wall: SystemTime) -> Self {
+        FlagQuery { host, driver, credentials: None, now, wall }
     }
 
     /// The same with credentials.
@@ -41,13 +45,13 @@ impl<'a> FlagQuery<'a> {
 
 impl fmt::Debug for FlagQuery<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let FlagQuery { host, client, version, credentials } = self;
+        let FlagQuery { host, driver, credentials, now, wall: _ } = self;
         f.debug_struct("FlagQuery")
             .field("host", host)
-            .field("client", client)
-            .field("version", version)
+            .field("driver", driver)
             .field("authenticated", &credentials.is_some())
-            .finish()
+            .field("now", now)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,6 +80,18 @@ impl fmt::Display for FlagOrigin {
     }
 }
 
+/// What a set of flags says of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FlagValue {
+    /// Its value is `true`, in any case and with any white space around it.
+    On,
+    /// It has another value.
+    Off,
+    /// The service has no such flag.
+    Absent,
+}
+
 /// All flags of one client at one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -84,25 +100,34 @@ pub struct FlagSet {
     pub values: Arc<BTreeMap<String, String>>,
     /// Where they came from.
     pub origin: FlagOrigin,
-    /// Until when they need not be asked for again.
-    pub fresh_until: Tick,
+    /// For how long from [`FlagQuery::now`] they need not be asked for again.
+    pub fresh_for: Duration,
 }
 
 impl FlagSet {
     /// A set of flags.
-    pub fn new(values: BTreeMap<String, String>, origin: FlagOrigin, fresh_until: Tick) -> Self {
-        FlagSet { values: Arc::new(values), origin, fresh_until }
+    pub fn new(values: BTreeMap<String, String>, origin: FlagOrigin, fresh_for: Duration) -> Self {
+        FlagSet { values: Arc::new(values), origin, fresh_for }
     }
 
     /// The same flags from elsewhere, and fresh for another time.
     #[must_use]
-    pub fn given_out_as(&self, origin: FlagOrigin, fresh_until: Tick) -> Self {
-        FlagSet { values: Arc::clone(&self.values), origin, fresh_until }
+    pub fn given_out_as(&self, origin: FlagOrigin, fresh_for: Duration) -> Self {
+        FlagSet { values: Arc::clone(&self.values), origin, fresh_for }
     }
 
-    /// Whether the flag is there and its value is `true`, in any case and with any white space around it.
+    /// What it says of the flag of this name.
+    pub fn value(&self, name: &str) -> FlagValue {
+        match self.values.get(name) {
+            None => FlagValue::Absent,
+            Some(value) if value.trim().eq_ignore_ascii_case("true") => FlagValue::On,
+            Some(_) => FlagValue::Off,
+        }
+    }
+
+    /// Whether the flag is there and [on](FlagValue::On).
     pub fn is_on(&self, name: &str) -> bool {
-        self.values.get(name).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
+        self.value(name) == FlagValue::On
     }
 }
 
@@ -112,10 +137,31 @@ impl FlagSet {
 ///
 /// - An answer is what the service said, now or earlier. A failure to ask is an error, never an empty or a false
 ///   answer; a source that has an older answer gives that, as [`FlagOrigin::Stale`].
-/// - `fresh_until` is on the clock that the provider was built with.
+/// - It reads no clock: the question says [when](FlagQuery::now) it is asked, and the answer for how long from then it is fresh.
 /// - It is safe to cancel, ends by itself, and doesn't block its thread. It is cancelled after the request timeout.
 /// - Credentials go to `host` alone. A refusal of one caller's credentials (401, 403) is that caller's failure and
 ///   settles nothing for others.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use std::time::Duration;
+///
+/// use telemetry_core::plugin::{FlagOrigin, FlagQuery, FlagSet, PluginError};
+/// use telemetry_core::{FeatureFlagSource, async_trait};
+///
+/// /// On for the versions that a team has tried.
+/// #[derive(Debug)]
+/// struct FromVersionTwo;
+///
+/// #[async_trait]
+/// impl FeatureFlagSource for FromVersionTwo {
+///     async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
+///         let on = !query.driver.version().starts_with("1.");
+///         let values = BTreeMap::from([(query.driver.flag().to_owned(), on.to_string())]);
+///         Ok(FlagSet::new(values, FlagOrigin::Fixed, Duration::MAX))
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait FeatureFlagSource: fmt::Debug + Send + Sync + 'static {
     /// The flags of one client at one host.
@@ -138,9 +184,10 @@ mod tests {
     fn only_true_in_any_case_is_on() {
         let values = [("a", "true"), ("b", " TRUE"), ("c", "1"), ("d", "false"), ("e", "")];
         let values = values.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let flags = FlagSet::new(values, FlagOrigin::Fixed, Tick::MAX);
+        let flags = FlagSet::new(values, FlagOrigin::Fixed, Duration::MAX);
         let on: Vec<_> =
             ["a", "b", "c", "d", "e", "f"].into_iter().filter(|name| flags.is_on(name)).collect();
         assert_eq!(on, ["a", "b"]);
+        assert_eq!((flags.value("c"), flags.value("f")), (FlagValue::Off, FlagValue::Absent));
     }
 }

@@ -11,11 +11,13 @@ pub(crate) mod flags;
 pub(crate) mod headers;
 pub(crate) mod transport;
 
-pub use breaker::{AlwaysClosed, Breaker, BreakerSource, BreakerState, Outcome, Permit, Rejected};
+pub use breaker::{
+    AlwaysClosed, Breaker, BreakerSource, BreakerState, Outcome, Permit, PermitIssuer, Rejected,
+};
 pub use clock::{BoxFuture, Clock, SystemClock, Tick};
 pub use credentials::{CredentialProvider, StaticToken};
 pub use exporter::{Attempt, Exporter, Receipt};
-pub use flags::{FeatureFlagSource, FlagOrigin, FlagQuery, FlagSet};
+pub use flags::{FeatureFlagSource, FlagOrigin, FlagQuery, FlagSet, FlagValue};
 pub use headers::{AuthHeaders, Headers};
 pub use transport::{HttpRequest, HttpResponse, Method, Transport};
 

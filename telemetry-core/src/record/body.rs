@@ -1,4 +1,4 @@
-//! What a record says, without what the worker adds to it.
+//! What a record says.
 
 use std::time::Duration;
 
@@ -9,19 +9,30 @@ use crate::record::execution::{OperationDetail, SqlExecution, VolumeOperation};
 use crate::record::id::StatementId;
 use crate::record::kind::RecordKind;
 
-/// A record without what the worker adds: its id and its date.
-#[derive(Debug)]
-pub(crate) struct Body {
-    pub(crate) kind: RecordKind,
-    pub(crate) statement_id: Option<StatementId>,
-    pub(crate) latency: Option<Duration>,
-    pub(crate) sql: Option<SqlExecution>,
-    pub(crate) volume: Option<VolumeOperation>,
-    pub(crate) error: Option<ErrorInfo>,
+/// What a record says. What isn't known is `None`; a zero or a `false` in it was measured.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "mirrors the wire's message, and is matched whole where it is mapped"
+)]
+pub struct Body {
+    /// What it is about.
+    pub kind: RecordKind,
+    /// The statement it belongs to.
+    pub statement_id: Option<StatementId>,
+    /// How long the operation took.
+    pub latency: Option<Duration>,
+    /// How the statement or call ran.
+    pub sql: Option<SqlExecution>,
+    /// What was done to a volume.
+    pub volume: Option<VolumeOperation>,
+    /// What went wrong.
+    pub error: Option<ErrorInfo>,
 }
 
 impl Body {
-    pub(crate) fn new(kind: RecordKind) -> Self {
+    /// Of this kind, with nothing known.
+    pub fn new(kind: RecordKind) -> Self {
         Body { kind, statement_id: None, latency: None, sql: None, volume: None, error: None }
     }
 
@@ -33,9 +44,8 @@ impl Body {
     }
 
     /// An error, of a statement or of none.
-    pub(crate) fn error(statement_id: Option<StatementId>, error: ErrorInfo, chunk: Option<i64>) -> Self {
-        let sql = chunk.map(|index| SqlExecution { chunk_id: Some(index), ..SqlExecution::default() });
-        Body { statement_id, sql, error: Some(error), ..Body::new(RecordKind::Error) }
+    pub(crate) fn error(statement_id: Option<StatementId>, error: ErrorInfo) -> Self {
+        Body { statement_id, error: Some(error), ..Body::new(RecordKind::Error) }
     }
 
     /// Whether it is to go out at once: an error that is final.

@@ -1,10 +1,9 @@
 //! The constant part of records: the driver, the system, the connection.
 
-use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::guard::panic::catch_panic;
 use crate::record::debug::DebugRedacted;
 use crate::record::id::SessionId;
 use crate::record::identity::DriverIdentity;
@@ -70,35 +69,60 @@ impl DriverContext {
     }
 }
 
-/// A place where an exporter keeps what it made of a [`SessionContext`], for as long as that lives.
-///
-/// The first type kept in it has it; another exporter's type is made anew each time.
+/// A place where an exporter keeps the text that it made of a [`SessionContext`], for as long as that lives, so that what is
+/// constant in a connection is encoded once.
 #[derive(Default)]
-pub struct Encoded(OnceLock<Arc<dyn Any + Send + Sync>>);
+pub struct Encoded(OnceLock<(&'static str, Box<str>)>);
 
 impl Encoded {
-    /// What was kept, or what `make` makes.
-    pub fn get_or_make<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
-        if let Some(kept) = self.0.get() {
-            return Arc::clone(kept).downcast().unwrap_or_else(|_| Arc::new(make()));
+    /// The text that was kept in this format, or the one that `make` makes.
+    ///
+    /// The first format that is asked for is kept; for any other, the text is made each time. Name a format after the crate that
+    /// it belongs to, such as `my-exporter/1`.
+    ///
+    /// # Errors
+    ///
+    /// What `make` says. Then nothing is kept.
+    pub fn get_or_try_make<E>(
+        &self,
+        format: &'static str,
+        make: impl FnOnce() -> Result<String, E>,
+    ) -> Result<Cow<'_, str>, E> {
+        if let Some((kept, text)) = self.0.get()
+            && *kept == format
+        {
+            return Ok(Cow::Borrowed(text));
         }
-        let made = Arc::new(make());
-        // Losing a race costs one object, no more.
-        drop(self.0.set(Arc::clone(&made) as Arc<dyn Any + Send + Sync>));
-        made
-    }
-}
-
-impl Drop for Encoded {
-    fn drop(&mut self) {
-        // What an exporter made is foreign code, and a driver's thread may be the last that holds it.
-        let kept = self.0.take();
-        catch_panic(move || drop(kept));
+        let made = make()?;
+        Ok(match self.0.set((format, made.into_boxed_str())) {
+            Ok(()) => self.0.get().map_or(Cow::Borrowed(""), |(_, text)| Cow::Borrowed(&**text)),
+            Err((_, made)) => Cow::Owned(made.into_string()),
+        })
     }
 }
 
 impl fmt::Debug for Encoded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Encoded").field("kept", &self.0.get().is_some()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(encoded: &Encoded, format: &'static str, text: &str) -> Result<String, ()> {
+        encoded.get_or_try_make(format, || Ok(text.to_owned())).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn the_first_format_is_kept_and_another_is_made_each_time() {
+        let encoded = Encoded::default();
+        assert_eq!(encoded.get_or_try_make("a", || Err(7)), Err(7));
+        assert_eq!(ask(&encoded, "a", "first").as_deref(), Ok("first"));
+        assert_eq!(ask(&encoded, "a", "second").as_deref(), Ok("first"));
+        assert_eq!(ask(&encoded, "b", "third").as_deref(), Ok("third"));
+        assert_eq!(ask(&encoded, "b", "fourth").as_deref(), Ok("fourth"));
+        assert_eq!(ask(&encoded, "a", "fifth").as_deref(), Ok("first"));
     }
 }

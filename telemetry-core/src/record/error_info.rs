@@ -15,8 +15,10 @@ pub struct ErrorInfo {
     pub name: String,
     /// Its class.
     pub class: ErrorClass,
+    /// The chunk it is about, counted from 0.
+    pub chunk: Option<u32>,
     /// Its message and stack, redacted and cut. `None` when there is none, or when as much text is held as may be.
     pub text: Option<ErrorText>,
 }
 
-debug_redacted!(ErrorInfo { name, class, text });
+debug_redacted!(ErrorInfo { name, class, chunk, text });

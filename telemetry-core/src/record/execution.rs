@@ -18,8 +18,6 @@ pub struct SqlExecution {
     pub is_compressed: Option<bool>,
     /// How its result came.
     pub execution_result: Option<ResultFormat>,
-    /// The chunk that an error is about, counted from 0.
-    pub chunk_id: Option<i64>,
     /// How often its requests were retried.
     pub retry_count: Option<u64>,
     /// How its chunks came down.

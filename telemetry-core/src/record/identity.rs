@@ -13,29 +13,22 @@ pub struct DriverIdentity {
 }
 
 impl DriverIdentity {
-    /// A driver.
+    /// Begins an identity, which needs all four of its parts.
     ///
-    /// `name` is what records carry as `driver_name`; `version` is its `x.y.z`; `client` is the name that the driver is
-    /// registered under for feature flags, such as `NODEJS`, `PYTHON` or `GOLANG`; `flag` is the name of the flag that
-    /// lets it send, such as `databricks.partnerplatform.clientConfigsFeatureFlags.enableTelemetryForNodeJs`.
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError::InvalidName`] when one of them is empty, longer than 128 characters, or holds anything but visible
-    /// ASCII (`name` may hold spaces). `client` and `version` stand in a URL's path, so they may hold only letters,
-    /// digits and `-_.+`.
-    pub fn new(name: &str, version: &str, client: &str, flag: &str) -> Result<Self, BuildError> {
-        let path = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
-        check("driver name", name, |byte| byte.is_ascii_graphic() || byte == b' ')?;
-        check("driver version", version, path)?;
-        check("client name", client, path)?;
-        check("flag name", flag, |byte| byte.is_ascii_graphic())?;
-        Ok(DriverIdentity {
-            name: name.into(),
-            version: version.into(),
-            client: client.into(),
-            flag: flag.into(),
-        })
+    /// ```
+    /// # fn main() -> Result<(), telemetry_core::BuildError> {
+    /// let identity = telemetry_core::DriverIdentity::builder()
+    ///     .name("My Driver")
+    ///     .version(env!("CARGO_PKG_VERSION"))
+    ///     .client("MYDRIVER")
+    ///     .flag("databricks.partnerplatform.clientConfigsFeatureFlags.enableTelemetryForMyDriver")
+    ///     .build()?;
+    /// assert_eq!(identity.client(), "MYDRIVER");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder() -> DriverIdentityBuilder {
+        DriverIdentityBuilder::default()
     }
 
     /// The driver's name.
@@ -59,6 +52,68 @@ impl DriverIdentity {
     }
 }
 
+/// The parts of a [`DriverIdentity`].
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct DriverIdentityBuilder {
+    name: Option<String>,
+    version: Option<String>,
+    client: Option<String>,
+    flag: Option<String>,
+}
+
+impl DriverIdentityBuilder {
+    /// The driver's name, which records carry as `driver_name`: visible ASCII and spaces, 1 to 128.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Its version, `x.y.z`: letters, digits and `-_.+`, 1 to 128, as it stands in a URL's path.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// The name that it is registered under for feature flags, such as `NODEJS`, `PYTHON` or `GOLANG`; held to the same as the version.
+    pub fn client(mut self, client: impl Into<String>) -> Self {
+        self.client = Some(client.into());
+        self
+    }
+
+    /// The flag that lets it send, such as `databricks.partnerplatform.clientConfigsFeatureFlags.enableTelemetryForNodeJs`: visible
+    /// ASCII, 1 to 128.
+    pub fn flag(mut self, flag: impl Into<String>) -> Self {
+        self.flag = Some(flag.into());
+        self
+    }
+
+    /// The identity.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Missing`] for a part that wasn't said, [`BuildError::InvalidName`] for one that holds what it may not.
+    pub fn build(self) -> Result<DriverIdentity, BuildError> {
+        let path = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
+        Ok(DriverIdentity {
+            name: checked("driver name", self.name, |byte| byte.is_ascii_graphic() || byte == b' ')?,
+            version: checked("driver version", self.version, path)?,
+            client: checked("client name", self.client, path)?,
+            flag: checked("flag name", self.flag, |byte| byte.is_ascii_graphic())?,
+        })
+    }
+}
+
+fn checked(
+    name: &'static str,
+    value: Option<String>,
+    allowed: impl Fn(u8) -> bool,
+) -> Result<String, BuildError> {
+    let value = value.ok_or(BuildError::Missing(name))?;
+    check(name, &value, allowed)?;
+    Ok(value)
+}
+
 fn check(name: &'static str, value: &str, allowed: impl Fn(u8) -> bool) -> Result<(), BuildError> {
     let dots = value.bytes().all(|byte| byte == b'.');
     if value.len() > 128 || dots || !value.bytes().all(allowed) {
@@ -73,7 +128,11 @@ mod tests {
 
     #[test]
     fn refuses_what_could_leave_its_place_in_a_path_or_header() {
-        assert!(DriverIdentity::new("My Driver", "1.2.3", "RUST", "a.b").is_ok());
+        let build = |name, version, client, flag| {
+            DriverIdentity::builder().name(name).version(version).client(client).flag(flag).build()
+        };
+        assert!(build("My Driver", "1.2.3", "RUST", "a.b").is_ok());
+        assert_eq!(DriverIdentity::builder().name("x").build(), Err(BuildError::Missing("driver version")));
         for (name, version, client, flag) in [
             ("", "1", "C", "f"),
             ("a\r\nb", "1", "C", "f"),
@@ -84,10 +143,7 @@ mod tests {
             ("a", "1", "C", "f g"),
             ("a", "1", "C", ""),
         ] {
-            assert!(
-                DriverIdentity::new(name, version, client, flag).is_err(),
-                "{name:?} {version} {client} {flag}"
-            );
+            assert!(build(name, version, client, flag).is_err(), "{name:?} {version} {client} {flag}");
         }
     }
 }

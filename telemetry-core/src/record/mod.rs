@@ -15,8 +15,9 @@ pub(crate) mod sanitize;
 pub(crate) mod system;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
+pub use body::Body;
 pub use chunk::Chunk;
 pub use context::{DriverContext, Encoded, SessionContext};
 pub use enums::{
@@ -26,14 +27,14 @@ pub use enums::{
 pub use error_info::ErrorInfo;
 pub use execution::{ChunkDetails, OperationDetail, SqlExecution, VolumeOperation};
 pub use id::{EventId, MAX_ID_BYTES, SessionId, StatementId};
-pub use identity::DriverIdentity;
+pub use identity::{DriverIdentity, DriverIdentityBuilder};
 pub use kind::RecordKind;
 pub use params::{ConnectionParams, HostDetails};
 pub use system::SystemInfo;
 
 pub use crate::text::error_text::{ErrorText, MAX_TEXT_CHARS};
 
-/// One record. What isn't known is `None`; a zero or a `false` in it was measured.
+/// One record: what happened, when, in which connection.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_structs,
@@ -44,18 +45,8 @@ pub struct Record {
     pub id: EventId,
     /// The date of what it is about.
     pub stamp: SystemTime,
-    /// What it is about.
-    pub kind: RecordKind,
     /// The connection it comes from.
     pub session: Arc<SessionContext>,
-    /// The statement it belongs to.
-    pub statement_id: Option<StatementId>,
-    /// How long the operation took.
-    pub latency: Option<Duration>,
-    /// How the statement or call ran.
-    pub sql: Option<SqlExecution>,
-    /// What was done to a volume.
-    pub volume: Option<VolumeOperation>,
-    /// What went wrong.
-    pub error: Option<ErrorInfo>,
+    /// What it says.
+    pub body: Body,
 }

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use telemetry_core::plugin::{AlwaysClosed, BreakerSource, Tick};
+use telemetry_core::plugin::{AlwaysClosed, BreakerSource};
 use telemetry_core::{
     ClientProvider, ClientProviderBuilder, CloseOutcome, ConnectionInfo, CredentialProvider, DriverIdentity,
     Exporter, FeatureFlagSource, Lease, Mode, Runtime, Session, SystemInfo, Target, TelemetryConfig,
@@ -20,7 +20,7 @@ pub const SECOND: Duration = Duration::from_secs(1);
 pub const MS: Duration = Duration::from_millis(1);
 
 pub fn identity() -> DriverIdentity {
-    DriverIdentity::new("Test Driver", "1.2.3", "TEST", FLAG).unwrap()
+    DriverIdentity::builder().name("Test Driver").version("1.2.3").client("TEST").flag(FLAG).build().unwrap()
 }
 
 pub fn config() -> TelemetryConfig {
@@ -127,7 +127,7 @@ pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
 
 /// A script that says that the flag is on, for ever.
 pub fn on() -> Do<telemetry_core::plugin::FlagSet> {
-    Do::Give(flag(FLAG, true, Tick::MAX))
+    Do::Give(flag(FLAG, true, Duration::MAX))
 }
 
 pub fn assert_balanced(lease: &Lease) {

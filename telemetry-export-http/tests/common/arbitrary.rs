@@ -8,9 +8,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use telemetry_core::record::{
-    AuthFlow, AuthMech, ChunkDetails, DriverContext, DriverMode, Encoded, ErrorInfo, EventId, HostDetails,
-    OperationDetail, ProxyAuth, Record, RecordKind, SessionContext, SessionId, SqlExecution, StatementId,
-    VolumeOperation, VolumeOperationType,
+    AuthFlow, AuthMech, Body, ChunkDetails, DriverContext, DriverMode, Encoded, ErrorInfo, EventId,
+    HostDetails, OperationDetail, ProxyAuth, Record, RecordKind, SessionContext, SessionId, SqlExecution,
+    StatementId, VolumeOperation, VolumeOperationType,
 };
 use telemetry_core::text::ErrorText;
 use telemetry_core::{
@@ -166,8 +166,21 @@ fn params(presence: f64) -> impl Strategy<Value = ConnectionParams> {
 /// A session of which everything but the driver's name and version holds the canary.
 pub(crate) fn session(presence: f64) -> impl Strategy<Value = Arc<SessionContext>> {
     let identity = ("[ -~]{1,20}", "[0-9]{1,3}\\.[0-9]\\.[0-9]").prop_map(|(name, version)| {
-        DriverIdentity::new(&name, &version, "TEST", "flag")
-            .unwrap_or_else(|_| DriverIdentity::new("Dots", &version, "TEST", "flag").unwrap())
+        DriverIdentity::builder()
+            .name(&name)
+            .version(&version)
+            .client("TEST")
+            .flag("flag")
+            .build()
+            .unwrap_or_else(|_| {
+                DriverIdentity::builder()
+                    .name("Dots")
+                    .version(&version)
+                    .client("TEST")
+                    .flag("flag")
+                    .build()
+                    .unwrap()
+            })
     });
     let made = (
         identity,
@@ -230,7 +243,6 @@ fn sql(presence: f64) -> impl Strategy<Value = SqlExecution> {
         weighted(presence, select(StatementType::ALL)),
         weighted(presence, any::<bool>()),
         weighted(presence, select(ResultFormat::ALL)),
-        weighted(presence, any::<i64>()),
         weighted(presence, any::<u64>()),
         weighted(presence, chunks(presence)),
         weighted(presence, duration()),
@@ -242,13 +254,12 @@ fn sql(presence: f64) -> impl Strategy<Value = SqlExecution> {
         statement_type: made.0,
         is_compressed: made.1,
         execution_result: made.2,
-        chunk_id: made.3,
-        retry_count: made.4,
-        chunks: made.5,
-        result_ready: made.6,
-        result_consumed: made.7,
-        operation: made.8,
-        java_uses_patched_arrow: made.9,
+        retry_count: made.3,
+        chunks: made.4,
+        result_ready: made.5,
+        result_consumed: made.6,
+        operation: made.7,
+        java_uses_patched_arrow: made.8,
     })
 }
 
@@ -261,11 +272,14 @@ fn volume(presence: f64) -> impl Strategy<Value = VolumeOperation> {
 
 fn error(presence: f64) -> impl Strategy<Value = ErrorInfo> {
     let class = select(&[ErrorClass::Terminal, ErrorClass::Retryable, ErrorClass::Unknown][..]);
-    (text(), class, weighted(presence, secret())).prop_map(|(name, class, text)| ErrorInfo {
-        name,
-        class,
-        text: text.map(|text| ErrorText::detached(&text)),
-    })
+    (text(), class, weighted(presence, any::<u32>()), weighted(presence, secret())).prop_map(
+        |(name, class, chunk, text)| ErrorInfo {
+            name,
+            class,
+            chunk,
+            text: text.map(|text| ErrorText::detached(&text)),
+        },
+    )
 }
 
 /// A record of which each optional part is there with this probability. Every text but an error's name holds the canary.
@@ -286,13 +300,15 @@ pub(crate) fn record(presence: f64) -> impl Strategy<Value = Arc<Record>> {
         Arc::new(Record {
             id: EventId::from_bytes(id),
             stamp,
-            kind,
             session,
-            statement_id: statement_id.and_then(|id| StatementId::new(&id)),
-            latency,
-            sql,
-            volume,
-            error,
+            body: Body {
+                kind,
+                statement_id: statement_id.and_then(|id| StatementId::new(&id)),
+                latency,
+                sql,
+                volume,
+                error,
+            },
         })
     })
 }

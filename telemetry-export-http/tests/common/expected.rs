@@ -105,7 +105,7 @@ fn sql(sql: &SqlExecution) -> Value {
         ("operation_detail", sql.operation.as_ref().map(operation)),
     ];
     merged([
-        object(same!(sql; is_compressed, chunk_id, java_uses_patched_arrow)),
+        object(same!(sql; is_compressed, java_uses_patched_arrow)),
         object(named!(sql; statement_type, execution_result)),
         object(others),
     ])
@@ -137,15 +137,18 @@ fn constant(record: &Record) -> Value {
 /// What this record is on the wire.
 pub(crate) fn expected(record: &Record, authenticated: bool) -> Value {
     let session = &record.session;
-    let error = record.error.as_ref().map(|error| {
+    let body = &record.body;
+    let chunk = object([("chunk_id", body.error.as_ref().and_then(|error| error.chunk).map(Value::from))]);
+    let sql = merged([body.sql.as_ref().map_or(json!({}), sql), chunk]);
+    let error = body.error.as_ref().map(|error| {
         let text = error.text.as_ref().filter(|_| authenticated).map(|text| text.as_str().into());
         object([("error_name", Some(error.name.clone().into())), ("stack_trace", text)])
     });
     let varying = object([
-        ("sql_statement_id", record.statement_id.filter(|_| authenticated).map(|id| id.as_str().into())),
-        ("operation_latency_ms", record.latency.map(millis)),
-        ("sql_operation", record.sql.as_ref().map(sql).and_then(unless_empty)),
-        ("vol_operation", record.volume.as_ref().map(|operation| volume(operation, authenticated))),
+        ("sql_statement_id", body.statement_id.filter(|_| authenticated).map(|id| id.as_str().into())),
+        ("operation_latency_ms", body.latency.map(millis)),
+        ("sql_operation", unless_empty(sql)),
+        ("vol_operation", body.volume.as_ref().map(|operation| volume(operation, authenticated))),
         ("error_info", error),
     ]);
     let log = if authenticated { merged([constant(record), varying]) } else { varying };

@@ -12,8 +12,9 @@ use std::time::{Duration, SystemTime};
 
 use telemetry_core::plugin::{Attempt, AuthHeaders, PluginError, Receipt};
 use telemetry_core::record::{
-    AuthMech, ChunkDetails, DriverContext, Encoded, ErrorInfo, EventId, HostDetails, OperationDetail, Record,
-    RecordKind, SessionContext, SessionId, SqlExecution, StatementId, VolumeOperation, VolumeOperationType,
+    AuthMech, Body, ChunkDetails, DriverContext, Encoded, ErrorInfo, EventId, HostDetails, OperationDetail,
+    Record, RecordKind, SessionContext, SessionId, SqlExecution, StatementId, VolumeOperation,
+    VolumeOperationType,
 };
 use telemetry_core::text::ErrorText;
 use telemetry_core::{
@@ -56,7 +57,13 @@ pub(crate) fn session() -> Arc<SessionContext> {
         process_name: canary("process"),
         ..SystemInfo::default()
     };
-    let identity = DriverIdentity::new("Test Driver", "1.2.3", "TEST", "a.b.enable").unwrap();
+    let identity = DriverIdentity::builder()
+        .name("Test Driver")
+        .version("1.2.3")
+        .client("TEST")
+        .flag("a.b.enable")
+        .build()
+        .unwrap();
     Arc::new(SessionContext {
         driver: Arc::new(DriverContext { identity, system }),
         session_id: SessionId::new("canary-session"),
@@ -81,7 +88,6 @@ pub(crate) fn record(session: &Arc<SessionContext>, number: u8) -> Arc<Record> {
         statement_type: Some(StatementType::Query),
         is_compressed: Some(false),
         execution_result: Some(ResultFormat::ExternalLinks),
-        chunk_id: Some(0),
         retry_count: Some(0),
         chunks: Some(ChunkDetails {
             present: Some(3),
@@ -109,18 +115,21 @@ pub(crate) fn record(session: &Arc<SessionContext>, number: u8) -> Arc<Record> {
     let error = ErrorInfo {
         name: "TABLE_OR_VIEW_NOT_FOUND".to_owned(),
         class: ErrorClass::Terminal,
+        chunk: Some(0),
         text: Some(ErrorText::detached("no such canary")),
     };
     Arc::new(Record {
         id: EventId::from_bytes([number; 16]),
         stamp: wall() - Duration::from_millis(1500),
-        kind: RecordKind::Statement,
         session: Arc::clone(session),
-        statement_id: StatementId::new("canary-statement"),
-        latency: Some(Duration::from_millis(1234)),
-        sql: Some(sql),
-        volume: Some(volume),
-        error: Some(error),
+        body: Body {
+            kind: RecordKind::Statement,
+            statement_id: StatementId::new("canary-statement"),
+            latency: Some(Duration::from_millis(1234)),
+            sql: Some(sql),
+            volume: Some(volume),
+            error: Some(error),
+        },
     })
 }
 

@@ -3,6 +3,7 @@ use telemetry_core::HostPolicy;
 
 use super::*;
 
+const RETRY: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
 
 fn at(seconds: u32) -> Tick {
@@ -14,8 +15,8 @@ fn key(name: &str) -> Key {
     Key { host, client: "TEST".into(), version: "1.0.0".into() }
 }
 
-fn flags(value: &str, fresh_until: Tick) -> FlagSet {
-    FlagSet::new([("flag".to_owned(), value.to_owned())].into(), FlagOrigin::Fetched, fresh_until)
+fn flags(value: &str, fresh_for: u32) -> FlagSet {
+    FlagSet::new([("flag".to_owned(), value.to_owned())].into(), FlagOrigin::Fetched, SECOND * fresh_for)
 }
 
 fn asking(look: Lookup) -> u64 {
@@ -34,37 +35,37 @@ fn answer(look: Lookup) -> FlagSet {
 
 #[test]
 fn a_host_is_asked_once_while_its_flags_are_fresh() {
-    let mut machine = Machine::new(10);
+    let mut machine = Machine::new(10, RETRY);
     let key = key("a.com");
     let number = asking(machine.look(&key, at(0)));
-    machine.asked(&key, number, Ok(flags("true", at(900))), at(1)).unwrap().unwrap();
+    machine.asked(&key, number, Ok(flags("true", 900)), at(0)).unwrap().unwrap();
     let cached = answer(machine.look(&key, at(899)));
-    assert_eq!((cached.origin, cached.fresh_until), (FlagOrigin::Cached, at(900)));
+    assert_eq!((cached.origin, cached.fresh_for), (FlagOrigin::Cached, SECOND));
     assert!(matches!(machine.look(&key, at(900)), Lookup::Fetch(_)), "expires after its time");
 }
 
 #[test]
 fn an_old_value_is_given_out_while_somebody_asks() {
-    let mut machine = Machine::new(10);
+    let mut machine = Machine::new(10, RETRY);
     let key = key("a.com");
     let number = asking(machine.look(&key, at(0)));
     assert!(matches!(machine.look(&key, at(0)), Lookup::Wait), "with no value there is nothing to give out");
-    machine.asked(&key, number, Ok(flags("true", at(900))), at(0)).unwrap().unwrap();
+    machine.asked(&key, number, Ok(flags("true", 900)), at(0)).unwrap().unwrap();
     machine.look(&key, at(900));
     let old = answer(machine.look(&key, at(901)));
     assert_eq!(old.origin, FlagOrigin::Stale);
-    assert!(old.is_on("flag") && old.fresh_until > at(901));
+    assert!(old.is_on("flag") && old.fresh_for > Duration::ZERO);
 }
 
 #[test]
 fn a_failed_refresh_keeps_the_last_known_value_and_waits_a_minute() {
-    let mut machine = Machine::new(10);
+    let mut machine = Machine::new(10, RETRY);
     let key = key("a.com");
     let number = asking(machine.look(&key, at(0)));
-    machine.asked(&key, number, Ok(flags("true", at(900))), at(0)).unwrap().unwrap();
+    machine.asked(&key, number, Ok(flags("true", 900)), at(0)).unwrap().unwrap();
     let number = asking(machine.look(&key, at(900)));
     let told = machine.asked(&key, number, Err(PluginError::new(503)), at(905)).unwrap().unwrap();
-    assert_eq!((told.origin, told.fresh_until), (FlagOrigin::Stale, at(965)));
+    assert_eq!((told.origin, told.fresh_for), (FlagOrigin::Stale, 60 * SECOND));
     assert_eq!(answer(machine.look(&key, at(964))).origin, FlagOrigin::Stale);
     assert!(matches!(machine.look(&key, at(965)), Lookup::Fetch(_)));
 }
@@ -72,7 +73,7 @@ fn a_failed_refresh_keeps_the_last_known_value_and_waits_a_minute() {
 #[test]
 fn an_unreachable_host_is_asked_again_after_sixty_seconds_or_when_it_says() {
     for (retry_after, wait) in [(None, 60), (Some(5), 60), (Some(120), 120), (Some(100_000), 900)] {
-        let mut machine = Machine::new(10);
+        let mut machine = Machine::new(10, RETRY);
         let key = key("a.com");
         let number = asking(machine.look(&key, at(0)));
         let failure = PluginError::new(503).with_retry_after(retry_after.map(|wait| SECOND * wait));
@@ -88,7 +89,7 @@ fn an_unreachable_host_is_asked_again_after_sixty_seconds_or_when_it_says() {
 #[test]
 fn a_refusal_of_one_callers_credentials_settles_nothing_for_others() {
     for fault in [Fault::Status(401), Fault::Status(403), Fault::Authentication] {
-        let mut machine = Machine::new(10);
+        let mut machine = Machine::new(10, RETRY);
         let key = key("a.com");
         let number = asking(machine.look(&key, at(0)));
         assert_eq!(machine.asked(&key, number, Err(fault.into()), at(0)), Some(Err(fault.into())));
@@ -98,10 +99,10 @@ fn a_refusal_of_one_callers_credentials_settles_nothing_for_others() {
 
 #[test]
 fn hosts_are_kept_apart_and_capped() {
-    let mut machine = Machine::new(2);
+    let mut machine = Machine::new(2, RETRY);
     for (name, fresh_until) in [("old.com", 1), ("fresh.com", 900)] {
         let number = asking(machine.look(&key(name), at(0)));
-        machine.asked(&key(name), number, Ok(flags("true", at(fresh_until))), at(0)).unwrap().unwrap();
+        machine.asked(&key(name), number, Ok(flags("true", fresh_until)), at(0)).unwrap().unwrap();
     }
     assert!(matches!(machine.look(&key("new.com"), at(2)), Lookup::Fetch(_)));
     assert_eq!(machine.len(), 2);
@@ -110,28 +111,28 @@ fn hosts_are_kept_apart_and_capped() {
 
 #[test]
 fn an_asking_is_lost_after_thirty_seconds_and_another_asks() {
-    let mut machine = Machine::new(10);
+    let mut machine = Machine::new(10, RETRY);
     let key = key("a.com");
     let lost = asking(machine.look(&key, at(0)));
     assert!(matches!(machine.look(&key, at(29)), Lookup::Wait));
     let next = asking(machine.look(&key, at(30)));
     machine.given_up(&key, lost);
     assert!(matches!(machine.look(&key, at(59)), Lookup::Wait), "the end of the lost one ends no other");
-    machine.asked(&key, next, Ok(flags("false", at(900))), at(59)).unwrap().unwrap();
+    machine.asked(&key, next, Ok(flags("false", 900)), at(59)).unwrap().unwrap();
     assert!(!answer(machine.look(&key, at(59))).is_on("flag"));
 }
 
 #[test]
 fn a_lost_asking_is_answered_in_time_or_looks_again() {
     for is_late in [false, true] {
-        let mut machine = Machine::new(10);
+        let mut machine = Machine::new(10, RETRY);
         let key = key("a.com");
         let lost = asking(machine.look(&key, at(0)));
         let next = asking(machine.look(&key, at(30)));
         if is_late {
-            machine.asked(&key, next, Ok(flags("false", at(900))), at(31)).unwrap().unwrap();
+            machine.asked(&key, next, Ok(flags("false", 900)), at(31)).unwrap().unwrap();
         }
-        let told = machine.asked(&key, lost, Ok(flags("true", at(900))), at(32));
+        let told = machine.asked(&key, lost, Ok(flags("true", 900)), at(32));
         assert_eq!(told.is_none(), is_late, "what is known from later stays");
         assert_eq!(answer(machine.look(&key, at(33))).is_on("flag"), !is_late);
     }
@@ -162,7 +163,7 @@ proptest! {
     fn one_asks_at_a_time_never_too_early_and_no_old_value_passes_for_a_new_one(
         actions in proptest::collection::vec(action(), 1..100),
     ) {
-        let mut machine = Machine::new(10);
+        let mut machine = Machine::new(10, RETRY);
         let key = key("a.com");
         let mut now = 1000;
         // Those that are out, the one of them that others wait for, and since when.
@@ -189,7 +190,7 @@ proptest! {
                         let (on, until) = last.unwrap();
                         prop_assert_eq!(flags.is_on("flag"), on);
                         prop_assert_eq!(flags.origin == FlagOrigin::Cached, now < until);
-                        prop_assert!(flags.fresh_until > at(now), "a caller would ask again at once");
+                        prop_assert!(flags.fresh_for > Duration::ZERO, "a caller would ask again at once");
                     }
                     Lookup::Answer(Err(_)) => prop_assert!(last.is_none() && failed.is_some()),
                 },
@@ -198,7 +199,7 @@ proptest! {
                     current = current.filter(|(current, _)| *current != number);
                     let answer = match action {
                         Action::Answer(_, Some(on), ttl) => {
-                            Ok(flags(if on { "true" } else { "false" }, at(now + ttl)))
+                            Ok(flags(if on { "true" } else { "false" }, ttl))
                         }
                         Action::Answer(..) => Err(PluginError::new(503)),
                         Action::Refused(_) => Err(PluginError::new(401)),

@@ -65,7 +65,7 @@ pub fn breaker_that_never_opens<B: Breaker>(make: impl Fn() -> B) {
         admits_when_new(&made);
         for now in [START, Tick::ZERO, Tick::MAX] {
             for _ in 0..ENOUGH {
-                made.settle(admitted(&made, now), Outcome::FAILURE, now);
+                admitted(&made, now).settle(Outcome::FAILURE, now);
             }
             drop(admitted(&made, now));
         }
@@ -124,7 +124,7 @@ fn host(text: &str) -> Host {
     Host::parse(text, HostPolicy::Public).unwrap()
 }
 
-fn admitted<B: Breaker>(breaker: &B, now: Tick) -> Permit {
+fn admitted<B: Breaker>(breaker: &B, now: Tick) -> Permit<'_> {
     let state = breaker.state(now);
     assert_eq!(
         state,
@@ -140,7 +140,7 @@ fn admitted<B: Breaker>(breaker: &B, now: Tick) -> Permit {
 /// Fails calls until it opens; until when.
 fn trip<B: Breaker>(breaker: &B, now: Tick) -> Tick {
     for _ in 0..ENOUGH {
-        breaker.settle(admitted(breaker, now), Outcome::FAILURE, now);
+        admitted(breaker, now).settle(Outcome::FAILURE, now);
         if let BreakerState::Open { until } = breaker.state(now) {
             assert!(
                 until > now,
@@ -155,7 +155,7 @@ fn trip<B: Breaker>(breaker: &B, now: Tick) -> Tick {
 }
 
 /// Takes the probe that a half-open breaker has to give.
-fn probe<B: Breaker>(breaker: &B, now: Tick) -> Permit {
+fn probe<B: Breaker>(breaker: &B, now: Tick) -> Permit<'_> {
     for _ in 0..3 {
         let state = breaker.state(now);
         assert_eq!(
@@ -192,25 +192,25 @@ fn assert_state<B: Breaker>(breaker: &B, now: Tick, expected: BreakerState, obli
 
 fn admits_when_new<B: Breaker>(breaker: &B) {
     const OLDER: &str = "Breaker: now may be a little older than at an earlier call";
-    const LONG: &str = "Breaker::settle: a Retry-After may be as long as it likes";
+    const LONG: &str = "Permit::settle: a Retry-After may be as long as it likes";
     let endless = Outcome::Failure { retry_after: Some(Duration::MAX) };
-    breaker.settle(admitted(breaker, START), Outcome::Success, START);
+    admitted(breaker, START).settle(Outcome::Success, START);
     let permit = admitted(breaker, START);
     let late = admitted(breaker, START);
     let earlier = Tick::from_nanos(START.as_nanos() - 1_000_000_000);
     without_panic(OLDER, || drop(admitted(breaker, earlier)));
-    without_panic(OLDER, || breaker.settle(permit, Outcome::Success, earlier));
-    without_panic(OLDER, || breaker.settle(late, Outcome::FAILURE, earlier));
+    without_panic(OLDER, || permit.settle(Outcome::Success, earlier));
+    without_panic(OLDER, || late.settle(Outcome::FAILURE, earlier));
     without_panic(LONG, || {
         if let Ok(permit) = breaker.admit(START) {
-            breaker.settle(permit, endless, START);
+            permit.settle(endless, START);
         }
     });
 }
 
 fn neutral_results_do_not_count<B: Breaker>(breaker: &B) {
     for _ in 0..ENOUGH {
-        breaker.settle(admitted(breaker, START), Outcome::Neutral, START);
+        admitted(breaker, START).settle(Outcome::Neutral, START);
     }
     let settled = breaker.state(START);
     assert_eq!(settled, BreakerState::Closed, "Breaker: neutral results don't count, but they opened it");
@@ -249,10 +249,10 @@ fn one_probe_at_a_time<B: Breaker>(breaker: &B) {
     // The slot is free again, so this one is admitted.
     let out = probe(breaker, now);
     rejected(breaker, now, "while a probe is out");
-    breaker.settle(out, Outcome::Neutral, now);
+    out.settle(Outcome::Neutral, now);
     assert_state(breaker, now, BreakerState::HalfOpen, "Breaker: a neutral probe decides nothing");
     for _ in 0..ENOUGH {
-        breaker.settle(probe(breaker, now), Outcome::Success, now);
+        probe(breaker, now).settle(Outcome::Success, now);
         if breaker.state(now) == BreakerState::Closed {
             drop(admitted(breaker, now));
             return;
@@ -262,12 +262,11 @@ fn one_probe_at_a_time<B: Breaker>(breaker: &B) {
 }
 
 fn late_results_change_nothing<B: Breaker>(breaker: &B) {
-    const LATE_RESULT: &str =
-        "Breaker::settle: a result whose permit is of an earlier generation changes nothing";
+    const LATE_RESULT: &str = "Permit::settle: a result from before the last change of state changes nothing";
     let mut late: Vec<_> = (0..LATE * 6).map(|_| admitted(breaker, START)).collect();
     let mut settle = |outcome, now| {
         for permit in late.drain(..LATE) {
-            breaker.settle(permit, outcome, now);
+            permit.settle(outcome, now);
         }
     };
     let until = trip(breaker, START);
@@ -285,7 +284,7 @@ fn late_results_change_nothing<B: Breaker>(breaker: &B) {
     let mut out = Some(out);
     while breaker.state(until) != BreakerState::Closed {
         let permit = out.take().unwrap_or_else(|| probe(breaker, until));
-        breaker.settle(permit, Outcome::Success, until);
+        permit.settle(Outcome::Success, until);
     }
     settle(Outcome::FAILURE, until);
     assert_state(breaker, until, BreakerState::Closed, LATE_RESULT);
@@ -294,24 +293,29 @@ fn late_results_change_nothing<B: Breaker>(breaker: &B) {
     assert_state(breaker, until, BreakerState::Closed, LATE_RESULT);
 }
 
+/// The probe that is admitted when the one that is out counts as lost, and when that is.
+fn next_probe<B: Breaker>(breaker: &B, mut now: Tick) -> Option<(Tick, Permit<'_>)> {
+    for _ in 0..ENOUGH {
+        match breaker.admit(now) {
+            Ok(permit) => return Some((now, permit)),
+            Err(rejected) if rejected.retry_at == Tick::MAX => return None,
+            Err(rejected) => now = rejected.retry_at,
+        }
+    }
+    None
+}
+
 fn lost_probes_change_nothing<B: Breaker>(breaker: &B) {
     const LOST: &str = "Breaker: the late result of a lost probe changes nothing";
     let mut now = trip(breaker, START);
     for late in [None, Some(Outcome::Neutral), Some(Outcome::Success), Some(Outcome::FAILURE)] {
         let lost = probe(breaker, now);
-        let at = rejected(breaker, now, "while a probe is out");
-        if at == Tick::MAX {
-            return;
-        }
-        now = at;
         // A breaker may wait for a probe for ever; then there is none that is lost.
-        let Ok(out) = breaker.admit(now) else { return };
-        if out.generation() == lost.generation() {
-            return;
-        }
+        let Some((at, out)) = next_probe(breaker, now) else { return };
+        now = at;
         match late {
             None => drop(lost),
-            Some(outcome) => breaker.settle(lost, outcome, now),
+            Some(outcome) => lost.settle(outcome, now),
         }
         assert_state(breaker, now, BreakerState::HalfOpen, LOST);
         rejected(breaker, now, "while a probe is out, whatever becomes of a lost one");

@@ -58,7 +58,7 @@ pub fn breaker_under(breaker: &dyn Breaker, calls: &[BreakerCall]) {
             BreakerCall::Settle { .. } | BreakerCall::Cancel(_) if permits.is_empty() => {}
             BreakerCall::Settle { which, outcome } => {
                 let permit = permits.swap_remove(which.index(permits.len()));
-                without_panic("Breaker::settle never fails", || breaker.settle(permit, *outcome, now));
+                without_panic("Permit::settle never fails", || permit.settle(*outcome, now));
                 if *outcome == Outcome::Neutral {
                     assert_undecided(before, breaker, now, "a neutral result");
                 }

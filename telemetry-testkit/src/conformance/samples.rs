@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use telemetry_core::record::{
-    AuthMech, ChunkDetails, DriverContext, DriverMode, Encoded, ErrorInfo, EventId, HostDetails,
+    AuthMech, Body, ChunkDetails, DriverContext, DriverMode, Encoded, ErrorInfo, EventId, HostDetails,
     OperationDetail, Record, RecordKind, SessionContext, SessionId, SqlExecution, StatementId,
 };
 use telemetry_core::text::ErrorText;
@@ -42,17 +42,19 @@ fn record(kind: RecordKind, session: &Arc<SessionContext>) -> Record {
     Record {
         id: EventId::random(),
         stamp: wall(),
-        kind,
         session: Arc::clone(session),
-        statement_id: StatementId::new("conformance-statement"),
-        latency: (!failed).then(|| Duration::from_millis(31)),
-        sql: (!failed).then(sql),
-        volume: None,
-        error: failed.then(|| ErrorInfo {
-            name: "CONFORMANCE_ERROR".to_owned(),
-            class: ErrorClass::Retryable,
-            text: Some(ErrorText::detached("sentinel-stack: it went wrong")),
-        }),
+        body: Body {
+            statement_id: StatementId::new("conformance-statement"),
+            latency: (!failed).then(|| Duration::from_millis(31)),
+            sql: (!failed).then(sql),
+            error: failed.then(|| ErrorInfo {
+                name: "CONFORMANCE_ERROR".to_owned(),
+                class: ErrorClass::Retryable,
+                chunk: None,
+                text: Some(ErrorText::detached("sentinel-stack: it went wrong")),
+            }),
+            ..Body::new(kind)
+        },
     }
 }
 
@@ -61,7 +63,6 @@ fn sql() -> SqlExecution {
         statement_type: Some(StatementType::Query),
         is_compressed: Some(false),
         execution_result: Some(ResultFormat::ExternalLinks),
-        chunk_id: None,
         retry_count: Some(0),
         chunks: Some(ChunkDetails { present: Some(2), iterated: 2, ..ChunkDetails::default() }),
         result_ready: Some(Duration::from_millis(12)),
@@ -74,13 +75,19 @@ fn sql() -> SqlExecution {
     }
 }
 
+/// The driver that the suites act for.
+pub(super) fn driver() -> DriverIdentity {
+    let builder = DriverIdentity::builder().name("Conformance Driver").version("1.2.3");
+    builder.client("CONFORMANCE").flag("a.flag").build().unwrap()
+}
+
 fn session() -> SessionContext {
     let text = |text: &str| Some(text.to_owned());
     let parameter = || text("conformance-parameter");
     let system = || text("conformance-system");
     SessionContext {
         driver: Arc::new(DriverContext {
-            identity: DriverIdentity::new("Conformance Driver", "1.2.3", "CONFORMANCE", "flag").unwrap(),
+            identity: driver(),
             system: SystemInfo {
                 runtime_name: system(),
                 runtime_version: system(),

@@ -1,18 +1,19 @@
 //! Sources of flags that ask a service.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use telemetry_core::plugin::{
-    AuthHeaders, FlagOrigin, FlagQuery, FlagSet, HttpResponse, PluginError, Transport,
+    AuthHeaders, FlagOrigin, FlagQuery, FlagSet, HttpResponse, PluginError, Tick, Transport,
 };
-use telemetry_core::{Clock, Fault, FeatureFlagSource, Host};
+use telemetry_core::{Fault, FeatureFlagSource, Host};
 use tokio::runtime::Builder;
 
 use super::flags::{flags, host};
+use super::samples::{driver, wall};
 use super::{SECRET, aside, poll_once, within};
-use crate::clock::FakeClock;
 use crate::script::{Do, Script, ScriptedTransport};
 
 const ON: &str =
@@ -23,7 +24,7 @@ const OFF: &str = r#"{"flags":[{"name":"a.flag","value":"false"}],"ttl_seconds":
 const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Checks a [`FeatureFlagSource`] that asks a workspace for its flags, as a provider's source does. `make` makes a new one over the
-/// transport and the clock that it is given; a cache is to be made with what it stands before.
+/// transport that it is given; a cache is to be made with what it stands before.
 ///
 /// Checked, besides what [`flags`](super::flags()) checks:
 ///
@@ -39,13 +40,11 @@ const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// # Panics
 ///
 /// With the obligation that it violates.
-pub async fn flags_over_transport<S: FeatureFlagSource>(
-    make: impl Fn(Arc<dyn Transport>, Arc<dyn Clock>) -> S,
-) {
+pub async fn flags_over_transport<S: FeatureFlagSource>(make: impl Fn(Arc<dyn Transport>) -> S) {
     // First, because what blocks ends no test by itself.
     lets_others_run(&make);
     let service = Service::new(whole(ON));
-    flags(&service.source(&make), &service.clock).await;
+    flags(&service.source(&make)).await;
     says_what_the_service_said(&make).await;
     fails_when_it_cannot_ask(&make).await;
     gives_what_it_knew_as_stale(&make).await;
@@ -56,16 +55,32 @@ pub async fn flags_over_transport<S: FeatureFlagSource>(
 /// What is beneath a source.
 struct Service {
     transport: ScriptedTransport,
-    clock: FakeClock,
+    /// When the next question is asked.
+    now: Cell<Tick>,
 }
 
 impl Service {
     fn new(answer: Do<HttpResponse>) -> Self {
-        Service { transport: ScriptedTransport::new(Script::always(answer)), clock: FakeClock::new() }
+        Service {
+            transport: ScriptedTransport::new(Script::always(answer)),
+            now: Cell::new(Tick::ZERO + STALE),
+        }
     }
 
-    fn source<S>(&self, make: impl Fn(Arc<dyn Transport>, Arc<dyn Clock>) -> S) -> S {
-        make(Arc::new(self.transport.clone()), Arc::new(self.clock.clone()))
+    fn source<S>(&self, make: impl Fn(Arc<dyn Transport>) -> S) -> S {
+        make(Arc::new(self.transport.clone()))
+    }
+
+    async fn ask(
+        &self,
+        source: &dyn FeatureFlagSource,
+        host: &Host,
+        token: &str,
+    ) -> Result<FlagSet, PluginError> {
+        let (driver, credentials) = (driver(), AuthHeaders::bearer(token));
+        let query =
+            FlagQuery::new(host, &driver, self.now.get(), wall()).with_credentials(Some(&credentials));
+        within("FeatureFlagSource::flags ends when the service has answered", source.flags(&query)).await
     }
 
     fn answers(&self, answer: Do<HttpResponse>) {
@@ -106,23 +121,15 @@ fn redirect() -> Do<HttpResponse> {
     Do::Give(response)
 }
 
-async fn ask(source: &dyn FeatureFlagSource, host: &Host, token: &str) -> Result<FlagSet, PluginError> {
-    let credentials = AuthHeaders::bearer(token);
-    let query = FlagQuery::new(host, "CONFORMANCE", "1.2.3").with_credentials(Some(&credentials));
-    within("FeatureFlagSource::flags ends when the service has answered", source.flags(&query)).await
-}
-
 fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-async fn says_what_the_service_said<S: FeatureFlagSource>(
-    make: impl Fn(Arc<dyn Transport>, Arc<dyn Clock>) -> S,
-) {
+async fn says_what_the_service_said<S: FeatureFlagSource>(make: impl Fn(Arc<dyn Transport>) -> S) {
     let service = Service::new(whole(ON));
     let source = service.source(make);
     let first = host("first");
-    let said = ask(&source, &first, SECRET).await.map(|flags| flags.values);
+    let said = service.ask(&source, &first, SECRET).await.map(|flags| flags.values);
     service.assert_asked(&first, SECRET);
     assert_eq!(
         said.as_deref(),
@@ -130,7 +137,7 @@ async fn says_what_the_service_said<S: FeatureFlagSource>(
         "FeatureFlagSource::flags answers what the service said, but it said otherwise"
     );
     service.answers(whole(OFF));
-    let said = ask(&source, &host("second"), SECRET).await.map(|flags| flags.values);
+    let said = service.ask(&source, &host("second"), SECRET).await.map(|flags| flags.values);
     assert_eq!(
         said.as_deref(),
         Ok(&values(&[("a.flag", "false")])),
@@ -154,13 +161,11 @@ fn failures() -> Vec<(Do<HttpResponse>, String)> {
     failures
 }
 
-async fn fails_when_it_cannot_ask<S: FeatureFlagSource>(
-    make: impl Fn(Arc<dyn Transport>, Arc<dyn Clock>) -> S,
-) {
+async fn fails_when_it_cannot_ask<S: FeatureFlagSource>(make: impl Fn(Arc<dyn Transport>) -> S) {
     for (failure, what) in failures() {
         let service = Service::new(failure);
         let host = host("first");
-        let answer = ask(&service.source(&make), &host, SECRET).await;
+        let answer = service.ask(&service.source(&make), &host, SECRET).await;
         service.assert_asked(&host, SECRET);
         assert!(
             answer.is_err(),
@@ -170,18 +175,16 @@ async fn fails_when_it_cannot_ask<S: FeatureFlagSource>(
     }
 }
 
-async fn gives_what_it_knew_as_stale<S: FeatureFlagSource>(
-    make: impl Fn(Arc<dyn Transport>, Arc<dyn Clock>) -> S,
-) {
+async fn gives_what_it_knew_as_stale<S: FeatureFlagSource>(make: impl Fn(Arc<dyn Transport>) -> S) {
     for (failure, what) in failures() {
         let service = Service::new(whole(ON));
         let (source, host) = (service.source(&make), host("first"));
-        let Ok(known) = ask(&source, &host, SECRET).await else {
+        let Ok(known) = service.ask(&source, &host, SECRET).await else {
             panic!("FeatureFlagSource::flags answers what the service said, but it failed");
         };
         service.answers(failure);
-        service.clock.advance(STALE);
-        let Ok(later) = ask(&source, &host, SECRET).await else { continue };
+        service.now.set(service.now.get() + STALE);
+        let Ok(later) = service.ask(&source, &host, SECRET).await else { continue };
         assert!(
             later.origin == FlagOrigin::Stale && later.values == known.values,
             "FeatureFlagSource::flags gives an older answer as stale when asking again fails, but on {what} it gave \
@@ -191,13 +194,13 @@ async fn gives_what_it_knew_as_stale<S: FeatureFlagSource>(
     }
 }
 
-async fn keeps_callers_apart<S: FeatureFlagSource>(make: impl Fn(Arc<dyn Transport>, Arc<dyn Clock>) -> S) {
+async fn keeps_callers_apart<S: FeatureFlagSource>(make: impl Fn(Arc<dyn Transport>) -> S) {
     for refusal in [401, 403] {
         let service = Service::new(status(refusal));
         let (source, host) = (service.source(&make), host("first"));
-        drop(ask(&source, &host, "one-token").await);
+        drop(service.ask(&source, &host, "one-token").await);
         service.answers(whole(ON));
-        let answer = ask(&source, &host, "another-token").await;
+        let answer = service.ask(&source, &host, "another-token").await;
         assert!(
             answer.is_ok_and(|flags| flags.is_on("a.flag")),
             "FeatureFlagSource::flags: a refusal of one caller's credentials settles nothing for others, but after \
@@ -206,13 +209,14 @@ async fn keeps_callers_apart<S: FeatureFlagSource>(make: impl Fn(Arc<dyn Transpo
     }
 }
 
-async fn is_safe_to_cancel<S: FeatureFlagSource>(make: impl Fn(Arc<dyn Transport>, Arc<dyn Clock>) -> S) {
+async fn is_safe_to_cancel<S: FeatureFlagSource>(make: impl Fn(Arc<dyn Transport>) -> S) {
     const NEXT: &str = "FeatureFlagSource::flags is safe to cancel, and the next question is answered";
     const BESIDE: &str =
         "FeatureFlagSource::flags is safe to cancel, and a question that waits beside is answered";
     let service = Service::new(Do::Hang);
     let (source, host, credentials) = (service.source(make), host("first"), AuthHeaders::bearer(SECRET));
-    let query = FlagQuery::new(&host, "CONFORMANCE", "1.2.3").with_credentials(Some(&credentials));
+    let driver = driver();
+    let query = FlagQuery::new(&host, &driver, Tick::ZERO, wall()).with_credentials(Some(&credentials));
     let (mut asking, mut beside) = (source.flags(&query), source.flags(&query));
     let _waits = (poll_once(asking.as_mut()).await, service.answers(whole(ON)));
     // It may wait for the first, or ask by itself.
@@ -226,14 +230,15 @@ async fn is_safe_to_cancel<S: FeatureFlagSource>(make: impl Fn(Arc<dyn Transport
     assert!(answer.is_ok(), "{NEXT}, but it failed");
 }
 
-fn lets_others_run<S: FeatureFlagSource>(make: impl Fn(Arc<dyn Transport>, Arc<dyn Clock>) -> S) {
+fn lets_others_run<S: FeatureFlagSource>(make: impl Fn(Arc<dyn Transport>) -> S) {
     let service = Service::new(Do::Hang);
     let source = service.source(make);
     aside("FeatureFlagSource::flags doesn't block its thread", move || {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (host, credentials) = (host("first"), AuthHeaders::bearer(SECRET));
-            let query = FlagQuery::new(&host, "CONFORMANCE", "1.2.3").with_credentials(Some(&credentials));
+            let (host, driver, credentials) = (host("first"), driver(), AuthHeaders::bearer(SECRET));
+            let query =
+                FlagQuery::new(&host, &driver, Tick::ZERO, wall()).with_credentials(Some(&credentials));
             let _waits = poll_once(source.flags(&query).as_mut()).await;
         });
     });

@@ -263,7 +263,11 @@ fn operation() -> impl Strategy<Value = Operation> {
     let what = (select(OperationType::ALL), duration());
     let called = what.prop_map(|(operation, latency)| Operation::new(operation, latency));
     let moved = (select(VolumeOperationType::ALL), maybe(text()), maybe(text()), duration()).prop_map(
-        |(what, path, file, latency)| Operation::volume(what, path.as_deref(), file.as_deref(), latency),
+        |(what, path, file, latency)| {
+            let moved = Operation::volume(what, latency);
+            let moved = path.iter().fold(moved, |moved, path| moved.volume_path(path));
+            file.iter().fold(moved, |moved, file| moved.local_file(file))
+        },
     );
     let said = (maybe(text()), maybe(any::<bool>()), maybe(count()));
     (prop_oneof![2 => called.boxed(), 1 => moved.boxed()], said).prop_map(|(operation, said)| {

@@ -7,8 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use telemetry_core::record::{
-    ChunkDetails, ErrorInfo, EventId, OperationDetail, Record, RecordKind, SessionContext, SqlExecution,
-    StatementId, VolumeOperation, VolumeOperationType,
+    Body, ChunkDetails, ErrorInfo, EventId, OperationDetail, Record, RecordKind, SessionContext,
+    SqlExecution, StatementId, VolumeOperation, VolumeOperationType,
 };
 use telemetry_core::text::ErrorText;
 use telemetry_core::{Chunk, OperationType, ResultFormat, StatementType};
@@ -47,18 +47,13 @@ pub fn chunk() -> impl Strategy<Value = Chunk> {
 struct Unattached {
     id: EventId,
     stamp: std::time::SystemTime,
-    kind: RecordKind,
-    statement_id: Option<StatementId>,
-    latency: Option<std::time::Duration>,
-    sql: Option<SqlExecution>,
-    volume: Option<VolumeOperation>,
-    error: Option<ErrorInfo>,
+    body: Body,
 }
 
 impl Unattached {
     fn of(self, session: Arc<SessionContext>) -> Record {
-        let Unattached { id, stamp, kind, statement_id, latency, sql, volume, error } = self;
-        Record { id, stamp, kind, session, statement_id, latency, sql, volume, error }
+        let Unattached { id, stamp, body } = self;
+        Record { id, stamp, session, body }
     }
 }
 
@@ -69,23 +64,21 @@ fn unattached() -> impl Strategy<Value = Unattached> {
     let head = (id, date(), select(kinds.to_vec()), maybe(statement), maybe(duration()));
     (head, maybe(sql()), maybe(volume()), maybe(error())).prop_map(|(head, sql, volume, error)| {
         let (id, stamp, kind, statement_id, latency) = head;
-        Unattached { id, stamp, kind, statement_id, latency, sql, volume, error }
+        Unattached { id, stamp, body: Body { kind, statement_id, latency, sql, volume, error } }
     })
 }
 
 fn sql() -> impl Strategy<Value = SqlExecution> {
     let what = (maybe(select(StatementType::ALL)), maybe(any::<bool>()), maybe(select(ResultFormat::ALL)));
-    let numbers = (maybe(any::<i64>()), maybe(any::<u64>()));
     let times = (maybe(duration()), maybe(duration()));
-    (what, numbers, maybe(chunks()), times, maybe(operation()), maybe(any::<bool>())).prop_map(
-        |(what, (chunk_id, retry_count), chunks, times, operation, java_uses_patched_arrow)| {
+    (what, maybe(any::<u64>()), maybe(chunks()), times, maybe(operation()), maybe(any::<bool>())).prop_map(
+        |(what, retry_count, chunks, times, operation, java_uses_patched_arrow)| {
             let (statement_type, is_compressed, execution_result) = what;
             let (result_ready, result_consumed) = times;
             SqlExecution {
                 statement_type,
                 is_compressed,
                 execution_result,
-                chunk_id,
                 retry_count,
                 chunks,
                 result_ready,
@@ -130,9 +123,6 @@ fn volume() -> impl Strategy<Value = VolumeOperation> {
 
 fn error() -> impl Strategy<Value = ErrorInfo> {
     let text = maybe(text().prop_map(|text| ErrorText::detached(&text)));
-    ("[A-Za-z0-9._:$-]{1,128}", error_class(), text).prop_map(|(name, class, text)| ErrorInfo {
-        name,
-        class,
-        text,
-    })
+    ("[A-Za-z0-9._:$-]{1,128}", error_class(), maybe(count()), text)
+        .prop_map(|(name, class, chunk, text)| ErrorInfo { name, class, chunk, text })
 }

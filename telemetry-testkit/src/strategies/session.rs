@@ -35,7 +35,7 @@ fn driver() -> impl Strategy<Value = DriverContext> {
     let version = "[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}(-[a-z0-9.]{1,10})?";
     let identity = ("[A-Za-z][ -~]{0,30}", version, "[A-Z]{1,20}", "[a-z][a-zA-Z.]{0,60}");
     let identity = identity.prop_map(|(name, version, client, flag)| {
-        DriverIdentity::new(&name, &version, &client, &flag).unwrap()
+        DriverIdentity::builder().name(&name).version(&version).client(&client).flag(&flag).build().unwrap()
     });
     (identity, system()).prop_map(|(identity, system)| DriverContext { identity, system })
 }

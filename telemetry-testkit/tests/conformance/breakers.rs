@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use telemetry_core::plugin::{AlwaysClosed, BreakerSource, BreakerState, Outcome, Permit, Rejected, Tick};
+use telemetry_core::plugin::{
+    AlwaysClosed, BreakerSource, BreakerState, Outcome, Permit, PermitIssuer, Rejected, Tick,
+};
 use telemetry_core::{Breaker, Host, HostPolicy};
 use telemetry_testkit::{conformance, strategies};
 
@@ -106,6 +108,10 @@ impl Small {
         }
     }
 
+    fn permit(&self, generation: u64, is_probe: bool) -> Permit<'_> {
+        Permit::new(self, generation * 2 + u64::from(is_probe))
+    }
+
     fn open(&self, state: &mut State, now: Tick) {
         *state = State {
             generation: state.generation + 1,
@@ -125,7 +131,7 @@ impl Small {
 }
 
 impl Breaker for Small {
-    fn admit(&self, now: Tick) -> Result<Permit, Rejected> {
+    fn admit(&self, now: Tick) -> Result<Permit<'_>, Rejected> {
         if self.has(Flaw::Waits) {
             thread::park();
         }
@@ -137,17 +143,10 @@ impl Breaker for Small {
             BreakerState::Closed if self.has(Flaw::RejectsWhileClosed) && state.generation > 0 => {
                 Err(Rejected::until(now + OPEN))
             }
-            BreakerState::Closed => {
-                let shared = Arc::clone(&self.0);
-                match self.0.flaw {
-                    Some(Flaw::DroppedOpens) => Ok(Permit::probe(state.generation, move || {
-                        let mut state = shared.state.lock().unwrap();
-                        Small(Arc::clone(&shared)).fail(&mut state, now);
-                    })),
-                    _ => Ok(Permit::new(state.generation)),
-                }
+            BreakerState::Closed => Ok(self.permit(state.generation, false)),
+            BreakerState::Open { .. } if self.has(Flaw::AdmitsWhileOpen) => {
+                Ok(self.permit(state.generation, false))
             }
-            BreakerState::Open { .. } if self.has(Flaw::AdmitsWhileOpen) => Ok(Permit::new(state.generation)),
             BreakerState::Open { .. } if self.has(Flaw::RetryAtNow) => Err(Rejected::until(now)),
             BreakerState::Open { until } => {
                 if self.has(Flaw::AskingProlongs) {
@@ -162,26 +161,46 @@ impl Breaker for Small {
                 }
                 state.probe_since = Some(now);
                 state.generation += 1;
-                if self.has(Flaw::KeepsADroppedSlot) {
-                    return Ok(Permit::new(state.generation));
-                }
-                let (shared, generation) = (Arc::clone(&self.0), state.generation);
-                let deadlocks = self.has(Flaw::DeadlocksWhenDropped);
-                Ok(Permit::probe(generation, move || {
-                    let mut state = shared.state.lock().unwrap();
-                    if deadlocks {
-                        let _deadlock = Small(Arc::clone(&shared)).state(now);
-                    }
-                    if state.generation == generation || shared.flaw == Some(Flaw::LostProbeGivesTheSlot) {
-                        state.probe_since = None;
-                    }
-                }))
+                Ok(self.permit(state.generation, true))
             }
         }
     }
 
-    fn settle(&self, permit: Permit, outcome: Outcome, now: Tick) {
-        let (generation, is_probe) = permit.into_parts();
+    fn state(&self, now: Tick) -> BreakerState {
+        let looked = self.look(now);
+        if self.has(Flaw::AskingPeeksOnce) && looked == BreakerState::HalfOpen {
+            self.0.state.lock().unwrap().open_until = None;
+        }
+        if self.has(Flaw::AskingTakesTheProbe) && looked == BreakerState::HalfOpen {
+            self.0.state.lock().unwrap().probe_since = Some(now);
+        }
+        looked
+    }
+}
+
+impl PermitIssuer for Small {
+    fn unsettled(&self, ticket: u64) {
+        let (generation, is_probe) = (ticket / 2, ticket % 2 == 1);
+        let mut state = self.0.state.lock().unwrap();
+        match self.0.flaw {
+            Some(Flaw::DroppedOpens) if !is_probe => {
+                let now = state.latest;
+                self.fail(&mut state, now);
+            }
+            Some(Flaw::KeepsADroppedSlot) => {}
+            Some(Flaw::DeadlocksWhenDropped) if is_probe => {
+                let _deadlock = self.look(state.latest);
+            }
+            flaw => {
+                if state.generation == generation || is_probe && flaw == Some(Flaw::LostProbeGivesTheSlot) {
+                    state.probe_since = None;
+                }
+            }
+        }
+    }
+
+    fn settled(&self, ticket: u64, outcome: Outcome, now: Tick) {
+        let (generation, is_probe) = (ticket / 2, ticket % 2 == 1);
         let mut state = self.0.state.lock().unwrap();
         assert!(!self.has(Flaw::PanicsOnOlderNow) || now >= state.latest);
         if let Outcome::Failure { retry_after: Some(wait) } = outcome
@@ -221,17 +240,6 @@ impl Breaker for Small {
             _ => state.probe_since = None,
         }
     }
-
-    fn state(&self, now: Tick) -> BreakerState {
-        let looked = self.look(now);
-        if self.has(Flaw::AskingPeeksOnce) && looked == BreakerState::HalfOpen {
-            self.0.state.lock().unwrap().open_until = None;
-        }
-        if self.has(Flaw::AskingTakesTheProbe) && looked == BreakerState::HalfOpen {
-            self.0.state.lock().unwrap().probe_since = Some(now);
-        }
-        looked
-    }
 }
 
 impl fmt::Debug for Small {
@@ -266,9 +274,9 @@ fn broken_breakers_are_refused() {
         .with("a neutral probe decides nothing", broken(Flaw::NeutralCloses))
         .with("a breaker whose calls didn't fail", broken(Flaw::NeutralOpens))
         .with("a breaker whose calls didn't fail", broken(Flaw::DroppedOpens))
-        .with("earlier generation changes nothing", broken(Flaw::LateSuccessCloses))
-        .with("earlier generation changes nothing", broken(Flaw::LateFailureProlongs))
-        .with("earlier generation changes nothing", broken(Flaw::LateFailureOpens))
+        .with("before the last change of state changes nothing", broken(Flaw::LateSuccessCloses))
+        .with("before the last change of state changes nothing", broken(Flaw::LateFailureProlongs))
+        .with("before the last change of state changes nothing", broken(Flaw::LateFailureOpens))
         .with("whatever late results say", broken(Flaw::LateResultGivesTheSlot))
         .with("whatever becomes of a lost one", broken(Flaw::LostProbeGivesTheSlot))
         .with("late result of a lost probe", broken(Flaw::LostProbeOpens))

@@ -7,24 +7,22 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use telemetry_core::plugin::{
-    FlagOrigin, FlagQuery, FlagSet, HttpRequest, Method, PluginError, Tick, Transport,
-};
-use telemetry_core::{Clock, Fault, FeatureFlagSource, Host, HostPolicy};
-use telemetry_testkit::{FakeClock, ScriptedFlags, conformance};
+use telemetry_core::plugin::{FlagOrigin, FlagQuery, FlagSet, HttpRequest, Method, PluginError, Transport};
+use telemetry_core::{Fault, FeatureFlagSource, Host, HostPolicy};
+use telemetry_testkit::{ScriptedFlags, conformance};
 
 use crate::{Refused, run_paused};
 
 #[test]
 fn scripted_flags_conform() {
-    run_paused(conformance::flags(&ScriptedFlags::fixed("a.flag", true), &FakeClock::new()));
+    run_paused(conformance::flags(&ScriptedFlags::fixed("a.flag", true)));
 }
 
 #[test]
 fn a_small_source_conforms() {
-    run_paused(conformance::flags_over_transport(|transport, clock| Asks::new(None, transport, clock)));
-    run_paused(conformance::flags_over_transport(|transport, clock| {
-        Asks::new(Some(Flaw::NoneButOldAnswersAreStale), transport, clock)
+    run_paused(conformance::flags_over_transport(|transport| Asks::new(None, transport)));
+    run_paused(conformance::flags_over_transport(|transport| {
+        Asks::new(Some(Flaw::NoneButOldAnswersAreStale), transport)
     }));
 }
 
@@ -37,7 +35,7 @@ enum Flaw {
     BreaksWhenDropped,
     FailsWhenDroppedWhileAsking,
     FailsWhoWaitsBeside,
-    OwnClock,
+    FreshUntil,
     ShowsCredentials,
     LosesValues,
     OneAnswerForAllHosts,
@@ -58,7 +56,6 @@ enum Flaw {
 struct Asks {
     flaw: Option<Flaw>,
     transport: Arc<dyn Transport>,
-    clock: Arc<dyn Clock>,
     busy: AtomicBool,
     dropped: AtomicBool,
     known: Mutex<HashMap<String, FlagSet>>,
@@ -67,11 +64,10 @@ struct Asks {
 }
 
 impl Asks {
-    fn new(flaw: Option<Flaw>, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Self {
+    fn new(flaw: Option<Flaw>, transport: Arc<dyn Transport>) -> Self {
         Asks {
             flaw,
             transport,
-            clock,
             busy: AtomicBool::new(false),
             dropped: AtomicBool::new(false),
             known: Mutex::default(),
@@ -85,10 +81,9 @@ impl Asks {
     }
 
     fn set(&self, values: BTreeMap<String, String>) -> FlagSet {
-        let fresh_until = self.clock.now() + Duration::from_secs(900);
-        let own = Tick::from_nanos(900_000_000_000);
-        let fresh_until = if self.has(Flaw::OwnClock) { own } else { fresh_until };
-        FlagSet::new(values, FlagOrigin::Fetched, fresh_until)
+        // As one does that takes the end of the time for its length, on the wall's clock.
+        let fresh_for = if self.has(Flaw::FreshUntil) { 1_800_000_900 } else { 900 };
+        FlagSet::new(values, FlagOrigin::Fetched, Duration::from_secs(fresh_for))
     }
 
     async fn ask(&self, query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
@@ -222,15 +217,15 @@ impl FeatureFlagSource for Asks {
             Err(failure) => failure,
         };
         *self.refused.lock().unwrap() = Some(failure);
-        let until = self.clock.now() + Duration::from_secs(60);
+        let wait = Duration::from_secs(60);
         let known = self.known.lock().unwrap().get(key).cloned();
         match (self.flaw, known) {
             (Some(Flaw::NoneButOldAnswersAreStale), Some(known)) => {
-                Ok(known.given_out_as(FlagOrigin::Stale, until))
+                Ok(known.given_out_as(FlagOrigin::Stale, wait))
             }
-            (Some(Flaw::OldAnswerIsCached), Some(known)) => Ok(known.given_out_as(FlagOrigin::Cached, until)),
+            (Some(Flaw::OldAnswerIsCached), Some(known)) => Ok(known.given_out_as(FlagOrigin::Cached, wait)),
             (Some(Flaw::OldAnswerIsEmptied), Some(_)) => {
-                Ok(FlagSet::new(BTreeMap::new(), FlagOrigin::Stale, until))
+                Ok(FlagSet::new(BTreeMap::new(), FlagOrigin::Stale, wait))
             }
             _ => Err(failure),
         }
@@ -245,9 +240,7 @@ impl fmt::Debug for Asks {
 
 fn broken(flaw: Flaw) -> impl FnOnce() + Send + 'static {
     move || {
-        run_paused(conformance::flags_over_transport(|transport, clock| {
-            Asks::new(Some(flaw), transport, clock)
-        }));
+        run_paused(conformance::flags_over_transport(|transport| Asks::new(Some(flaw), transport)));
     }
 }
 
@@ -260,7 +253,7 @@ fn broken_sources_of_flags_are_refused() {
         .with("and the next question ends", broken(Flaw::BreaksWhenDropped))
         .with("the next question is answered, but it failed", broken(Flaw::FailsWhenDroppedWhileAsking))
         .with("waits beside is answered, but it failed", broken(Flaw::FailsWhoWaitsBeside))
-        .with("on the provider's clock", broken(Flaw::OwnClock))
+        .with("for how long from the question", broken(Flaw::FreshUntil))
         .with("shows no credential", broken(Flaw::ShowsCredentials))
         .with("answers what the service said, but", broken(Flaw::LosesValues))
         .with("answers what the service said of this host", broken(Flaw::OneAnswerForAllHosts))

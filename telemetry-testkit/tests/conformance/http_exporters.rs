@@ -71,7 +71,7 @@ impl Posts {
             value["session_id"] = json!(session.session_id.map(|id| id.to_string()));
         }
         if sends(Flaw::SendsStatement) {
-            value["statement_id"] = json!(record.statement_id.map(|id| id.to_string()));
+            value["statement_id"] = json!(record.body.statement_id.map(|id| id.to_string()));
         }
         if sends(Flaw::SendsSystem) {
             value["os_name"] = json!(session.driver.system.os_name);
@@ -80,7 +80,7 @@ impl Posts {
             value["http_path"] = json!(session.params.http_path);
         }
         if sends(Flaw::SendsStack) {
-            value["stack"] = json!(record.error.as_ref().and_then(|error| error.text.as_deref()));
+            value["stack"] = json!(record.body.error.as_ref().and_then(|error| error.text.as_deref()));
         }
         value
     }

@@ -50,7 +50,7 @@ fn id(name: &str) -> StatementId {
 }
 
 fn failed(class: ErrorClass) -> StatementEvent {
-    StatementEvent::Failed(error(class), None)
+    StatementEvent::Failed(error(class))
 }
 
 #[test]
