@@ -12,11 +12,9 @@ use crate::ledger::Refusal;
 use crate::pipeline::event::{Event, EventKind};
 use crate::plugin::clock::Tick;
 use crate::record::body::Body;
-use crate::record::debug::DebugRedacted;
 use crate::record::enums::OperationType;
 use crate::record::id::SessionId;
 use crate::record::params::ConnectionParams;
-use crate::record::sanitize::sanitize;
 use crate::record::{Encoded, ErrorInfo, RecordKind, SessionContext};
 use crate::text::fields::field;
 
@@ -35,8 +33,8 @@ impl fmt::Debug for ConnectionInfo {
         let ConnectionInfo { params, auth_type, user_agent, workspace_id } = self;
         f.debug_struct("ConnectionInfo")
             .field("params", params)
-            .field("auth_type", &auth_type.debug_redacted())
-            .field("user_agent", &user_agent.debug_redacted())
+            .field("auth_type", &auth_type.as_deref().and_then(field))
+            .field("user_agent", &user_agent.as_deref().and_then(field))
             .field("workspace_id", workspace_id)
             .finish()
     }
@@ -78,8 +76,8 @@ impl ConnectionInfo {
             driver: Arc::clone(&hold.client.plugins.driver),
             session_id,
             workspace_id,
-            user_agent: sanitize(user_agent, field),
-            auth_type: sanitize(auth_type, field),
+            user_agent: user_agent.as_deref().and_then(field),
+            auth_type: auth_type.as_deref().and_then(field),
             params: params.sanitized(),
             encoded: Encoded::default(),
         })

@@ -6,7 +6,6 @@ use crate::record::body::Body;
 use crate::record::enums::{OperationType, VolumeOperationType};
 use crate::record::id::StatementId;
 use crate::record::{RecordKind, VolumeOperation};
-use crate::text::fields::{base_name, field};
 
 /// A call of a driver's that is no statement: what was called, and how long it took.
 ///
@@ -63,7 +62,7 @@ impl Operation {
     /// The path in the volume, which is sanitized. For a [volume operation](Operation::volume); otherwise it is left out.
     pub fn volume_path(mut self, path: &str) -> Self {
         if let Some(volume) = &mut self.volume {
-            volume.volume_path = field(path);
+            volume.volume_path = Some(path.to_owned());
         }
         self
     }
@@ -71,7 +70,7 @@ impl Operation {
     /// The local file, of which the base name alone is kept. For a [volume operation](Operation::volume); otherwise it is left out.
     pub fn local_file(mut self, path: &str) -> Self {
         if let Some(volume) = &mut self.volume {
-            volume.local_file = base_name(path);
+            volume.local_file = Some(path.to_owned());
         }
         self
     }
@@ -105,6 +104,6 @@ impl Operation {
                 operation.is_internal_call = internal;
             }
         }
-        Body { statement_id, volume, ..body }
+        Body { statement_id, volume: volume.map(VolumeOperation::sanitized), ..body }
     }
 }

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::record::debug::DebugRedacted;
 use crate::record::id::SessionId;
 use crate::record::identity::DriverIdentity;
 use crate::record::params::ConnectionParams;
 use crate::record::system::SystemInfo;
+use crate::text::fields::field;
 
 /// The constant part of every record of one connection.
 #[expect(
@@ -40,8 +40,8 @@ impl fmt::Debug for SessionContext {
             .field("driver", driver)
             .field("session_id", session_id)
             .field("workspace_id", workspace_id)
-            .field("user_agent", &user_agent.debug_redacted())
-            .field("auth_type", &auth_type.debug_redacted())
+            .field("user_agent", &user_agent.as_deref().and_then(field))
+            .field("auth_type", &auth_type.as_deref().and_then(field))
             .field("params", params)
             .field("encoded", encoded)
             .finish()

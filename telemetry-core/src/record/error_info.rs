@@ -1,8 +1,10 @@
 //! What went wrong, as a record carries it.
 
+use std::fmt;
+
 use crate::fault::ErrorClass;
-use crate::record::debug::debug_redacted;
 use crate::text::error_text::ErrorText;
+use crate::text::fields::field;
 
 /// What went wrong.
 #[derive(Clone)]
@@ -21,4 +23,14 @@ pub struct ErrorInfo {
     pub text: Option<ErrorText>,
 }
 
-debug_redacted!(ErrorInfo { name, class, chunk, text });
+impl fmt::Debug for ErrorInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ErrorInfo { name, class, chunk, text } = self;
+        f.debug_struct("ErrorInfo")
+            .field("name", &field(name).unwrap_or_default())
+            .field("class", class)
+            .field("chunk", chunk)
+            .field("text", text)
+            .finish()
+    }
+}

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::record::debug::debug_redacted;
 use crate::record::enums::{OperationType, ResultFormat, StatementType, VolumeOperationType};
+use crate::record::message::message;
+use crate::text::fields::{base_name, field};
 
 /// How a statement or a call ran.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -70,19 +71,14 @@ pub struct OperationDetail {
     pub is_internal_call: Option<bool>,
 }
 
-/// What was done to a volume.
-#[derive(Clone, Default, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "mirrors the wire's message, and is matched whole where it is mapped"
-)]
-pub struct VolumeOperation {
-    /// What was done.
-    pub operation: Option<VolumeOperationType>,
-    /// The path in the volume. Redacted.
-    pub volume_path: Option<String>,
-    /// The local file: its base name alone is kept.
-    pub local_file: Option<String>,
+message! {
+    /// What was done to a volume.
+    VolumeOperation {
+        /// What was done.
+        operation: VolumeOperationType,
+        /// The path in the volume.
+        volume_path: String => field,
+        /// The local file: its base name alone is kept.
+        local_file: String => base_name,
+    }
 }
-
-debug_redacted!(VolumeOperation { operation, volume_path, local_file });

@@ -3,15 +3,14 @@
 pub(crate) mod body;
 pub(crate) mod chunk;
 pub(crate) mod context;
-pub(crate) mod debug;
 pub(crate) mod enums;
 pub(crate) mod error_info;
 pub(crate) mod execution;
 pub(crate) mod id;
 pub(crate) mod identity;
 pub(crate) mod kind;
+pub(crate) mod message;
 pub(crate) mod params;
-pub(crate) mod sanitize;
 pub(crate) mod system;
 
 use std::sync::Arc;

@@ -1,50 +1,36 @@
 //! What the program runs on.
 
-use crate::record::debug::debug_redacted;
 use std::path::Path;
 
-/// What the program runs on. Detected once; every field can be overridden by a binding that knows better, such as
-/// the runtime's name when the host language is Python.
-#[derive(Clone, Default, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "mirrors the wire's message, and is matched whole where it is mapped"
-)]
-pub struct SystemInfo {
-    /// The language runtime's name, such as `rust` or `Node.js`.
-    pub runtime_name: Option<String>,
-    /// The language runtime's version; of Rust, the compiler's that built this.
-    pub runtime_version: Option<String>,
-    /// Who makes the language runtime.
-    pub runtime_vendor: Option<String>,
-    /// The operating system's name, such as `linux`.
-    pub os_name: Option<String>,
-    /// The operating system's version; on Linux the kernel's.
-    pub os_version: Option<String>,
-    /// The processor's architecture, such as `x86_64`.
-    pub os_arch: Option<String>,
-    /// The application that uses the driver, as its author names it. Never detected.
-    pub client_app_name: Option<String>,
-    /// The locale, such as `en_US`.
-    pub locale_name: Option<String>,
-    /// The character set of the program's texts.
-    pub char_set_encoding: Option<String>,
-    /// The base name of the program's file, without path or arguments.
-    pub process_name: Option<String>,
-}
+use crate::record::message::message;
+use crate::text::fields::{base_name, field};
 
-debug_redacted!(SystemInfo {
-    runtime_name,
-    runtime_version,
-    runtime_vendor,
-    os_name,
-    os_version,
-    os_arch,
-    client_app_name,
-    locale_name,
-    char_set_encoding,
-    process_name
-});
+message! {
+    /// What the program runs on. Detected once; every field can be overridden by a binding that knows better, such as
+    /// the runtime's name when the host language is Python.
+    SystemInfo {
+        /// The language runtime's name, such as `rust` or `Node.js`.
+        runtime_name: String => field,
+        /// The language runtime's version; of Rust, the compiler's that built this.
+        runtime_version: String => field,
+        /// Who makes the language runtime.
+        runtime_vendor: String => field,
+        /// The operating system's name, such as `linux`.
+        os_name: String => field,
+        /// The operating system's version; on Linux the kernel's.
+        os_version: String => field,
+        /// The processor's architecture, such as `x86_64`.
+        os_arch: String => field,
+        /// The application that uses the driver, as its author names it. Never detected.
+        client_app_name: String => field,
+        /// The locale, such as `en_US`.
+        locale_name: String => field,
+        /// The character set of the program's texts.
+        char_set_encoding: String => field,
+        /// The base name of the program's file, without path or arguments.
+        process_name: String => base_name,
+    }
+}
 
 impl SystemInfo {
     /// Asks the system. It starts no process, and what can't be found out is left out.
@@ -63,12 +49,12 @@ impl SystemInfo {
             client_app_name: None,
             locale_name: sys_locale::get_locale().map(|locale| locale.replace('-', "_")),
             char_set_encoding: Some("UTF-8".to_owned()),
-            process_name: std::env::current_exe().ok().and_then(|path| base_name(&path)),
+            process_name: std::env::current_exe().ok().and_then(|path| file_stem(&path)),
         }
     }
 }
 
-fn base_name(path: &Path) -> Option<String> {
+fn file_stem(path: &Path) -> Option<String> {
     Some(path.file_stem()?.to_str()?.to_owned())
 }
 

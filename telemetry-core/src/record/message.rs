@@ -1,0 +1,56 @@
+//! Messages of optional fields: one table says of each field its type and, if anybody may put a string into it, by which rule it is
+//! held to what it may contain.
+
+use std::time::Duration;
+
+use crate::record::enums::{AuthFlow, AuthMech, DriverMode, ProxyAuth, VolumeOperationType};
+
+/// A type of a field that can hold no text of anybody's, and so needs no rule.
+pub(crate) trait NoText {}
+
+macro_rules! no_text {
+    ($($type:ty),*) => {
+        $(impl NoText for $type {})*
+    };
+}
+
+no_text!(bool, i32, u16, i64, Duration, AuthFlow, AuthMech, DriverMode, ProxyAuth, VolumeOperationType);
+
+/// The rule of fields that have none.
+pub(crate) fn as_it_is<T: NoText>(value: T) -> Option<T> {
+    Some(value)
+}
+
+/// A struct of optional fields, its `sanitized`, and a `Debug` that shows what `sanitized` would leave. A field of text without a rule
+/// doesn't compile.
+macro_rules! message {
+    (@rule) => { $crate::record::message::as_it_is };
+    (@rule $rule:path) => { |value| $rule(&value) };
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty $(=> $rule:path)?,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Default, PartialEq, Eq)]
+        #[expect(
+            clippy::exhaustive_structs,
+            reason = "mirrors the wire's message, and is matched whole where it is mapped"
+        )]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: Option<$type>,)*
+        }
+
+        impl $name {
+            /// The same, with each text held to its field's rule.
+            pub(crate) fn sanitized(self) -> Self {
+                $name { $($field: self.$field.and_then(message!(@rule $($rule)?)),)* }
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let $name { $($field),* } = self.clone().sanitized();
+                f.debug_struct(stringify!($name))$(.field(stringify!($field), &$field))*.finish()
+            }
+        }
+    };
+}
+
+pub(crate) use message;
