@@ -239,12 +239,8 @@ fn shown() -> Vec<(&'static str, String)> {
             local_file: Some(url.clone()),
         })
     };
-    let error = || ErrorInfo {
-        name: url.clone(),
-        class: ErrorClass::Unknown,
-        chunk: None,
-        text: Some(ErrorText::detached(&url)),
-    };
+    let error =
+        || ErrorInfo { text: Some(ErrorText::detached(&url)), ..ErrorInfo::new(&url, ErrorClass::Unknown) };
     let session = SessionContext {
         driver: Arc::new(DriverContext { identity: identity(), system: system(&url) }),
         session_id: SessionId::new(CANARY),

@@ -17,11 +17,52 @@ pub enum Mode {
     Forced,
 }
 
+/// How much of an error's text may leave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum TextLevel {
+    /// Nothing: errors travel by name, class and [facts](crate::ErrorDetails::sqlstate).
+    None,
+    /// The author's own templates, and the stack frames of known packages.
+    Frames,
+    /// These, and the message, as far as its words are known to be harmless.
+    #[default]
+    Message,
+}
+
+/// The variable by which a user narrows the level: `none`, `frames` or `message`, in any case. It never widens what the driver's
+/// setting allows. Anything else that isn't empty counts as `none`: who sets it means it, however they spell it.
+pub const TEXT_LEVEL_VARIABLE: &str = "DATABRICKS_TELEMETRY_ERROR_TEXT";
+
+impl TextLevel {
+    /// The narrower of this level and the one that the user's variable asks for.
+    pub(crate) fn narrowed(self, variable: Option<&str>) -> Self {
+        let asked = match variable.map(str::trim) {
+            None | Some("") => return self,
+            Some(level) if level.eq_ignore_ascii_case("message") => TextLevel::Message,
+            Some(level) if level.eq_ignore_ascii_case("frames") => TextLevel::Frames,
+            Some(_) => TextLevel::None,
+        };
+        self.min(asked)
+    }
+}
+
 /// How long closing may take when nothing else is said.
 pub const DEFAULT_CLOSE: Duration = Duration::from_secs(2);
 
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const MIB: usize = 1024 * 1024;
+
+/// The settings: of each its type, its default, its bounds where it has some, and the bounds in words.
 macro_rules! settings {
-    ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr;)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident: $type:ty = $default:expr $(, |$config:pat_param| $bounds:expr, $words:literal)?;
+    )*) => {
         /// The settings of a provider. Every one has a default and bounds; what is outside its bounds is an error when the
         /// provider is built.
         ///
@@ -53,6 +94,23 @@ macro_rules! settings {
                 self.$name = $name;
                 self
             })*
+
+            /// Whether every setting is within its bounds.
+            ///
+            /// # Errors
+            ///
+            /// [`BuildError::OutOfBounds`] for the first that isn't.
+            pub fn validate(&self) -> Result<(), BuildError> {
+                $($({
+                    let $config = self;
+                    let name = stringify!($name);
+                    if !($bounds).contains(&self.$name) {
+                        let value = format!("{:?}", self.$name);
+                        return Err(BuildError::OutOfBounds { name, value, expected: $words });
+                    }
+                })?)*
+                Ok(())
+            }
         }
     };
 }
@@ -60,127 +118,65 @@ macro_rules! settings {
 settings! {
     /// Whether telemetry is wanted where a connection doesn't say. Off by default: a driver opts in.
     mode: Mode = Mode::Off;
-    /// Records in a batch, at the most, and the number of waiting records that starts a flush. 100 by default;
-    /// 1 to [`max_records`](Self::max_records).
-    batch_size: usize = 100;
-    /// The longest that a record waits for its batch to fill. 5 s by default; 10 ms to 1 h, and less than
-    /// [`max_age`](Self::max_age).
-    flush_interval: Duration = Duration::from_secs(5);
-    /// Attempts after the first, before a batch goes back to wait for the next interval. 3 by default; at most 10.
-    max_retries: u32 = 3;
-    /// The ceiling of the wait before the first of them; it doubles with each, and the wait is drawn evenly from zero to
-    /// the ceiling. 100 ms by default; 1 ms to [`backoff_max`](Self::backoff_max).
-    backoff_base: Duration = Duration::from_millis(100);
-    /// The highest ceiling. 1 s by default; at most 1 min.
-    backoff_max: Duration = Duration::from_secs(1);
-    /// The longest `Retry-After` that is obeyed; longer ones count as this. 5 min by default; at most 15 min.
-    retry_after_cap: Duration = Duration::from_secs(300);
-    /// How long one attempt may take, the asking for credentials included. 10 s by default; 1 ms to 5 min.
-    request_timeout: Duration = Duration::from_secs(10);
     /// Records held by one client, in flight included. Past it the oldest that is not an error is dropped. 500 by
     /// default; 1 to 100,000.
-    max_records: usize = 500;
+    max_records: usize = 500, |_| 1..=100_000, "1 to 100000";
+    /// Records in a batch, at the most, and the number of waiting records that starts a flush. 100 by default;
+    /// 1 to [`max_records`](Self::max_records).
+    batch_size: usize = 100, |config| 1..=config.max_records, "1 to max_records";
     /// How long a record is held. 10 min by default; 1 s to 1 day.
-    max_age: Duration = Duration::from_secs(600);
+    max_age: Duration = 10 * MINUTE, |_| SECOND..=DAY, "1 s to 1 day";
+    /// The longest that a record waits for its batch to fill. 5 s by default; 10 ms to 1 h, and less than
+    /// [`max_age`](Self::max_age).
+    flush_interval: Duration = 5 * SECOND, |config| 10 * MS..=HOUR.min(config.max_age.saturating_sub(MS)),
+        "10 ms to 1 h, and less than max_age";
+    /// Attempts after the first, before a batch goes back to wait for the next interval. 3 by default; at most 10.
+    max_retries: u32 = 3, |_| 0..=10, "0 to 10";
+    /// The highest ceiling of the wait between attempts. 1 s by default; 1 ms to 1 min.
+    backoff_max: Duration = SECOND, |_| MS..=MINUTE, "1 ms to 1 min";
+    /// The ceiling of the wait before the first attempt after a failure; it doubles with each, and the wait is drawn evenly from zero to
+    /// the ceiling. 100 ms by default; 1 ms to [`backoff_max`](Self::backoff_max).
+    backoff_base: Duration = 100 * MS, |config| MS..=config.backoff_max, "1 ms to backoff_max";
+    /// The longest `Retry-After` that is obeyed; longer ones count as this. 5 min by default; at most 15 min.
+    retry_after_cap: Duration = 5 * MINUTE, |_| Duration::ZERO..=15 * MINUTE, "at most 15 min";
+    /// How long one attempt may take, the asking for credentials included. 10 s by default; 1 ms to 5 min.
+    request_timeout: Duration = 10 * SECOND, |_| MS..=5 * MINUTE, "1 ms to 5 min";
     /// Events waiting between the driver's threads and the worker. Past it new ones are refused. 4096 by default; 16 to
     /// 1,000,000.
-    max_events: usize = 4096;
+    max_events: usize = 4096, |_| 16..=1_000_000, "16 to 1000000";
+    /// How much of an error's text may leave. [`TextLevel::Message`] by default. A user narrows it by
+    /// [`TEXT_LEVEL_VARIABLE`].
+    error_text: TextLevel = TextLevel::Message;
+    /// Words of the driver's own that are harmless in an error's text, such as its name: each 1 to 24 ASCII letters and digits, in any
+    /// case. None by default.
+    own_words: &'static [&'static str] = &[];
+    /// Packages or modules of the driver's own, by which the symbols of its stack frames begin, such as `com.acme.driver` or
+    /// `acme_driver`. None by default.
+    own_packages: &'static [&'static str] = &[];
     /// Error text held by one client, in bytes. Past it errors travel by name. 1 MiB by default; at most 64 MiB.
-    max_text_bytes: usize = 1024 * 1024;
+    max_text_bytes: usize = MIB, |_| 0..=64 * MIB, "at most 64 MiB";
     /// Statements open by id. Past it the one that was quiet for longest is ended as it is. 5000 by default; 1 to
     /// 1,000,000.
-    max_open_statements: usize = 5000;
+    max_open_statements: usize = 5000, |_| 1..=1_000_000, "1 to 1000000";
     /// How long a statement open by id may be quiet before it is ended as it is. 1 h by default; 1 s to 1 week.
-    abandoned_after: Duration = Duration::from_secs(3600);
+    abandoned_after: Duration = HOUR, |_| SECOND..=7 * DAY, "1 s to 1 week";
     /// Errors kept with one statement. Past it new ones are refused. 50 by default; 1 to 1000.
-    max_errors: usize = 50;
+    max_errors: usize = 50, |_| 1..=1000, "1 to 1000";
     /// How long the final flush may take after the last lease was dropped without closing it. 2 s by default; at most
     /// 1 min.
-    close_timeout: Duration = DEFAULT_CLOSE;
+    close_timeout: Duration = DEFAULT_CLOSE, |_| Duration::ZERO..=MINUTE, "at most 1 min";
+    /// The longest pause of a client that the service refuses. 15 min by default; 1 ms to 1 day.
+    pause_max: Duration = 15 * MINUTE, |_| MS..=DAY, "1 ms to 1 day";
     /// The first pause of a client that the service refuses (400, 401, 403, 404, 413) or that has no credentials; it
     /// doubles with each in a row. 1 min by default; 1 ms to [`pause_max`](Self::pause_max).
-    pause_base: Duration = Duration::from_secs(60);
-    /// The longest pause. 15 min by default; at most 1 day.
-    pause_max: Duration = Duration::from_secs(900);
+    pause_base: Duration = MINUTE, |config| MS..=config.pause_max, "1 ms to pause_max";
     /// How long until a flag that could not be had is asked for again. 1 min by default; 1 s to 1 h.
-    flag_retry: Duration = Duration::from_secs(60);
+    flag_retry: Duration = MINUTE, |_| SECOND..=HOUR, "1 s to 1 h";
     /// Clients, one for each host and principal. Past it new connections have no telemetry. 1000 by default; 1 to
     /// 100,000.
-    max_clients: usize = 1000;
+    max_clients: usize = 1000, |_| 1..=100_000, "1 to 100000";
     /// Which hosts may be called. Only [`HostPolicy::Public`] unless a test says otherwise.
     host_policy: HostPolicy = HostPolicy::Public;
-}
-
-impl TelemetryConfig {
-    /// Whether every setting is within its bounds.
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError::OutOfBounds`] for the first that isn't.
-    pub fn validate(&self) -> Result<(), BuildError> {
-        const MS: Duration = Duration::from_millis(1);
-        const SECOND: Duration = Duration::from_secs(1);
-        const HOUR: Duration = Duration::from_secs(3600);
-        const DAY: Duration = Duration::from_secs(24 * 3600);
-        let TelemetryConfig {
-            mode: _,
-            batch_size,
-            flush_interval,
-            max_retries,
-            backoff_base,
-            backoff_max,
-            retry_after_cap,
-            request_timeout,
-            max_records,
-            max_age,
-            max_events,
-            max_text_bytes,
-            max_open_statements,
-            abandoned_after,
-            max_errors,
-            close_timeout,
-            pause_base,
-            pause_max,
-            flag_retry,
-            max_clients,
-            host_policy: _,
-        } = self;
-        let count = |name, value: usize, bounds: std::ops::RangeInclusive<usize>, expected| {
-            if bounds.contains(&value) {
-                Ok(())
-            } else {
-                Err(BuildError::out_of_bounds(name, value, expected))
-            }
-        };
-        let time = BuildError::check_duration;
-        count("max_records", *max_records, 1..=100_000, "1 to 100000")?;
-        count("batch_size", *batch_size, 1..=*max_records, "1 to max_records")?;
-        count("max_retries", *max_retries as usize, 0..=10, "0 to 10")?;
-        count("max_events", *max_events, 16..=1_000_000, "16 to 1000000")?;
-        count("max_text_bytes", *max_text_bytes, 0..=64 * 1024 * 1024, "at most 64 MiB")?;
-        count("max_open_statements", *max_open_statements, 1..=1_000_000, "1 to 1000000")?;
-        count("max_errors", *max_errors, 1..=1000, "1 to 1000")?;
-        count("max_clients", *max_clients, 1..=100_000, "1 to 100000")?;
-        time("flush_interval", *flush_interval, 10 * MS..=HOUR, "10 ms to 1 h")?;
-        time("backoff_max", *backoff_max, MS..=60 * SECOND, "1 ms to 1 min")?;
-        time("backoff_base", *backoff_base, MS..=*backoff_max, "1 ms to backoff_max")?;
-        time("retry_after_cap", *retry_after_cap, Duration::ZERO..=900 * SECOND, "at most 15 min")?;
-        time("request_timeout", *request_timeout, MS..=300 * SECOND, "1 ms to 5 min")?;
-        time("max_age", *max_age, SECOND..=DAY, "1 s to 1 day")?;
-        time("abandoned_after", *abandoned_after, SECOND..=7 * DAY, "1 s to 1 week")?;
-        time("close_timeout", *close_timeout, Duration::ZERO..=60 * SECOND, "at most 1 min")?;
-        time("pause_max", *pause_max, MS..=DAY, "1 ms to 1 day")?;
-        time("pause_base", *pause_base, MS..=*pause_max, "1 ms to pause_max")?;
-        if flush_interval >= max_age {
-            return Err(BuildError::out_of_bounds(
-                "flush_interval",
-                format!("{flush_interval:?}"),
-                "less than max_age",
-            ));
-        }
-        time("flag_retry", *flag_retry, SECOND..=HOUR, "1 s to 1 h")?;
-        Ok(())
-    }
 }
 
 /// The variables by which a user opts out, whatever the program says.
@@ -211,10 +207,16 @@ mod tests {
         let error = TelemetryConfig::default().batch_size(0).validate().unwrap_err();
         assert_eq!(error.to_string(), "batch_size is 0, and must be 1 to max_records");
         let error = TelemetryConfig::default().flush_interval(Duration::ZERO).validate().unwrap_err();
-        assert_eq!(error.to_string(), "flush_interval is 0ns, and must be 10 ms to 1 h");
+        assert_eq!(
+            error.to_string(),
+            "flush_interval is 0ns, and must be 10 ms to 1 h, and less than max_age"
+        );
         let error =
             TelemetryConfig::default().flush_interval(Duration::from_secs(900)).validate().unwrap_err();
-        assert_eq!(error.to_string(), "flush_interval is 900s, and must be less than max_age");
+        assert_eq!(
+            error.to_string(),
+            "flush_interval is 900s, and must be 10 ms to 1 h, and less than max_age"
+        );
         assert!(TelemetryConfig::default().batch_size(501).validate().is_err());
         assert!(TelemetryConfig::default().max_retries(11).validate().is_err());
     }
@@ -232,5 +234,18 @@ mod tests {
             assert_eq!(with("DO_NOT_TRACK", value), None);
         }
         assert_eq!(opt_out(|_| None), None);
+    }
+
+    #[test]
+    fn a_users_variable_narrows_and_never_widens() {
+        let all = [TextLevel::None, TextLevel::Frames, TextLevel::Message];
+        for level in all {
+            assert_eq!(level.narrowed(None), level);
+            assert_eq!(level.narrowed(Some(" ")), level);
+            for (said, asked) in ["none", " Frames ", "MESSAGE"].into_iter().zip(all) {
+                assert_eq!(level.narrowed(Some(said)), level.min(asked));
+            }
+            assert_eq!(level.narrowed(Some("verbose")), TextLevel::None);
+        }
     }
 }

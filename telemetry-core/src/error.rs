@@ -1,7 +1,5 @@
 //! The errors of building: the one moment at which this workspace may say no.
 
-use std::time::Duration;
-
 /// Why a configuration, a host or an id was refused. Messages carry the value that was wrong, unless it could be a
 /// secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +32,9 @@ pub enum BuildError {
         /// The value that was given.
         value: String,
     },
+    /// A word or package of an author's own has not the form of one.
+    #[error("{0} may hold only words of 1 to 24 ASCII letters and digits, and names of packages")]
+    InvalidWord(&'static str),
     /// A part without which nothing can be delivered was not given.
     #[error("{0} is missing")]
     Missing(&'static str),
@@ -45,23 +46,4 @@ pub enum BuildError {
         /// What it said.
         reason: String,
     },
-}
-
-impl BuildError {
-    pub(crate) fn out_of_bounds(name: &'static str, value: impl ToString, expected: &'static str) -> Self {
-        BuildError::OutOfBounds { name, value: value.to_string(), expected }
-    }
-
-    pub(crate) fn check_duration(
-        name: &'static str,
-        value: Duration,
-        bounds: std::ops::RangeInclusive<Duration>,
-        expected: &'static str,
-    ) -> Result<(), Self> {
-        if bounds.contains(&value) {
-            Ok(())
-        } else {
-            Err(Self::out_of_bounds(name, format!("{value:?}"), expected))
-        }
-    }
 }

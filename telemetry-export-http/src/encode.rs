@@ -336,10 +336,18 @@ fn volume_operation(volume: &VolumeOperation) -> wire::VolumeOperationEvent {
 }
 
 fn error_info(error: &ErrorInfo) -> wire::DriverErrorInfo {
-    // Its class decides when it is sent, and doesn't travel; its chunk does with the statement.
-    let ErrorInfo { name, class: _, chunk: _, text } = error;
+    // Its class decides when it is sent, and doesn't travel; its chunk does with the statement. Its facts have no place of their own on
+    // the wire, and stand before the text.
+    let ErrorInfo { name, class: _, chunk: _, sqlstate, http_status, vendor_code, text } = error;
+    let facts = [
+        sqlstate.map(|state| format!("SQLSTATE: {state}")),
+        http_status.map(|status| format!("HTTP status: {status}")),
+        vendor_code.map(|code| format!("vendor code: {code}")),
+    ];
+    let lines: Vec<_> =
+        facts.into_iter().flatten().chain(text.as_ref().map(|text| text.as_str().to_owned())).collect();
     wire::DriverErrorInfo {
         error_name: Some(name.clone()),
-        stack_trace: text.as_ref().map(|text| text.as_str().to_owned()),
+        stack_trace: (!lines.is_empty()).then(|| lines.join("\n")),
     }
 }

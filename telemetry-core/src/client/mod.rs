@@ -14,7 +14,7 @@ pub(crate) mod wakeup;
 pub(crate) mod worker;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
@@ -44,6 +44,8 @@ pub(crate) struct Client {
     /// Those of the connection that came last: its login is the one that is most likely to live.
     credentials: Mutex<Option<Arc<dyn CredentialProvider>>>,
     pub(crate) text: Arc<TextBudget>,
+    /// Names and SQLSTATEs of errors that were none.
+    malformed: AtomicU64,
     pub(crate) forced: bool,
     buffer: EventBuffer,
     pipeline: Mutex<Pipeline>,
@@ -82,6 +84,7 @@ impl Client {
             host,
             credentials: Mutex::new(credentials),
             text: Arc::new(TextBudget::new(config.max_text_bytes as u64)),
+            malformed: AtomicU64::new(0),
             forced,
             buffer: EventBuffer::new(config.max_events),
             pipeline: Mutex::new(pipeline),
@@ -115,6 +118,17 @@ impl Client {
         if weight > 0 && !is_own_work() {
             self.buffer.refuse(reason, weight);
         }
+    }
+
+    /// Counts names and SQLSTATEs of errors that were none.
+    pub(crate) fn count_malformed(&self, count: u64) {
+        if count > 0 {
+            self.malformed.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn malformed(&self) -> u64 {
+        self.malformed.load(Ordering::Relaxed)
     }
 
     /// Wakes the worker; not in a forked child, which has none, and where a lock may be held for ever.
@@ -289,6 +303,7 @@ pub(crate) mod tests {
     use crate::plugin::clock::SystemClock;
     use crate::plugin::exporter::{Attempt, Exporter, Receipt};
     use crate::plugin::flags::{FeatureFlagSource, FlagQuery, FlagSet};
+    use crate::text::rules::TextRules;
 
     #[derive(Debug)]
     struct Nobody;
@@ -311,6 +326,7 @@ pub(crate) mod tests {
         let plugins = Plugins {
             driver: Arc::clone(&session().driver),
             config: TelemetryConfig::default(),
+            text: TextRules::default(),
             exporter: Arc::new(Nobody),
             flags: Arc::new(Nobody),
             breakers: Arc::new(AlwaysClosed),

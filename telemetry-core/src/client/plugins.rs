@@ -14,11 +14,14 @@ use crate::plugin::breaker::BreakerSource;
 use crate::plugin::exporter::Exporter;
 use crate::plugin::flags::FeatureFlagSource;
 use crate::record::DriverContext;
+use crate::text::rules::TextRules;
 
 #[derive(Debug)]
 pub(crate) struct Plugins {
     pub(crate) driver: Arc<DriverContext>,
     pub(crate) config: TelemetryConfig,
+    /// What text may leave.
+    pub(crate) text: TextRules,
     pub(crate) exporter: Arc<dyn Exporter>,
     pub(crate) flags: Arc<dyn FeatureFlagSource>,
     pub(crate) breakers: Arc<dyn BreakerSource>,

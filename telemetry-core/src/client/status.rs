@@ -30,6 +30,8 @@ pub struct Status {
     pub text_bytes: u64,
     /// Error texts that were left out because as much was held as may be.
     pub texts_left_out: u64,
+    /// Names and SQLSTATEs of errors that have not the form of one: such a name travels as `unnamed`, such a SQLSTATE not at all.
+    pub malformed_names: u64,
 }
 
 /// Whether telemetry is on.
@@ -95,6 +97,7 @@ impl Status {
             open_statements: 0,
             text_bytes: 0,
             texts_left_out: 0,
+            malformed_names: 0,
         }
     }
 
@@ -120,6 +123,7 @@ impl Status {
             open_statements,
             text_bytes: client.text.held(),
             texts_left_out: client.text.refused(),
+            malformed_names: client.malformed(),
         }
     }
 

@@ -9,30 +9,46 @@ use crate::ledger::Refusal;
 use crate::record::ErrorInfo;
 use crate::text::error_text::LOOK_BYTES;
 use crate::text::fields::error_name;
+use crate::text::sqlstate::SqlState;
+use crate::text::template::{Fact, fill};
 
-/// A driver's error, as far as telemetry may know it: a name, a class, and free text, which is redacted before it is kept.
+/// A driver's error, as far as telemetry may know it: a name, a class, facts, and text.
+///
+/// Best is text of the driver's own, a [`template`](ErrorDetails::template), which travels as it is. Text from elsewhere, a
+/// [`message`](ErrorDetails::message) or a [`stack`](ErrorDetails::stack), is held to the allow-list of [`text`](crate::text).
 ///
 /// Handles take it as a closure, so that while telemetry is off nothing is formatted.
 ///
 /// ```
-/// use telemetry_core::{ErrorClass, ErrorDetails};
+/// use std::time::Duration;
+/// use telemetry_core::{ErrorClass, ErrorDetails, Fault};
 ///
-/// let details = ErrorDetails::new("TABLE_OR_VIEW_NOT_FOUND").class(ErrorClass::Terminal).message("no such table");
+/// let details = ErrorDetails::new("CHUNK_TIMEOUT")
+///     .fault(Fault::Timeout)
+///     .template("chunk {} timed out after {}", &[&3, &Duration::from_secs(30)]);
+/// # drop(details);
+/// let details = ErrorDetails::new("TABLE_OR_VIEW_NOT_FOUND")
+///     .class(ErrorClass::Terminal)
+///     .sqlstate("42P01")
+///     .message("[TABLE_OR_VIEW_NOT_FOUND] The table or view `main`.`x` cannot be found");
 /// # drop(details);
 /// ```
 pub struct ErrorDetails {
-    name: String,
-    class: ErrorClass,
-    text: Bounded,
-    chunk: Option<u32>,
+    info: ErrorInfo,
+    own: String,
+    foreign: Bounded,
+    malformed: u64,
 }
 
 impl ErrorDetails {
-    /// An error by its name or class, such as `TABLE_OR_VIEW_NOT_FOUND`: letters, digits and `._:$-`, at most 128. Anything
-    /// else travels as `unnamed`. Its class is [`ErrorClass::Unknown`].
+    /// An error by its name or code, as classes and databases have them: `SQLException`, `std::io::Error`, `TABLE_OR_VIEW_NOT_FOUND`,
+    /// `ORA-00942`, `1064 (42000)`; at most 128 characters. Anything else travels as `unnamed`, and is counted in
+    /// [`Status::malformed_names`](crate::status::Status::malformed_names). Its class is [`ErrorClass::Unknown`].
     pub fn new(name: impl AsRef<str>) -> Self {
-        let name = error_name(name.as_ref()).unwrap_or_else(|| "unnamed".to_owned());
-        ErrorDetails { name, class: ErrorClass::Unknown, text: Bounded::default(), chunk: None }
+        let name = error_name(name.as_ref());
+        let malformed = u64::from(name.is_none());
+        let info = ErrorInfo::new(name.unwrap_or_else(|| "unnamed".to_owned()), ErrorClass::Unknown);
+        ErrorDetails { info, own: String::new(), foreign: Bounded::default(), malformed }
     }
 
     /// The same with the class that [`classify`] gives an HTTP status, an [`io::Error`](std::io::Error) or a [`Fault`].
@@ -44,53 +60,87 @@ impl ErrorDetails {
     /// The same with its class: terminal errors are sent at once, all others with their statement.
     #[must_use]
     pub fn class(mut self, class: ErrorClass) -> Self {
-        self.class = class;
-        self
-    }
-
-    /// The same with its message. Of message and stack together, the first 16 KiB are looked at, and 2,048 characters kept.
-    #[must_use]
-    pub fn message(mut self, message: impl fmt::Display) -> Self {
-        self.text.add(format_args!("{message}"));
-        self
-    }
-
-    /// The same with its stack or chain of causes, which follows the message.
-    #[must_use]
-    pub fn stack(mut self, stack: impl fmt::Display) -> Self {
-        self.text.add(format_args!("{stack}"));
+        self.info.class = class;
         self
     }
 
     /// The same with the chunk whose download failed, counted from 0.
     #[must_use]
     pub fn chunk(mut self, index: u32) -> Self {
-        self.chunk = Some(index);
+        self.info.chunk = Some(index);
+        self
+    }
+
+    /// The same with its SQLSTATE: five capitals and digits. Anything else is left out, and counted as a malformed name is.
+    #[must_use]
+    pub fn sqlstate(mut self, sqlstate: impl AsRef<str>) -> Self {
+        self.info.sqlstate = SqlState::new(sqlstate.as_ref());
+        self.malformed += u64::from(self.info.sqlstate.is_none());
+        self
+    }
+
+    /// The same with the status of the HTTP answer that it came with. Its class is said besides, by [`fault`](Self::fault) or
+    /// [`class`](Self::class).
+    #[must_use]
+    pub fn http_status(mut self, status: u16) -> Self {
+        self.info.http_status = Some(status);
+        self
+    }
+
+    /// The same with the number that the database gives it, such as MySQL's `1064`.
+    #[must_use]
+    pub fn vendor_code(mut self, code: i64) -> Self {
+        self.info.vendor_code = Some(code);
+        self
+    }
+
+    /// The same with text of the driver's own, in which each `{}` stands for the next fact. What is a constant of the program can't be a
+    /// user's secret, so it travels as it is, before message and stack. A `{}` without a fact stays; a fact without a place is left out.
+    #[must_use]
+    pub fn template(mut self, template: &'static str, facts: &[&dyn Fact]) -> Self {
+        if !self.own.is_empty() {
+            self.own.push('\n');
+        }
+        fill(template, facts, &mut self.own);
+        self
+    }
+
+    /// The same with its message. Of message and stack together, the first 16 KiB are looked at, and with the driver's own text 2,048
+    /// characters kept.
+    #[must_use]
+    pub fn message(mut self, message: impl fmt::Display) -> Self {
+        self.foreign.add(format_args!("{message}"));
+        self
+    }
+
+    /// The same with its stack or chain of causes, which follows the message.
+    #[must_use]
+    pub fn stack(mut self, stack: impl fmt::Display) -> Self {
+        self.foreign.add(format_args!("{stack}"));
         self
     }
 }
 
 impl fmt::Debug for ErrorDetails {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The text isn't redacted yet.
-        let ErrorDetails { name, class, text: _, chunk } = self;
-        f.debug_struct("ErrorDetails")
-            .field("name", name)
-            .field("class", class)
-            .field("chunk", chunk)
-            .finish_non_exhaustive()
+        // The foreign text isn't sanitized yet.
+        let ErrorDetails { info, own, foreign: _, malformed: _ } = self;
+        f.debug_struct("ErrorDetails").field("info", info).field("own", own).finish_non_exhaustive()
     }
 }
 
-/// Asks the driver's closure for the details, and redacts them. `None` when it panics, which is counted.
+/// Asks the driver's closure for the details, and holds its text to the rules. `None` when it panics, which is counted.
 pub(crate) fn describe(client: &Client, details: impl FnOnce() -> ErrorDetails) -> Option<ErrorInfo> {
     let Some(details) = catch_panic(details) else {
         client.refuse(Refusal::Panicked, 1);
         return None;
     };
-    let ErrorDetails { name, class, text, chunk } = details;
-    let text = (!text.0.is_empty()).then(|| client.text.admit(&text.0)).flatten();
-    Some(ErrorInfo { name, class, chunk, text })
+    let ErrorDetails { mut info, own, foreign, malformed } = details;
+    client.count_malformed(malformed);
+    if !own.is_empty() || !foreign.0.is_empty() {
+        info.text = client.text.admit(&own, &foreign.0, &client.plugins.text);
+    }
+    Some(info)
 }
 
 /// A text that stops growing once it is longer than what will be looked at.
@@ -136,7 +186,7 @@ mod tests {
             }
         }
         let details = ErrorDetails::new("E").message(Endless).stack("more");
-        assert!(details.text.0.len() <= LOOK_BYTES + 32);
+        assert!(details.foreign.0.len() <= LOOK_BYTES + 32);
     }
 
     #[test]

@@ -139,12 +139,7 @@ impl Opening {
 impl Drop for Opening {
     fn drop(&mut self) {
         if let Some((hold, started, info)) = self.open.take() {
-            let error = ErrorInfo {
-                name: "abandoned".to_owned(),
-                class: ErrorClass::Unknown,
-                chunk: None,
-                text: None,
-            };
+            let error = ErrorInfo::new("abandoned", ErrorClass::Unknown);
             fail(&hold, started, info, Some(error));
         }
     }

@@ -11,7 +11,7 @@ use crate::client::runtime::{Runner, Runtime};
 use crate::client::safe_clock::SafeClock;
 use crate::client::status::OffReason;
 use crate::client::worker::work;
-use crate::config::{Mode, TelemetryConfig, opt_out};
+use crate::config::{Mode, TEXT_LEVEL_VARIABLE, TelemetryConfig, opt_out};
 use crate::error::BuildError;
 use crate::guard::fork::Process;
 use crate::guard::panic::catch_panic;
@@ -24,6 +24,7 @@ use crate::plugin::exporter::Exporter;
 use crate::plugin::flags::FeatureFlagSource;
 use crate::record::DriverContext;
 use crate::record::{DriverIdentity, SystemInfo};
+use crate::text::rules::TextRules;
 
 /// Gives connections their telemetry: one client for each host and principal, shared by as many connections as there are.
 ///
@@ -36,7 +37,7 @@ pub struct ClientProvider {
 impl ClientProvider {
     /// Starts to compose a provider for this driver.
     pub fn builder(identity: DriverIdentity) -> ClientProviderBuilder {
-        ClientProviderBuilder {
+        let builder = ClientProviderBuilder {
             identity,
             config: TelemetryConfig::default(),
             exporter: None,
@@ -45,10 +46,10 @@ impl ClientProvider {
             clock: None,
             runtime: Runtime::default(),
             system: None,
-            opted_out: opt_out(|name| {
-                std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-            }),
-        }
+            opted_out: None,
+            error_text: None,
+        };
+        builder.environment(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
 
     /// A connection's share of telemetry. It never fails, waits or does I/O: where telemetry can't be had, the lease is off
@@ -124,6 +125,8 @@ pub struct ClientProviderBuilder {
     runtime: Runtime,
     system: Option<SystemInfo>,
     opted_out: Option<&'static str>,
+    /// What the user's variable says of error text.
+    error_text: Option<String>,
 }
 
 impl ClientProviderBuilder {
@@ -169,10 +172,11 @@ impl ClientProviderBuilder {
         self
     }
 
-    /// How environment variables are read for an opt-out; the process's own by default. For bindings whose host language
+    /// How environment variables are read that opt out or narrow what leaves; the process's own by default. For bindings whose host language
     /// keeps an environment of its own, and for tests.
     pub fn environment(mut self, variable: impl Fn(&str) -> Option<String>) -> Self {
-        self.opted_out = opt_out(variable);
+        self.opted_out = opt_out(&variable);
+        self.error_text = variable(TEXT_LEVEL_VARIABLE);
         self
     }
 
@@ -193,8 +197,11 @@ impl ClientProviderBuilder {
             runtime,
             system,
             opted_out,
+            error_text,
         } = self;
         config.validate()?;
+        let level = config.error_text.narrowed(error_text.as_deref());
+        let text = TextRules::new(level, config.own_words, config.own_packages)?;
         let system = system.unwrap_or_else(SystemInfo::detect).sanitized();
         let plugins = Arc::new(Plugins {
             driver: Arc::new(DriverContext { identity, system }),
@@ -207,6 +214,7 @@ impl ClientProviderBuilder {
             ),
             parent: Process::this(),
             config,
+            text,
             stuck: Stuck::default(),
             last: DropThread::default(),
         });

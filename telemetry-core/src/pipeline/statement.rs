@@ -230,7 +230,7 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn error(class: ErrorClass) -> ErrorInfo {
-        ErrorInfo { name: "E".to_owned(), class, chunk: None, text: None }
+        ErrorInfo::new("E", class)
     }
 
     fn bodies(aggregate: StatementAggregate) -> Vec<Body> {

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::fault::ErrorClass;
 use crate::text::error_text::ErrorText;
 use crate::text::fields::field;
+use crate::text::sqlstate::SqlState;
 
 /// What went wrong.
 #[derive(Clone)]
@@ -19,17 +20,41 @@ pub struct ErrorInfo {
     pub class: ErrorClass,
     /// The chunk it is about, counted from 0.
     pub chunk: Option<u32>,
-    /// Its message and stack, redacted and cut. `None` when there is none, or when as much text is held as may be.
+    /// The SQLSTATE that the service gave.
+    pub sqlstate: Option<SqlState>,
+    /// The status of the HTTP answer that it came with.
+    pub http_status: Option<u16>,
+    /// The number that the database gives it, such as MySQL's `1064`.
+    pub vendor_code: Option<i64>,
+    /// Its message and stack, sanitized and cut. `None` when there is none, or when as much text is held as may be.
     pub text: Option<ErrorText>,
+}
+
+impl ErrorInfo {
+    /// An error of which nothing else is known.
+    pub fn new(name: impl Into<String>, class: ErrorClass) -> Self {
+        ErrorInfo {
+            name: name.into(),
+            class,
+            chunk: None,
+            sqlstate: None,
+            http_status: None,
+            vendor_code: None,
+            text: None,
+        }
+    }
 }
 
 impl fmt::Debug for ErrorInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ErrorInfo { name, class, chunk, text } = self;
+        let ErrorInfo { name, class, chunk, sqlstate, http_status, vendor_code, text } = self;
         f.debug_struct("ErrorInfo")
             .field("name", &field(name).unwrap_or_default())
             .field("class", class)
             .field("chunk", chunk)
+            .field("sqlstate", sqlstate)
+            .field("http_status", http_status)
+            .field("vendor_code", vendor_code)
             .field("text", text)
             .finish()
     }

@@ -2,6 +2,7 @@
 
 use crate::error::BuildError;
 use crate::text::message::sanitize;
+use crate::text::rules::TextRules;
 
 /// Which driver this is: its name, its version, and the client name that the service knows it by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +118,10 @@ fn checked(
 fn check(name: &'static str, value: &str, allowed: impl Fn(u8) -> bool) -> Result<(), BuildError> {
     let dots = value.bytes().all(|byte| byte == b'.');
     if value.len() > 128 || dots || !value.bytes().all(allowed) {
-        return Err(BuildError::InvalidName { name, value: sanitize(value).chars().take(128).collect() });
+        return Err(BuildError::InvalidName {
+            name,
+            value: sanitize(value, &TextRules::default()).chars().take(128).collect(),
+        });
     }
     Ok(())
 }

@@ -1,11 +1,13 @@
-//! Error text: redacted where it enters, and bounded in what all of it together may take.
+//! Error text: held to the rules where it enters, and bounded in what all of it together may take.
 
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::config::TextLevel;
 use crate::text::message::sanitize;
+use crate::text::rules::TextRules;
 
 /// The longest error text that is kept, in characters.
 pub const MAX_TEXT_CHARS: usize = 2048;
@@ -13,9 +15,9 @@ pub const MAX_TEXT_CHARS: usize = 2048;
 /// How much of a text is looked at, in bytes.
 pub(crate) const LOOK_BYTES: usize = 16 * 1024;
 
-/// A redacted text that counts towards its client's bound for as long as it lives.
+/// A sanitized text that counts towards its client's bound for as long as it lives.
 ///
-/// It can't be made from a raw text without redaction.
+/// It can't be made of a foreign text otherwise.
 pub struct ErrorText {
     text: Box<str>,
     budget: Arc<TextBudget>,
@@ -27,9 +29,9 @@ impl ErrorText {
         &self.text
     }
 
-    /// A text for a record that belongs to no client: redacted and cut as any other.
+    /// A text for a record that belongs to no client: sanitized and cut as any other.
     pub fn detached(raw: &str) -> Self {
-        let text = kept(raw).into_boxed_str();
+        let text = kept("", raw, &TextRules::default()).into_boxed_str();
         ErrorText { budget: Arc::new(TextBudget::new(text.len() as u64)), text }
     }
 }
@@ -75,9 +77,13 @@ impl TextBudget {
         TextBudget { limit, held: AtomicU64::new(0), refused: AtomicU64::new(0) }
     }
 
-    /// Redacts, and keeps the text if it fits; an error whose text doesn't fit travels by name.
-    pub(crate) fn admit(self: &Arc<Self>, raw: &str) -> Option<ErrorText> {
-        let text = kept(raw).into_boxed_str();
+    /// Keeps what the rules leave of the text, if it fits; an error whose text doesn't fit travels by name. `own` is the author's, and is
+    /// no foreign text.
+    pub(crate) fn admit(self: &Arc<Self>, own: &str, raw: &str, rules: &TextRules) -> Option<ErrorText> {
+        let text = kept(own, raw, rules).into_boxed_str();
+        if text.is_empty() {
+            return None;
+        }
         let bytes = text.len() as u64;
         let fits = |held: u64| held.checked_add(bytes).filter(|held| *held <= self.limit);
         if self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_err() {
@@ -104,10 +110,16 @@ impl TextBudget {
     }
 }
 
-/// What is kept of a text: its first 16 KiB are redacted, without a last word that was torn, and cut.
-fn kept(raw: &str) -> String {
+/// What is kept of an author's text and a foreign one: of the foreign one the first 16 KiB are held to the rules, without a last word
+/// that was torn, and both together are cut.
+fn kept(own: &str, raw: &str, rules: &TextRules) -> String {
+    let mut text = if rules.level() == TextLevel::None { String::new() } else { own.to_owned() };
     let looked_at = if raw.len() <= LOOK_BYTES { raw } else { whole_words(raw) };
-    let mut text = sanitize(looked_at);
+    let foreign = sanitize(looked_at, rules);
+    if !text.is_empty() && !foreign.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(&foreign);
     if let Some((end, _)) = text.char_indices().nth(MAX_TEXT_CHARS) {
         text.truncate(end);
     }
@@ -128,12 +140,12 @@ mod tests {
 
     #[test]
     fn text_past_the_bound_is_left_out_and_counted_until_some_is_given_back() {
-        let budget = Arc::new(TextBudget::new(10));
-        let first = budget.admit("timeouts").unwrap();
-        assert!(budget.admit("not").is_none());
+        let (budget, rules) = (Arc::new(TextBudget::new(10)), TextRules::default());
+        let first = budget.admit("", "timeouts", &rules).unwrap();
+        assert!(budget.admit("", "not", &rules).is_none());
         assert_eq!((budget.held(), budget.refused()), (8, 1));
         drop(first);
         assert_eq!(budget.held(), 0);
-        assert!(budget.admit("not").is_some());
+        assert!(budget.admit("", "not", &rules).is_some());
     }
 }

@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 
-use crate::text::message::{MARK, sanitize};
-use crate::text::words::{Key, key};
+use crate::text::message::sanitize;
+use crate::text::rules::TextRules;
+use crate::text::sqlstate::SqlState;
+use crate::text::tokens::MARK;
+use crate::text::words::{Key, word};
 
 /// The longest value of a field, in characters.
 const MAX_FIELD_CHARS: usize = 256;
@@ -22,7 +25,7 @@ pub(crate) fn field(text: &str) -> Option<String> {
     let line: String = looked_at.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line = line.trim();
     let mut kept = if needs_the_allow_list(line) {
-        sanitize(line)
+        sanitize(line, &TextRules::default())
     } else {
         let words = line.split_whitespace();
         let masked = |word| if looks_like_token(word) || is_address(word) { MARK } else { word };
@@ -41,7 +44,7 @@ fn needs_the_allow_list(line: &str) -> bool {
         || ["/home/", "/Users/", "SELECT ", "select "].iter().any(|sign| line.contains(sign))
         || line
             .split(|c: char| c.is_whitespace() || ";,&=:(){}<>".contains(c))
-            .any(|word| key(word, "") != Key::Other)
+            .any(|text| word(text, &TextRules::default()).key != Key::Other)
 }
 
 /// The address of a machine that isn't this one.
@@ -147,10 +150,73 @@ pub(crate) fn bare_host(text: &str) -> Option<String> {
     (!looks_like_token(name)).then(|| name.to_ascii_lowercase())
 }
 
-/// The name of an error: an identifier, as classes and codes are.
+/// The name of an error, as classes and codes are: an identifier (`java.sql.SQLException`, `std::io::Error`, `ORA-00942`), or known words,
+/// short numbers and SQLSTATEs with spaces, brackets and slashes between them (`1064 (42000)`, `SQLSTATE[42S02]`, `HTTP 503`).
 pub(crate) fn error_name(text: &str) -> Option<String> {
     let name = text.trim();
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._:$-".contains(&byte);
-    let fits = !name.is_empty() && name.len() <= MAX_NAME_BYTES && name.bytes().all(is_name);
-    (fits && !looks_like_token(name)).then(|| name.to_owned())
+    let is_identifier =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:$-".contains(&byte));
+    let is_part = |part: &str| {
+        let number = part.len() <= 5 && part.bytes().all(|byte| byte.is_ascii_digit());
+        let code = part.contains('-')
+            && part.bytes().all(|byte| byte.is_ascii_uppercase() || b"0123456789-_".contains(&byte));
+        is_identifier(part)
+            && (number
+                || code
+                || SqlState::new(part).is_some()
+                || word(part.trim_matches(':'), &TextRules::default()).known)
+    };
+    let separates = |c: char| matches!(c, ' ' | '/' | '(' | ')' | '[' | ']' | ',');
+    let mut parts = name.split(separates).filter(|part| !part.is_empty()).peekable();
+    let fits =
+        parts.peek().is_some() && (is_identifier(name) || parts.all(is_part)) && !name.starts_with('/');
+    let fits = fits && name.len() <= MAX_NAME_BYTES && !looks_like_token(name) && !is_address(name);
+    fits.then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_classes_and_codes_are_names() {
+        for name in [
+            "SQLException",
+            "java.sql.SQLException",
+            "std::io::Error",
+            "TABLE_OR_VIEW_NOT_FOUND",
+            "1064 (42000)",
+            "ORA-00942",
+            "SQLSTATE[42S02]",
+            "HTTP 503",
+            "HTTP/2 stream error",
+            "Timeout Error",
+            "System.IO.IOException",
+            "net/http: request canceled",
+            "ECONNREFUSED",
+            "-1",
+        ] {
+            assert_eq!(error_name(&format!(" {name} ")).as_deref(), Some(name));
+        }
+    }
+
+    #[test]
+    fn what_has_no_names_grammar_is_none() {
+        for text in [
+            "",
+            " ",
+            "()",
+            "relation \"orders\" does not exist",
+            "Access denied for ann@acme.example",
+            "no table Xyzzyfrob",
+            "/home/ann/x.py",
+            "10.11.12.13",
+            "dapi0123456789abcdef0123456789abcdef",
+            "card 4111 1111 11111111",
+            "a\nb",
+            &"x".repeat(129),
+        ] {
+            assert_eq!(error_name(text), None, "{text}");
+        }
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! Of a frame whose package is known, the symbol, the base name of the file and the line are kept; of any other, `at ***`.
 
+use crate::text::rules::{TextRules, starts_with_package};
+
 /// Packages and modules of runtimes and of the stacks that drivers sit on. A symbol belongs to one when it begins with it and a
 /// separator follows.
 const KNOWN: &[&str] = &[
@@ -102,15 +104,15 @@ const SOURCES: &[&str] =
 const MASKED: &str = "at ***";
 
 /// What is kept of a line that is a stack frame; `None` when it is none.
-pub(super) fn frame(line: &str) -> Option<String> {
+pub(super) fn frame(line: &str, rules: &TextRules) -> Option<String> {
     let line = line.trim();
     if let Some(rest) = line.strip_prefix("at ") {
-        return at_frame(rest.trim_start());
+        return at_frame(rest.trim_start(), rules);
     }
     if let Some(rest) = line.strip_prefix("File \"") {
-        return python(rest);
+        return python(rest, rules);
     }
-    rust(line).or_else(|| go(line))
+    rust(line, rules).or_else(|| go(line, rules))
 }
 
 fn indented(text: &str) -> Option<String> {
@@ -118,7 +120,7 @@ fn indented(text: &str) -> Option<String> {
 }
 
 /// `at pkg.Class.method(File.java:12)`, `at fn (node:net:1:2)`, `at Ns.Type.Method(args) in path:line 12`, `at /path/file.rs:1:2`.
-fn at_frame(rest: &str) -> Option<String> {
+fn at_frame(rest: &str, rules: &TextRules) -> Option<String> {
     let (symbol, place) = match rest.split_once('(') {
         Some((symbol, place)) => (symbol.trim_end(), place.split(')').next().unwrap_or("")),
         None => ("", rest),
@@ -132,13 +134,13 @@ fn at_frame(rest: &str) -> Option<String> {
     if !looks {
         return None;
     }
-    if is_symbol(symbol) && is_known(symbol) {
+    if is_symbol(symbol) && is_known(symbol, rules) {
         return match source(place) {
             Some(source) => indented(&format!("at {symbol}({source})")),
             None => indented(&format!("at {symbol}(Unknown Source)")),
         };
     }
-    if let Some(place) = place.strip_prefix("node:").filter(|_| is_known(place)) {
+    if let Some(place) = place.strip_prefix("node:").filter(|_| is_known(place, rules)) {
         let mut parts = place.split(':');
         let (module, line) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
         if is_symbol(module) && is_line(line) && (symbol.is_empty() || is_symbol(symbol)) {
@@ -149,7 +151,7 @@ fn at_frame(rest: &str) -> Option<String> {
 }
 
 /// `File "…/site-packages/urllib3/connectionpool.py", line 700, in urlopen`.
-fn python(rest: &str) -> Option<String> {
+fn python(rest: &str, rules: &TextRules) -> Option<String> {
     let (path, rest) = rest.split_once("\", line ")?;
     let (line, function) = match rest.split_once(", in ") {
         Some((line, function)) => (line, Some(function)),
@@ -161,45 +163,44 @@ fn python(rest: &str) -> Option<String> {
         .map_or(path, |(_, path)| path.split_once('/').map_or(path, |(_, path)| path));
     let module = path.strip_suffix(".py").unwrap_or("");
     let function = function.unwrap_or("<module>");
-    if is_symbol(module) && is_known(module) && is_line(line) && is_symbol(function) {
+    if is_symbol(module) && is_known(module, rules) && is_line(line) && is_symbol(function) {
         return Some(format!("  File \"{path}\", line {line}, in {function}"));
     }
     indented(MASKED)
 }
 
 /// `   3: tokio::runtime::task::core::poll`.
-fn rust(line: &str) -> Option<String> {
+fn rust(line: &str, rules: &TextRules) -> Option<String> {
     let (number, symbol) = line.split_once(": ")?;
     if !is_line(number) || !symbol.contains("::") || symbol.contains(' ') {
         return None;
     }
-    if is_symbol(symbol) && is_known(symbol) {
+    if is_symbol(symbol) && is_known(symbol, rules) {
         return indented(&format!("{number}: {symbol}"));
     }
     indented(MASKED)
 }
 
 /// `net/http.(*Client).Do(0xc000, …)`.
-fn go(line: &str) -> Option<String> {
+fn go(line: &str, rules: &TextRules) -> Option<String> {
     let (symbol, _) = line.strip_suffix(')')?.rsplit_once('(')?;
     if line.contains(' ') && !line.contains(", ") || !symbol.contains('.') || symbol.contains(' ') {
         return None;
     }
     let symbol = symbol.trim_end_matches("(...");
-    (is_go_symbol(symbol) && is_known(symbol)).then(|| format!("{symbol}(...)"))
+    (is_go_symbol(symbol) && is_known(symbol, rules)).then(|| format!("{symbol}(...)"))
 }
 
-/// Whether a symbol begins with a known package.
-fn is_known(symbol: &str) -> bool {
-    KNOWN.iter().any(|known| {
-        symbol.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', ':', '/']))
-    })
+/// Whether a symbol belongs to a known package, or to one of the author's.
+fn is_known(symbol: &str, rules: &TextRules) -> bool {
+    KNOWN.iter().any(|known| starts_with_package(symbol, known)) || rules.owns(symbol)
 }
 
 /// Whether a name in prose is a class of a public package, such as `org.apache.spark.SparkException`.
 pub(super) fn is_public_name(name: &str) -> bool {
     let mut packages = KNOWN.iter().filter(|known| known.contains('.') || known.starts_with("java"));
-    packages.any(|known| name.strip_prefix(known).is_some_and(|rest| rest.starts_with('.')))
+    name.contains('.')
+        && packages.any(|known| name.strip_prefix(known).is_some_and(|rest| rest.starts_with('.')))
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
         && is_symbol(name)
 }

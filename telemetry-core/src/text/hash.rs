@@ -1,13 +1,25 @@
-// The hash of a vocabulary word, without regard to case: shared by the build script, which lays the table out, and the look-up.
+// How a word is folded and hashed: shared by the build script, which lays the table out, and the look-up.
 
-/// FNV-1a over the lower-case bytes.
-pub(crate) const fn hash(word: &[u8]) -> u32 {
-    let mut hash = 0x811c_9dc5u32;
-    let mut at = 0;
-    while at < word.len() {
-        hash ^= word[at].to_ascii_lowercase() as u32;
-        hash = hash.wrapping_mul(0x0100_0193);
-        at += 1;
+/// The longest word of the vocabulary, in bytes. What is longer isn't looked up.
+pub(crate) const LONGEST: usize = 24;
+
+/// A word of ASCII letters and digits in lower case, filled up with zeros.
+pub(crate) fn fold(word: &[u8]) -> Option<[u8; LONGEST]> {
+    let mut folded = [0; LONGEST];
+    folded.get_mut(..word.len())?.copy_from_slice(word);
+    // Letters differ from their capitals, and digits from nothing else, by this bit.
+    for byte in folded.get_mut(..word.len())? {
+        *byte |= 0x20;
     }
-    hash
+    Some(folded)
+}
+
+pub(crate) fn hash(folded: &[u8; LONGEST]) -> u32 {
+    let (parts, _) = folded.as_chunks::<8>();
+    let mut hash = 0u64;
+    for part in parts {
+        hash = (hash ^ u64::from_le_bytes(*part)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash ^= hash >> 32;
+    }
+    hash as u32
 }

@@ -1,33 +1,33 @@
 //! Foreign text, held to the allow-list: a word leaves only if it is known to be harmless.
 //!
-//! One pass over the tokens of each line. White space and quotes part tokens; what is inside a token's brackets, colons, commas and
-//! equals signs is looked at by itself. Every letter and digit of the output belongs to a word of the vocabulary, to a number of
+//! One pass over the atoms of each line. Every letter and digit of the output belongs to a word of the vocabulary, to a number of
 //! a stated shape, or to a stack frame by its grammar.
 
-use crate::text::frames::{frame, is_public_name};
-use crate::text::vocabulary::knows;
-use crate::text::words::{Key, is_about, is_code_key, is_unit, key, starts_sql};
-
-/// What stands for what isn't kept.
-pub(crate) const MARK: &str = "***";
+use crate::config::TextLevel;
+use crate::text::frames::frame;
+use crate::text::rules::TextRules;
+use crate::text::tokens::{Atom, Kind, MARK, cut, looked_at};
+use crate::text::vocabulary::Class;
+use crate::text::words::Key;
 
 /// The heading under which Spark repeats a statement.
 const ECHO: &str = "== SQL ==";
 
-/// What of a foreign text may leave: words of the vocabulary, short numbers, and the frames of known packages. Everything else is
-/// `***`, neighbours in one.
-///
-/// It never panics, takes time in proportion to the text, and what it gave is given back unchanged.
-///
-/// ```
-/// use telemetry_core::text::sanitize;
-///
-/// assert_eq!(sanitize("connection to db.acme.example failed after 3 attempts"), "connection to *** failed after 3 attempts");
-/// assert_eq!(sanitize("[TABLE_OR_VIEW_NOT_FOUND] SQLSTATE: 42P01"), "[TABLE_OR_VIEW_NOT_FOUND] SQLSTATE: 42P01");
-/// assert_eq!(sanitize("password=hunter2"), "password=***");
-/// ```
-pub fn sanitize(text: &str) -> String {
+/// What of a foreign text may leave, by these rules.
+pub(crate) fn sanitize(text: &str, rules: &TextRules) -> String {
+    match rules.level() {
+        TextLevel::None => String::new(),
+        TextLevel::Frames => {
+            let frames: Vec<_> = text.lines().filter_map(|line| frame(line, rules)).collect();
+            frames.join("\n")
+        }
+        TextLevel::Message => message(text, rules),
+    }
+}
+
+fn message(text: &str, rules: &TextRules) -> String {
     let mut out = String::with_capacity(text.len().min(4096));
+    let mut atoms = Vec::new();
     let mut in_sql = false;
     let mut in_echo = false;
     for (number, line) in text.split('\n').enumerate() {
@@ -35,7 +35,7 @@ pub fn sanitize(text: &str) -> String {
             out.push('\n');
         }
         looked_at(line.len());
-        let frame = frame(line);
+        let frame = frame(line, rules);
         in_echo &= frame.is_none() && !line.trim().is_empty();
         match frame {
             Some(frame) => out.push_str(&frame),
@@ -45,29 +45,16 @@ pub fn sanitize(text: &str) -> String {
                 in_echo = true;
                 out.push_str(ECHO);
             }
-            None => prose(line, &mut in_sql, &mut out),
+            None => {
+                atoms.clear();
+                cut(line, rules, &mut atoms);
+                let mut prose = Prose::new(&atoms, in_sql, &mut out);
+                atoms.iter().enumerate().for_each(|(at, atom)| prose.atom(at, atom));
+                in_sql = prose.in_sql;
+            }
         }
     }
     out
-}
-
-/// What a part of a line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Space,
-    /// One character of punctuation that keeps its place.
-    Sign,
-    Word,
-    Number,
-    /// Between these quotes, which keep their place.
-    Quoted(char, Option<char>),
-    Masked,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Atom<'a> {
-    text: &'a str,
-    kind: Kind,
 }
 
 /// What of a value that follows a key goes.
@@ -76,139 +63,165 @@ enum Goes {
     Nothing,
     /// The next value, whatever it says, save what says something about the key.
     Next,
-    /// The next value, save `true`, `false` and a short number.
+    /// The next value, save `true`, `false`, nothing, and a short number.
     Assigned,
     /// All until the clause ends.
     Clause,
 }
 
-fn prose(line: &str, in_sql: &mut bool, out: &mut String) {
-    let mut atoms = Vec::new();
-    split(line, &mut atoms);
-    let mut goes = Goes::Nothing;
-    let mut last_word = "";
-    let mut named = Key::Other;
-    // Of the values before: what the one before was, and whether a number may follow it whatever stands beside.
-    let mut before = Kind::Space;
-    let mut code = false;
-    let mut render = Render { out, marked: false, space: "" };
-    for (at, atom) in atoms.iter().enumerate() {
+/// A line of prose, of which one atom after the other is kept or masked.
+struct Prose<'a, 'o> {
+    atoms: &'a [Atom<'a>],
+    render: Render<'a, 'o>,
+    /// Whether a SQL statement has begun: its numbers are values.
+    in_sql: bool,
+    goes: Goes,
+    /// What the word before names.
+    named: Key,
+    last: Class,
+    /// What the value before was.
+    before: Kind,
+    /// Whether a number may follow, whatever stands beside it: a code.
+    code: bool,
+}
+
+impl<'a, 'o> Prose<'a, 'o> {
+    fn new(atoms: &'a [Atom<'a>], in_sql: bool, out: &'o mut String) -> Self {
+        Prose {
+            atoms,
+            render: Render { out, marked: false, space: "" },
+            in_sql,
+            goes: Goes::Nothing,
+            named: Key::Other,
+            last: Class::default(),
+            before: Kind::Space,
+            code: false,
+        }
+    }
+
+    fn atom(&mut self, at: usize, atom: &Atom<'a>) {
         match atom.kind {
-            Kind::Space => render.space(atom.text),
-            Kind::Sign => {
-                match atom.text {
-                    "=" => goes = if named == Key::Other { Goes::Assigned } else { Goes::Clause },
-                    ":" if named != Key::Other => goes = Goes::Clause,
-                    "," | ";" => goes = Goes::Nothing,
-                    // What was to be said of the key has been said.
-                    "(" | "." if goes == Goes::Next => goes = Goes::Nothing,
-                    _ => {}
-                }
-                if !matches!(atom.text, ":" | "(" | "[" | "=" | "#") {
-                    code = false;
-                }
-                render.keep(atom.text);
-            }
+            Kind::Space => self.render.space(atom.text),
+            Kind::Sign => self.sign(atom.text),
             Kind::Quoted(open, close) => {
-                named = key(atom.text, last_word);
-                last_word = "";
-                (before, code) = (Kind::Masked, false);
-                goes = if goes == Goes::Clause { goes } else { Goes::Nothing };
-                render.quoted(open, atom.text, close);
+                self.value(atom, Kind::Masked);
+                self.last = Class::default();
+                self.render.quoted(open, atom.text, close);
             }
-            Kind::Word => {
-                let kept = match goes {
-                    Goes::Clause => false,
-                    Goes::Next => is_about(atom.text),
-                    Goes::Assigned => {
-                        matches!(atom.text, "true" | "false" | "True" | "False" | "TRUE" | "FALSE")
-                    }
-                    Goes::Nothing => {
-                        let is_title = atom.text.chars().next().is_some_and(char::is_uppercase)
-                            && atom.text.chars().any(char::is_lowercase);
-                        !(named == Key::Person && is_title && !is_about(atom.text))
-                    }
-                };
-                let says_value = matches!(atom.text, "is" | "was" | "for");
-                goes = match goes {
-                    Goes::Clause => Goes::Clause,
-                    _ if named != Key::Other && says_value => Goes::Next,
-                    Goes::Next if kept => Goes::Next,
-                    _ => Goes::Nothing,
-                };
-                named = if says_value { Key::Other } else { key(atom.text, last_word) };
-                if goes == Goes::Nothing
-                    && (is_flag(&atoms, at) && named != Key::Other || is_scheme(atom.text))
-                {
-                    goes = Goes::Next;
-                }
-                last_word = atom.text;
-                *in_sql |= kept && starts_sql(atom.text);
-                code = kept && is_code_key(atom.text);
-                before = if kept { Kind::Word } else { Kind::Masked };
-                if kept {
-                    render.keep(atom.text);
-                } else {
-                    render.mask();
-                }
-            }
-            Kind::Number => {
-                let after = atoms.iter().skip(at + 1).find(|atom| {
-                    looked_at(1);
-                    match atom.kind {
-                        Kind::Space => false,
-                        // What stands behind an equals sign is a value.
-                        Kind::Sign => atom.text == "=",
-                        _ => true,
-                    }
-                });
-                let beside = [before, after.map_or(Kind::Space, |atom| atom.kind)];
-                let alone = beside.iter().all(|kind| matches!(kind, Kind::Word | Kind::Space));
-                let kept = match goes {
-                    Goes::Clause | Goes::Next => false,
-                    Goes::Assigned => atom.text.len() <= 3,
-                    Goes::Nothing => code || (alone && !*in_sql),
-                };
-                goes = if goes == Goes::Clause { goes } else { Goes::Nothing };
-                before = Kind::Number;
-                // `1064 (42000)`: a vendor's number may have its SQLSTATE behind it.
-                code &= kept && !last_word.is_empty();
-                named = Key::Other;
-                if kept {
-                    render.keep(atom.text);
-                } else {
-                    render.mask();
-                }
-            }
+            Kind::Word => self.word(at, atom),
+            Kind::Number => self.number(at, atom.text),
             Kind::Masked => {
                 // A SQLSTATE may have letters.
-                let kept = code && goes == Goes::Nothing && is_sqlstate(atom.text);
-                named = key(atom.text, last_word);
-                before = Kind::Masked;
-                goes = if goes == Goes::Clause { goes } else { Goes::Nothing };
-                code = false;
-                if goes == Goes::Nothing && is_flag(&atoms, at) && matches!(atom.text, "u" | "p" | "U" | "P")
+                let kept = self.code && self.goes == Goes::Nothing && is_sqlstate(atom.text);
+                self.value(atom, Kind::Masked);
+                if self.goes == Goes::Nothing
+                    && self.is_option(at)
+                    && matches!(atom.text, "u" | "p" | "U" | "P")
                 {
-                    goes = Goes::Next;
+                    self.goes = Goes::Next;
                 }
-                if kept {
-                    render.keep(atom.text);
-                } else {
-                    render.mask();
-                }
+                self.render.value(atom.text, kept);
             }
         }
     }
+
+    fn sign(&mut self, sign: &'a str) {
+        match sign {
+            "=" if self.named == Key::Other => self.goes = Goes::Assigned,
+            "=" => self.goes = Goes::Clause,
+            ":" if self.named != Key::Other => self.goes = Goes::Clause,
+            "," | ";" => self.goes = Goes::Nothing,
+            // What was to be said of the key has been said.
+            "(" | "." if self.goes == Goes::Next => self.goes = Goes::Nothing,
+            _ => {}
+        }
+        self.code &= matches!(sign, ":" | "(" | "[" | "=" | "#");
+        self.render.keep(sign);
+    }
+
+    /// A value that is no word: it ends what waits for one.
+    fn value(&mut self, atom: &Atom<'a>, kind: Kind) {
+        self.named = atom.word.key_after(self.last);
+        self.last = atom.word.last;
+        self.before = kind;
+        self.code = false;
+        if self.goes != Goes::Clause {
+            self.goes = Goes::Nothing;
+        }
+    }
+
+    fn word(&mut self, at: usize, atom: &Atom<'a>) {
+        let word = atom.word;
+        let about = word.single && word.last.has(Class::ABOUT);
+        let kept = match self.goes {
+            Goes::Clause => false,
+            Goes::Next => about,
+            Goes::Assigned => {
+                let truth = ["true", "false"].iter().any(|truth| truth.eq_ignore_ascii_case(atom.text));
+                truth || (word.single && word.last.has(Class::NOTHING))
+            }
+            Goes::Nothing => {
+                let is_name = word.single && word.last.has(Class::NAME) && self.before != Kind::Space;
+                let may_be_name = is_name || (self.named == Key::Person && !about);
+                !(may_be_name && is_title(atom.text))
+            }
+        };
+        let says = word.single && word.last.has(Class::SAYS);
+        let points = self.named != Key::Other && says;
+        self.named = if says { Key::Other } else { word.key_after(self.last) };
+        self.goes = match self.goes {
+            Goes::Clause => Goes::Clause,
+            _ if points => Goes::Next,
+            Goes::Next if kept => Goes::Next,
+            _ if self.named != Key::Other && self.is_option(at) => Goes::Next,
+            _ if word.single && word.last.has(Class::SCHEME) => Goes::Next,
+            _ => Goes::Nothing,
+        };
+        self.last = word.last;
+        self.in_sql |= kept && word.single && starts_sql(atom.text, word.last);
+        self.code = kept && word.last.has(Class::CODE);
+        self.before = if kept { Kind::Word } else { Kind::Masked };
+        self.render.value(atom.text, kept);
+    }
+
+    fn number(&mut self, at: usize, text: &'a str) {
+        let after = self.atoms.iter().skip(at + 1).map(|atom| (atom.kind, atom.text)).find(|(kind, text)| {
+            looked_at(1);
+            // What stands behind an equals sign is a value.
+            *kind != Kind::Space && (*kind != Kind::Sign || *text == "=")
+        });
+        let beside = [self.before, after.map_or(Kind::Space, |(kind, _)| kind)];
+        let alone = beside.iter().all(|kind| matches!(kind, Kind::Word | Kind::Space));
+        let kept = match self.goes {
+            Goes::Clause | Goes::Next => false,
+            Goes::Assigned => text.len() <= 3,
+            Goes::Nothing => self.code || (alone && !self.in_sql),
+        };
+        if self.goes != Goes::Clause {
+            self.goes = Goes::Nothing;
+        }
+        self.before = Kind::Number;
+        // `1064 (42000)`: a vendor's number may have its SQLSTATE behind it.
+        self.code &= kept;
+        self.named = Key::Other;
+        self.render.value(text, kept);
+    }
+
+    /// Whether a word is an option of a command line, whose value follows.
+    fn is_option(&self, at: usize) -> bool {
+        let before = at.checked_sub(1).and_then(|before| self.atoms.get(before));
+        before.is_some_and(|before| before.text == "-")
+    }
 }
 
-/// Whether a word is an option of a command line, whose value follows.
-fn is_flag(atoms: &[Atom<'_>], at: usize) -> bool {
-    at.checked_sub(1).and_then(|before| atoms.get(before)).is_some_and(|before| before.text == "-")
+/// Whether a word begins with a capital and goes on in small letters.
+fn is_title(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_uppercase()) && word.chars().any(char::is_lowercase)
 }
 
-/// Whether a word is the scheme of an authorization header, whose credentials follow.
-fn is_scheme(word: &str) -> bool {
-    ["bearer", "basic", "negotiate", "digest"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
+fn starts_sql(word: &str, class: Class) -> bool {
+    class.has(Class::VERB)
+        && (word.eq_ignore_ascii_case("select") || word.bytes().all(|byte| byte.is_ascii_uppercase()))
 }
 
 /// Five capitals and digits, with a digit in front, as SQLSTATEs have it (`42P01`, `0A000`); also those that begin with a letter.
@@ -218,15 +231,15 @@ fn is_sqlstate(text: &str) -> bool {
         && text.bytes().filter(u8::is_ascii_digit).count() >= 2
 }
 
-struct Render<'a> {
-    out: &'a mut String,
+struct Render<'a, 'o> {
+    out: &'o mut String,
     /// Whether the last that was written is the mark.
     marked: bool,
     /// White space that isn't written yet: between two marks it goes.
     space: &'a str,
 }
 
-impl<'a> Render<'a> {
+impl<'a> Render<'a, '_> {
     fn space(&mut self, space: &'a str) {
         self.space = space;
         if !self.marked {
@@ -237,6 +250,14 @@ impl<'a> Render<'a> {
     fn flush(&mut self) {
         self.out.extend(self.space.chars().map(|c| if c == '\t' { '\t' } else { ' ' }));
         self.space = "";
+    }
+
+    fn value(&mut self, text: &str, kept: bool) {
+        if kept {
+            self.keep(text);
+        } else {
+            self.mask();
+        }
     }
 
     fn keep(&mut self, text: &str) {
@@ -265,225 +286,14 @@ impl<'a> Render<'a> {
     }
 }
 
-/// What closes a quote.
-fn closing(open: char) -> Option<char> {
-    match open {
-        '"' | '`' | '\'' => Some(open),
-        '\u{201c}' | '\u{201e}' => Some('\u{201d}'),
-        '\u{2018}' => Some('\u{2019}'),
-        '\u{ab}' => Some('\u{bb}'),
-        _ => None,
-    }
-}
-
-/// Cuts a line into its atoms.
-fn split<'a>(line: &'a str, atoms: &mut Vec<Atom<'a>>) {
-    let mut rest = line;
-    while let Some(first) = rest.chars().next() {
-        rest = if is_space(first) {
-            let (text, behind) = cut(rest, |c, _| !is_space(c));
-            atoms.push(Atom { text, kind: Kind::Space });
-            behind
-        } else if let Some(close) = closing(first) {
-            let (text, behind) = quote(without_first(rest), close);
-            let (closed, behind) = match behind.strip_prefix(close) {
-                Some(behind) => (Some(close), behind),
-                None => (None, behind),
-            };
-            atoms.push(Atom { text, kind: Kind::Quoted(first, closed) });
-            behind
-        } else {
-            let (text, behind) = token_end(rest);
-            token(text, atoms);
-            behind
-        };
-    }
-}
-
-/// Counts the characters that are looked at, where tests count them.
-fn looked_at(_characters: usize) {
-    #[cfg(test)]
-    tests::STEPS.with(|steps| steps.set(steps.get() + _characters as u64));
-}
-
-fn is_space(c: char) -> bool {
-    c.is_whitespace() || c.is_control()
-}
-
-/// The start of a text up to the first character that ends it, told also the one before.
-fn cut(text: &str, ends: impl Fn(char, char) -> bool) -> (&str, &str) {
-    let mut before = ' ';
-    let end = text.char_indices().find(|(_, c)| {
-        looked_at(1);
-        let found = ends(*c, before);
-        before = *c;
-        found
-    });
-    end.and_then(|(end, _)| text.split_at_checked(end)).unwrap_or((text, ""))
-}
-
-fn without_first(text: &str) -> &str {
-    let mut rest = text.chars();
-    rest.next();
-    rest.as_str()
-}
-
-/// What is inside a quote: up to what closes it and isn't escaped, or to the end of the line.
-fn quote(inner: &str, close: char) -> (&str, &str) {
-    let mut escaped = false;
-    let end = inner.char_indices().find(|(_, c)| {
-        looked_at(1);
-        let found = *c == close && !escaped;
-        escaped = *c == '\\' && !escaped;
-        found
-    });
-    end.and_then(|(end, _)| inner.split_at_checked(end)).unwrap_or((inner, ""))
-}
-
-/// A token ends at white space and at a quote. An apostrophe between letters is none.
-fn token_end(text: &str) -> (&str, &str) {
-    let mut chars = text.char_indices().peekable();
-    let mut before = ' ';
-    while let Some((at, c)) = chars.next() {
-        looked_at(1);
-        let after = chars.peek().map_or(' ', |(_, c)| *c);
-        let apostrophe = c == '\'' && before.is_alphabetic() && after.is_alphabetic();
-        if is_space(c) || (closing(c).is_some() && !apostrophe) {
-            return text.split_at_checked(at).unwrap_or((text, ""));
-        }
-        before = c;
-    }
-    (text, "")
-}
-
-/// Signs at which the inside of a token is parted.
-fn parts_words(c: char) -> bool {
-    matches!(c, ':' | ',' | ';' | '=' | '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>')
-}
-
-/// Signs that may stand before or behind a word.
-fn may_edge(c: char) -> bool {
-    parts_words(c)
-        || matches!(
-            c,
-            '.' | '!'
-                | '?'
-                | '-'
-                | '%'
-                | '#'
-                | '\u{2026}'
-                | '\u{2013}'
-                | '\u{2014}'
-                | '\u{2192}'
-                | '\u{2022}'
-                | '|'
-        )
-}
-
-fn sign(text: &str) -> impl Iterator<Item = Atom<'_>> {
-    text.char_indices().filter_map(|(at, c)| {
-        let text = text.get(at..at + c.len_utf8())?;
-        Some(Atom { text, kind: Kind::Sign })
-    })
-}
-
-/// One token: its edges are signs, its middle is a value, or words parted by signs.
-fn token<'a>(text: &'a str, atoms: &mut Vec<Atom<'a>>) {
-    let mut first = true;
-    for piece in text.split(MARK) {
-        if !first {
-            atoms.push(Atom { text: MARK, kind: Kind::Masked });
-        }
-        first = false;
-        let core = piece.trim_start_matches(may_edge);
-        let lead = piece.strip_suffix(core).unwrap_or("");
-        let middle = core.trim_end_matches(may_edge);
-        let trail = core.strip_prefix(middle).unwrap_or("");
-        atoms.extend(sign(lead));
-        if !middle.is_empty() {
-            if !middle.chars().all(is_plain) {
-                atoms.push(Atom { text: middle, kind: Kind::Masked });
-            } else {
-                parts(middle, atoms);
-            }
-        }
-        atoms.extend(sign(trail));
-    }
-}
-
-/// What words, numbers and what parts them are made of. What has anything else in it (`@`, `\`, `$`, another script) is a value.
-fn is_plain(c: char) -> bool {
-    c.is_ascii_alphanumeric() || parts_words(c) || matches!(c, '_' | '-' | '.' | '/' | '\'')
-}
-
-fn parts<'a>(text: &'a str, atoms: &mut Vec<Atom<'a>>) {
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (part, behind) = cut(rest, |c, _| parts_words(c));
-        if !part.is_empty() {
-            atoms.push(Atom { text: part, kind: classify(part) });
-        }
-        let (signs, behind) = cut(behind, |c, _| !parts_words(c));
-        atoms.extend(sign(signs));
-        rest = behind;
-    }
-}
-
-fn classify(part: &str) -> Kind {
-    if part.starts_with(|c: char| c.is_ascii_digit() || c == '.') && is_number(part) {
-        Kind::Number
-    } else if !part.starts_with('/')
-        && !part.ends_with('/')
-        && (knows(part) || is_vendor_code(part) || is_public_name(part))
-    {
-        Kind::Word
-    } else {
-        Kind::Masked
-    }
-}
-
-/// Up to 5 digits, with a fraction of up to 3 or a unit; a version of two or three parts; `2/3`.
-fn is_number(text: &str) -> bool {
-    let digits = |text: &str, most: usize| {
-        !text.is_empty() && text.len() <= most && text.bytes().all(|b| b.is_ascii_digit())
-    };
-    if let Some((part, whole)) = text.split_once('/') {
-        return digits(part, 3) && digits(whole, 3);
-    }
-    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = text.strip_prefix(number).unwrap_or("");
-    if !unit.is_empty() && !is_unit(unit) {
-        return false;
-    }
-    let mut places = number.split('.');
-    let first = places.next().is_some_and(|first| digits(first, 5));
-    let rest: Vec<&str> = places.collect();
-    first && rest.len() <= 2 && rest.iter().all(|place| digits(place, 3))
-}
-
-/// `ORA-00942`, `SQL0204N`-like numbers of known vendors: letters, a hyphen, and up to 5 digits.
-fn is_vendor_code(text: &str) -> bool {
-    const VENDORS: [&str; 8] = ["ORA", "TNS", "PLS", "SQL", "ERR", "DELTA", "SPARK", "HTTP"];
-    text.split_once('-').is_some_and(|(vendor, number)| {
-        VENDORS.contains(&vendor)
-            && (1..=5).contains(&number.len())
-            && number.bytes().all(|byte| byte.is_ascii_digit())
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
     use super::*;
-
-    thread_local! {
-        pub(super) static STEPS: Cell<u64> = const { Cell::new(0) };
-    }
+    use crate::text::tokens::STEPS;
 
     fn steps(text: &str) -> u64 {
         STEPS.set(0);
-        sanitize(text);
+        sanitize(text, &TextRules::default());
         STEPS.get()
     }
 
@@ -567,5 +377,18 @@ mod tests {
                 text.len()
             );
         }
+    }
+
+    #[test]
+    fn an_authors_own_words_and_packages_are_kept() {
+        let rules = |level| TextRules::new(level, &["Photonix", "widget9"], &["com.acme.driver"]).unwrap();
+        let text = "photonix WIDGET9 gadgetron\n\tat com.acme.driver.Wire.read(Wire.java:12)\n\tat com.acme.other.X.y(X.java:1)";
+        assert_eq!(
+            sanitize(text, &rules(TextLevel::Message)),
+            "photonix WIDGET9 ***\n    at com.acme.driver.Wire.read(Wire.java:12)\n    at ***"
+        );
+        let frames = "    at com.acme.driver.Wire.read(Wire.java:12)\n    at ***";
+        assert_eq!(sanitize(text, &rules(TextLevel::Frames)), frames);
+        assert_eq!(sanitize(text, &rules(TextLevel::None)), "");
     }
 }

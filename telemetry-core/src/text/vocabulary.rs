@@ -1,10 +1,11 @@
-//! The words that are known to be harmless: `vocabulary.txt`, one a line, as a table that the build script lays out.
+//! The words that are known to be harmless (`vocabulary.txt`, one a line), and what words say of those beside them (`keys.txt`), as one
+//! table that the build script lays out.
 
 mod hash {
     include!("hash.rs");
 }
 
-use hash::hash;
+pub(super) use hash::{LONGEST, fold};
 
 mod table {
     include!(concat!(env!("OUT_DIR"), "/vocabulary.rs"));
@@ -12,86 +13,69 @@ mod table {
 
 use table::{SLOTS, WORDS};
 
-/// The longest word of the vocabulary, in bytes. What is longer isn't looked up.
-const LONGEST: usize = 24;
+/// What is known of a word: a set of marks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Class(u16);
 
-/// Whether a word is in the vocabulary, in whatever case.
-pub(crate) fn holds(word: &str) -> bool {
-    if word.is_empty() || word.len() > LONGEST {
-        return false;
+macro_rules! marks {
+    ($($(#[$doc:meta])* $name:ident = $bit:literal,)*) => {
+        impl Class {
+            $($(#[$doc])* pub(super) const $name: Class = Class(1 << $bit);)*
+        }
+    };
+}
+
+// The build script numbers them by their names.
+marks! {
+    /// It is in the vocabulary.
+    KNOWN = 0,
+    /// It names a secret. What such a key is said to be is never kept.
+    SECRET = 1,
+    /// It makes a secret of a `key`.
+    OF_KEY = 2,
+    /// `key`, which may be a secret's or a table's.
+    KEY = 3,
+    /// It names a person or an account.
+    PERSON = 4,
+    /// It is said *about* a secret or a person, and is none.
+    ABOUT = 5,
+    /// Behind it a number is a code: a status, an error number, a SQLSTATE.
+    CODE = 6,
+    /// It is a unit that may stand right behind a number.
+    UNIT = 7,
+    /// In capitals, a SQL statement starts with it; `select` in any case.
+    VERB = 8,
+    /// It is known however its letters are cased.
+    ANY_CASE = 9,
+    /// It says that there is no value.
+    NOTHING = 10,
+    /// It is known before `'t`.
+    SHORT = 11,
+    /// Some people are called so.
+    NAME = 12,
+    /// Behind a key and this, its value follows.
+    SAYS = 13,
+    /// The scheme of an authorization header, whose credentials follow.
+    SCHEME = 14,
+}
+
+impl Class {
+    pub(super) fn has(self, mark: Class) -> bool {
+        self.0 & mark.0 != 0
     }
-    let mut slot = hash(word.as_bytes()) as usize % SLOTS.len();
+}
+
+/// What is known of a word of ASCII letters and digits, in whatever case.
+pub(super) fn class(word: &[u8]) -> Class {
+    let Some(folded) = fold(word) else { return Class::default() };
+    let mut slot = hash::hash(&folded) as usize % SLOTS.len();
     // The table is at most half full, so that a free slot ends the search soon.
     while let Some(found) = (SLOTS[slot] as usize).checked_sub(1) {
-        if WORDS[found].eq_ignore_ascii_case(word) {
-            return true;
+        let (word, marks) = &WORDS[found];
+        if *word == folded {
+            return Class(*marks);
         }
         slot = (slot + 1) % SLOTS.len();
     }
-    false
-}
-
-/// Whether every part of a word is known: a plain word, an identifier joined by `_`, `-`, `.`, `/` or `'`, or one in camel case.
-pub(crate) fn knows(word: &str) -> bool {
-    let mut parts = 0;
-    let known = word.split(['_', '-', '.', '/', '\'']).filter(|part| !part.is_empty()).all(|part| {
-        parts += 1;
-        (has_plain_case(part) && holds(part))
-            || is_small_number(word, part)
-            || is_contraction(word, part)
-            || humps_are_known(part)
-    });
-    known && parts > 0
-}
-
-/// What follows the apostrophe of a short form: `can't`, `it's`, `we've`.
-fn is_contraction(word: &str, part: &str) -> bool {
-    ["t", "s", "re", "ve", "ll", "d", "m"].contains(&part)
-        && word.split_once('\'').is_some_and(|(_, end)| end == part)
-}
-
-/// A number of up to two digits that is joined to a word, as in `UTF-8`, `HTTP/1.1` and `32-bit`.
-fn is_small_number(word: &str, part: &str) -> bool {
-    part.len() <= 2
-        && part.bytes().all(|byte| byte.is_ascii_digit())
-        && word.bytes().any(|byte| byte.is_ascii_alphabetic())
-}
-
-/// One of lower, Title and UPPER; digits have no case.
-fn has_plain_case(part: &str) -> bool {
-    let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
-    let mut letters = rest.bytes().filter(u8::is_ascii_alphabetic);
-    let Some(first) = letters.next() else { return true };
-    let (mut lower, mut upper) = (first.is_ascii_lowercase(), false);
-    for letter in letters {
-        lower |= letter.is_ascii_lowercase();
-        upper |= letter.is_ascii_uppercase();
-    }
-    !(lower && upper) || ["IPv4", "IPv6", "OAuth", "SQLite", "gRPC"].contains(&part)
-}
-
-/// Whether `FileNotFoundException`, `IOException` or `getURL` is made of known words, at least two letters each.
-fn humps_are_known(part: &str) -> bool {
-    let bytes = part.as_bytes();
-    if !part.is_ascii() || part.len() > 100 {
-        return false;
-    }
-    let starts_hump = |at: usize| {
-        let (before, here) = (bytes[at - 1], bytes[at]);
-        here.is_ascii_uppercase()
-            && (!before.is_ascii_uppercase() || bytes.get(at + 1).is_some_and(u8::is_ascii_lowercase))
-    };
-    let mut start = 0;
-    let mut humps = 0;
-    for end in 1..=bytes.len() {
-        if end == bytes.len() || starts_hump(end) {
-            let Some(hump) = part.get(start..end) else { return false };
-            if hump.len() < 2 && hump != "A" && hump != "a" || !holds(hump) {
-                return false;
-            }
-            humps += 1;
-            start = end;
-        }
-    }
-    humps > 1
+    Class::default()
 }

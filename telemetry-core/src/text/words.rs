@@ -1,220 +1,142 @@
-//! The short lists by which context decides: keys that name a secret or a person, words about them, units, SQL's verbs.
+//! What is known of a word: whether it is harmless, and what it says of the words behind it.
 
-/// Words that name a secret. What such a key is said to be is never kept.
-const SECRETS: &[&str] = &[
-    "apikey",
-    "auth",
-    "authorization",
-    "bearer",
-    "cookie",
-    "credential",
-    "credentials",
-    "cred",
-    "creds",
-    "csrf",
-    "jwt",
-    "nonce",
-    "otp",
-    "pass",
-    "passcode",
-    "passphrase",
-    "password",
-    "passwords",
-    "passwd",
-    "pat",
-    "pin",
-    "psk",
-    "pwd",
-    "pw",
-    "salt",
-    "sas",
-    "secret",
-    "secrets",
-    "sid",
-    "sig",
-    "signature",
-    "ssn",
-    "ticket",
-    "token",
-    "tokens",
-];
-
-/// What makes a secret of a `key`.
-const OF_KEYS: &[&str] = &[
-    "access",
-    "account",
-    "api",
-    "auth",
-    "client",
-    "encryption",
-    "host",
-    "master",
-    "private",
-    "sas",
-    "secret",
-    "shared",
-    "signing",
-    "ssh",
-    "storage",
-    "subscription",
-];
-
-/// Words that name a person or an account.
-const PERSONS: &[&str] = &[
-    "author",
-    "customer",
-    "email",
-    "employee",
-    "login",
-    "logon",
-    "mail",
-    "owner",
-    "patient",
-    "person",
-    "phone",
-    "principal",
-    "uid",
-    "user",
-    "userid",
-    "username",
-];
-
-/// What is said *about* a secret or a person, and is none.
-const ABOUT: &[&str] = &[
-    "a",
-    "accepted",
-    "allowed",
-    "an",
-    "and",
-    "as",
-    "available",
-    "been",
-    "blank",
-    "but",
-    "cannot",
-    "configured",
-    "denied",
-    "empty",
-    "expired",
-    "false",
-    "found",
-    "given",
-    "has",
-    "in",
-    "incorrect",
-    "invalid",
-    "is",
-    "it",
-    "locked",
-    "malformed",
-    "missing",
-    "must",
-    "no",
-    "none",
-    "not",
-    "null",
-    "of",
-    "on",
-    "or",
-    "provided",
-    "rejected",
-    "required",
-    "revoked",
-    "sent",
-    "set",
-    "specified",
-    "supplied",
-    "supported",
-    "the",
-    "this",
-    "to",
-    "too",
-    "true",
-    "unknown",
-    "unset",
-    "valid",
-    "was",
-    "wrong",
-];
-
-/// Words behind which a number is a code: a status, an error number, a SQLSTATE.
-const CODES: &[&str] = &["code", "errno", "error", "exception", "http", "sqlstate", "status"];
-
-/// Units that may stand right behind a number.
-const UNITS: &[&str] = &[
-    "b", "kb", "mb", "gb", "tb", "kib", "mib", "gib", "tib", "ns", "us", "ms", "s", "sec", "m", "min", "h",
-    "d", "x",
-];
-
-/// Words with which a SQL statement starts, in capitals; `select` in any case.
-const VERBS: &[&str] = &["DELETE", "EXECUTE", "INSERT", "MERGE", "SELECT", "UPDATE", "VALUES", "WHERE"];
+use crate::text::rules::TextRules;
+use crate::text::vocabulary::{Class, class};
 
 /// What a key says of its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Key {
     Secret,
     Person,
+    #[default]
     Other,
 }
 
-fn is_one_of(list: &[&str], word: &str) -> bool {
-    list.iter().any(|one| one.eq_ignore_ascii_case(word))
+/// What is known of a word, from its pieces: identifiers are joined by `_`, `-`, `.`, `/`, `'`, or by camel humps.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Word {
+    /// Whether each of its pieces is harmless.
+    pub(super) known: bool,
+    /// What it names, as a key: by its last piece, or by any that names a secret beyond doubt.
+    pub(super) key: Key,
+    /// The last piece.
+    pub(super) last: Class,
+    /// Whether it is one piece.
+    pub(super) single: bool,
 }
 
-/// What a word names, as a key: by its last part, or by any part that names a secret beyond doubt.
-pub(super) fn key(word: &str, before: &str) -> Key {
-    let mut key = Key::Other;
-    let mut last = before;
-    // Camel humps end in lower case, so that the parts can be told by where capitals begin.
-    for part in word.split(|c: char| !c.is_alphanumeric()).flat_map(humps) {
-        key = if is_one_of(SECRETS, part) || (is_one_of(&["key", "keys"], part) && is_one_of(OF_KEYS, last)) {
-            Key::Secret
-        } else if is_one_of(PERSONS, part) {
-            Key::Person
-        } else if key == Key::Secret && part.len() <= 4 {
-            Key::Secret
-        } else {
-            Key::Other
-        };
-        last = part;
+/// Words that are known as they are, whatever their pieces.
+const WHOLE: [&str; 4] = ["i/o", "n/a", "x.509", "asn.1"];
+
+impl Word {
+    /// What it names behind another word: only with that one a lone `key` may be a secret's.
+    pub(super) fn key_after(self, before: Class) -> Key {
+        let of_secret = self.single && self.last.has(Class::KEY) && before.has(Class::OF_KEY);
+        if of_secret { Key::Secret } else { self.key }
     }
-    key
 }
 
-/// The camel humps of a word: each starts with a capital that follows a small letter.
-fn humps(word: &str) -> impl Iterator<Item = &str> {
-    let mut rest = word;
+/// Looks at a word.
+pub(super) fn word(text: &str, rules: &TextRules) -> Word {
+    let word = Word { known: true, ..Word::default() };
+    let mut look = Look { word, pieces: 0, letters: false };
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.bytes().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        let Some((piece, behind)) = rest.split_at_checked(end) else { break };
+        if !piece.is_empty() {
+            look.piece(piece, text, behind, rules);
+        }
+        rest = behind.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+    }
+    let Look { word, pieces, letters } = look;
+    let known = (word.known && letters) || WHOLE.iter().any(|whole| whole.eq_ignore_ascii_case(text));
+    Word { known, single: pieces == 1, ..word }
+}
+
+struct Look {
+    word: Word,
+    pieces: u32,
+    letters: bool,
+}
+
+impl Look {
+    /// One run of letters and digits of a text, and what stands behind it.
+    fn piece(&mut self, piece: &str, text: &str, behind: &str, rules: &TextRules) {
+        let bytes = piece.as_bytes();
+        if bytes.iter().all(u8::is_ascii_digit) {
+            // As in `UTF-8`, `HTTP/1.1` and `32-bit`.
+            self.word.known &= bytes.len() <= 2;
+            self.take(Class::default(), bytes.len());
+            return;
+        }
+        self.letters = true;
+        let mut humps = humps(bytes);
+        let first = humps.next().unwrap_or_default();
+        if first.len() == bytes.len() {
+            let class = class(bytes);
+            let known = class.has(Class::KNOWN)
+                || class.has(Class::SHORT) && behind == "'t"
+                || behind.is_empty() && is_contraction(piece, text)
+                || rules.knows(bytes);
+            self.word.known &= known;
+            self.take(class, bytes.len());
+            return;
+        }
+        let whole = class(bytes);
+        let is_upper = !bytes.iter().any(u8::is_ascii_lowercase);
+        if whole.has(Class::ANY_CASE) || is_upper && whole.has(Class::KNOWN) {
+            self.take(whole, bytes.len());
+            return;
+        }
+        self.word.known &= bytes.len() <= 100;
+        for hump in std::iter::once(first).chain(humps) {
+            let class = class(hump);
+            let long = hump.len() > 1 || matches!(hump, b"A" | b"a");
+            self.word.known &= long && (class.has(Class::KNOWN) || rules.knows(hump));
+            self.take(class, hump.len());
+        }
+    }
+
+    fn take(&mut self, class: Class, len: usize) {
+        self.pieces += 1;
+        let key = self.word.key;
+        self.word.key =
+            if class.has(Class::SECRET) || (class.has(Class::KEY) && self.word.last.has(Class::OF_KEY)) {
+                Key::Secret
+            } else if class.has(Class::PERSON) {
+                Key::Person
+            } else if key != Key::Other && len <= 4 {
+                // `password_hash`, `userId`.
+                key
+            } else {
+                Key::Other
+            };
+        self.word.last = class;
+    }
+}
+
+/// What follows the apostrophe of a short form: `can't`, `it's`, `we've`.
+fn is_contraction(piece: &str, text: &str) -> bool {
+    ["t", "s", "re", "ve", "ll", "d", "m"].contains(&piece)
+        && text.strip_suffix(piece).is_some_and(|before| before.ends_with('\''))
+}
+
+/// The camel humps of a piece: each starts with a capital after a small letter or a digit, or with the last capital of several.
+fn humps(piece: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = piece;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        let mut before = ' ';
-        let end = rest.char_indices().find(|(_, c)| {
-            let starts = c.is_uppercase() && before.is_lowercase();
-            before = *c;
-            starts
-        });
-        let (hump, behind) = end.and_then(|(end, _)| rest.split_at_checked(end)).unwrap_or((rest, ""));
+        let starts = |pair: &[u8], behind: Option<&u8>| {
+            let [before, here] = pair else { return false };
+            here.is_ascii_uppercase()
+                && (!before.is_ascii_uppercase() || behind.is_some_and(u8::is_ascii_lowercase))
+        };
+        let end = rest.windows(2).enumerate().position(|(at, pair)| starts(pair, rest.get(at + 2)));
+        let (hump, behind) = rest.split_at_checked(end.map_or(rest.len(), |end| end + 1))?;
         rest = behind;
         Some(hump)
     })
-}
-
-pub(super) fn is_about(word: &str) -> bool {
-    is_one_of(ABOUT, word)
-}
-
-pub(super) fn is_code_key(word: &str) -> bool {
-    is_one_of(CODES, word)
-        || word.rsplit(['_', '-', '.', '/']).next().is_some_and(|last| is_one_of(CODES, last))
-        || word.ends_with("Error")
-        || word.ends_with("Exception")
-}
-
-pub(super) fn is_unit(text: &str) -> bool {
-    is_one_of(UNITS, text)
-}
-
-pub(super) fn starts_sql(word: &str) -> bool {
-    VERBS.contains(&word) || word.eq_ignore_ascii_case("select")
 }

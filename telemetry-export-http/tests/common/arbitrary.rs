@@ -12,7 +12,7 @@ use telemetry_core::record::{
     HostDetails, OperationDetail, ProxyAuth, Record, RecordKind, SessionContext, SessionId, SqlExecution,
     StatementId, VolumeOperation, VolumeOperationType,
 };
-use telemetry_core::text::ErrorText;
+use telemetry_core::text::{ErrorText, SqlState};
 use telemetry_core::{
     ConnectionParams, DriverIdentity, ErrorClass, OperationType, ResultFormat, StatementType, SystemInfo,
 };
@@ -272,11 +272,19 @@ fn volume(presence: f64) -> impl Strategy<Value = VolumeOperation> {
 
 fn error(presence: f64) -> impl Strategy<Value = ErrorInfo> {
     let class = select(&[ErrorClass::Terminal, ErrorClass::Retryable, ErrorClass::Unknown][..]);
-    (text(), class, weighted(presence, any::<u32>()), weighted(presence, secret())).prop_map(
-        |(name, class, chunk, text)| ErrorInfo {
+    let facts = (
+        weighted(presence, "[A-Z0-9]{5}".prop_map(|state| SqlState::new(&state).unwrap())),
+        weighted(presence, any::<u16>()),
+        weighted(presence, any::<i64>()),
+    );
+    (text(), class, weighted(presence, any::<u32>()), facts, weighted(presence, secret())).prop_map(
+        |(name, class, chunk, (sqlstate, http_status, vendor_code), text)| ErrorInfo {
             name,
             class,
             chunk,
+            sqlstate,
+            http_status,
+            vendor_code,
             text: text.map(|text| ErrorText::detached(&text)),
         },
     )

@@ -141,7 +141,14 @@ pub(crate) fn expected(record: &Record, authenticated: bool) -> Value {
     let chunk = object([("chunk_id", body.error.as_ref().and_then(|error| error.chunk).map(Value::from))]);
     let sql = merged([body.sql.as_ref().map_or(json!({}), sql), chunk]);
     let error = body.error.as_ref().map(|error| {
-        let text = error.text.as_ref().filter(|_| authenticated).map(|text| text.as_str().into());
+        let facts = [
+            error.sqlstate.map(|state| format!("SQLSTATE: {}", state.as_str())),
+            error.http_status.map(|status| format!("HTTP status: {status}")),
+            error.vendor_code.map(|code| format!("vendor code: {code}")),
+            error.text.as_ref().map(|text| text.as_str().to_owned()),
+        ];
+        let lines: Vec<_> = facts.into_iter().flatten().collect();
+        let text = (authenticated && !lines.is_empty()).then(|| lines.join("\n").into());
         object([("error_name", Some(error.name.clone().into())), ("stack_trace", text)])
     });
     let varying = object([

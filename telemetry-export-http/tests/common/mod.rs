@@ -16,7 +16,7 @@ use telemetry_core::record::{
     Record, RecordKind, SessionContext, SessionId, SqlExecution, StatementId, VolumeOperation,
     VolumeOperationType,
 };
-use telemetry_core::text::ErrorText;
+use telemetry_core::text::{ErrorText, SqlState};
 use telemetry_core::{
     ConnectionParams, DriverIdentity, ErrorClass, Exporter, Host, HostPolicy, OperationType, ResultFormat,
     StatementType, SystemInfo,
@@ -113,10 +113,10 @@ pub(crate) fn record(session: &Arc<SessionContext>, number: u8) -> Arc<Record> {
         local_file: Some("canary.csv".to_owned()),
     };
     let error = ErrorInfo {
-        name: "TABLE_OR_VIEW_NOT_FOUND".to_owned(),
-        class: ErrorClass::Terminal,
         chunk: Some(0),
+        sqlstate: SqlState::new("42P01"),
         text: Some(ErrorText::detached("no such canary")),
+        ..ErrorInfo::new("TABLE_OR_VIEW_NOT_FOUND", ErrorClass::Terminal)
     };
     Arc::new(Record {
         id: EventId::from_bytes([number; 16]),

@@ -48,10 +48,8 @@ fn record(kind: RecordKind, session: &Arc<SessionContext>) -> Record {
             latency: (!failed).then(|| Duration::from_millis(31)),
             sql: (!failed).then(sql),
             error: failed.then(|| ErrorInfo {
-                name: "CONFORMANCE_ERROR".to_owned(),
-                class: ErrorClass::Retryable,
-                chunk: None,
                 text: Some(ErrorText::detached("sentinel-stack: it went wrong")),
+                ..ErrorInfo::new("CONFORMANCE_ERROR", ErrorClass::Retryable)
             }),
             ..Body::new(kind)
         },

@@ -10,7 +10,7 @@ use telemetry_core::record::{
     Body, ChunkDetails, ErrorInfo, EventId, OperationDetail, Record, RecordKind, SessionContext,
     SqlExecution, StatementId, VolumeOperation, VolumeOperationType,
 };
-use telemetry_core::text::ErrorText;
+use telemetry_core::text::{ErrorText, SqlState};
 use telemetry_core::{Chunk, OperationType, ResultFormat, StatementType};
 
 use super::session::session;
@@ -123,6 +123,16 @@ fn volume() -> impl Strategy<Value = VolumeOperation> {
 
 fn error() -> impl Strategy<Value = ErrorInfo> {
     let text = maybe(text().prop_map(|text| ErrorText::detached(&text)));
-    ("[A-Za-z0-9._:$-]{1,128}", error_class(), maybe(count()), text)
-        .prop_map(|(name, class, chunk, text)| ErrorInfo { name, class, chunk, text })
+    let sqlstate = maybe("[A-Z0-9]{5}".prop_map(|state| SqlState::new(&state).unwrap()));
+    let facts = (sqlstate, maybe(any::<u16>()), maybe(any::<i64>()));
+    ("[A-Za-z0-9._:$-]{1,128}", error_class(), maybe(count()), facts, text).prop_map(
+        |(name, class, chunk, (sqlstate, http_status, vendor_code), text)| ErrorInfo {
+            chunk,
+            sqlstate,
+            http_status,
+            vendor_code,
+            text,
+            ..ErrorInfo::new(name, class)
+        },
+    )
 }

@@ -18,12 +18,7 @@ fn record(kind: RecordKind) -> Arc<Record> {
         stamp: SystemTime::UNIX_EPOCH,
         session: session(),
         body: Body {
-            error: (kind == RecordKind::Error).then(|| ErrorInfo {
-                name: "E".to_owned(),
-                class: ErrorClass::Unknown,
-                chunk: None,
-                text: None,
-            }),
+            error: (kind == RecordKind::Error).then(|| ErrorInfo::new("E", ErrorClass::Unknown)),
             ..Body::new(kind)
         },
     })
