@@ -33,7 +33,7 @@ const CLASSES: [&str; 15] = [
 
 /// Lays the words out as a hash table with open addressing, at most half full: a slot holds the number of its word, from 1.
 fn vocabulary() -> Result<(), Box<dyn std::error::Error>> {
-    for file in ["vocabulary.txt", "keys.txt", "hash.rs"] {
+    for file in ["vocabulary.txt", "keys.txt", "packages.txt", "hash.rs"] {
         println!("cargo::rerun-if-changed=src/text/{file}");
     }
     let vocabulary = std::fs::read_to_string("src/text/vocabulary.txt")?;
@@ -51,16 +51,22 @@ fn vocabulary() -> Result<(), Box<dyn std::error::Error>> {
     let mut table = Vec::new();
     for (word, marks) in words {
         let folded = hash::fold(word.as_bytes()).ok_or("a word is too long")?;
-        let mut slot = hash::hash(&folded) as usize % slots.len();
+        let mut slot = hash::hash(folded) as usize % slots.len();
         while slots[slot] != 0 {
             slot = (slot + 1) % slots.len();
         }
         table.push((folded, marks));
         slots[slot] = u16::try_from(table.len())?;
     }
+    let packages = std::fs::read_to_string("src/text/packages.txt")?;
+    let packages: Vec<&str> = packages.lines().collect();
+    if !packages.is_sorted() {
+        return Err("packages.txt isn't sorted".into());
+    }
     let text = format!(
-        "pub(super) static WORDS: [([u8; {}], u16); {}] = {table:?};\npub(super) static SLOTS: [u16; {}] = {slots:?};\n",
-        hash::LONGEST,
+        "pub(crate) static PACKAGES: [&str; {}] = {packages:?};\n\
+         pub(super) static WORDS: [(Folded, u16); {}] = {table:?};\npub(super) static SLOTS: [u16; {}] = {slots:?};\n",
+        packages.len(),
         table.len(),
         slots.len()
     );

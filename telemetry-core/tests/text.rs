@@ -1,8 +1,9 @@
 //! Laws of text: whatever a secret stands in, it goes; sanitizing again changes nothing; no text panics.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
-use std::sync::Once;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Once};
 
 use proptest::prelude::*;
 use proptest::string::string_regex;
@@ -153,8 +154,107 @@ fn silent_hook() {
     });
 }
 
+/// The lists that say what is harmless, read again by this test.
+struct Lists {
+    words: HashSet<&'static str>,
+    packages: Vec<&'static str>,
+}
+
+impl Lists {
+    fn read() -> &'static Lists {
+        static LISTS: LazyLock<Lists> = LazyLock::new(|| {
+            let known =
+                |line: &'static str| line.split(' ').any(|class| class == "short" || class == "any-case");
+            let keys = include_str!("../src/text/keys.txt").lines().filter(|line| known(line));
+            let words = include_str!("../src/text/vocabulary.txt").lines();
+            Lists {
+                words: words.chain(keys.filter_map(|line| line.split(' ').next())).collect(),
+                packages: include_str!("../src/text/packages.txt").lines().collect(),
+            }
+        });
+        &LISTS
+    }
+
+    fn has(&self, word: &str) -> bool {
+        self.words.contains(word.to_ascii_lowercase().as_str())
+    }
+
+    /// A word of the vocabulary, or an identifier in camel case made of such.
+    fn is_word(&self, run: &str) -> bool {
+        // In how many ways it may be parted at capitals doesn't matter: one that holds is enough.
+        self.has(run)
+            || (1..run.len()).any(|end| {
+                run.as_bytes()[end].is_ascii_uppercase() && self.has(&run[..end]) && self.is_word(&run[end..])
+            })
+    }
+
+    /// A number of a stated shape: up to 5 digits, with a unit; a SQLSTATE; an end of a short form; a letter alone.
+    fn is_short(run: &str) -> bool {
+        let digits = run.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let number =
+            !digits.is_empty() && digits.len() <= 5 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let unit = run.len() - digits.len() <= 3;
+        let state =
+            run.len() == 5 && run.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
+        (number && unit) || state || run.len() == 1 || ["re", "ve", "ll"].contains(&run)
+    }
+
+    /// A class of a public package.
+    fn is_public(&self, word: &str) -> bool {
+        self.packages.iter().any(|package| {
+            word.strip_prefix(package).is_some_and(|rest| rest.starts_with('.')) && word.len() <= 200
+        })
+    }
+
+    /// The first of a text's words that the law doesn't allow.
+    fn unlawful<'a>(&self, text: &'a str) -> Option<&'a str> {
+        let is_frame = |line: &str| {
+            let line = line.trim_start();
+            let numbered = line.split_once(": ").is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+            numbered
+                || line.ends_with("(...)")
+                || ["at ", "File \""].iter().any(|start| line.starts_with(start))
+        };
+        let lines = text.lines().filter(|line| !is_frame(line));
+        let words = lines.flat_map(|line| line.split(|c: char| !c.is_alphanumeric() && !"._-".contains(c)));
+        let private = words.filter(|word| !self.is_public(word));
+        let mut runs = private.flat_map(|word| word.split(|c: char| !c.is_alphanumeric()));
+        runs.find(|run| !(run.is_empty() || run.is_ascii() && (self.is_word(run) || Self::is_short(run))))
+    }
+}
+
+/// Words of the vocabulary, and others, with any signs between them.
+fn prose() -> impl Strategy<Value = String> {
+    let words: Vec<_> = include_str!("../src/text/vocabulary.txt").lines().collect();
+    let word = prop_oneof![
+        6 => proptest::sample::select(words),
+        1 => Just("password"),
+        1 => Just("user"),
+        1 => Just("for"),
+    ];
+    let piece = prop_oneof![
+        6 => word.prop_map(str::to_owned),
+        1 => shaped(),
+        1 => plain(),
+        1 => matching("[A-Za-z]{1,12}"),
+        1 => matching("[0-9]{1,20}"),
+        1 => matching("\\PC{1,6}"),
+    ];
+    let sign = matching("[ ]|[ ]|[ ]|[-_./',:;=()\"`#|]{1,2}");
+    proptest::collection::vec((piece, sign), 0..30)
+        .prop_map(|pieces| pieces.into_iter().map(|(piece, sign)| piece + &sign).collect())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn every_letter_and_digit_that_leaves_belongs_to_a_known_word_a_short_number_or_a_frame(prose in prose(), any in any::<String>()) {
+        for text in [prose, any] {
+            let kept = sanitize(&text);
+            prop_assert_eq!(Lists::read().unlawful(&kept), None, "{:?} gave {:?}", text, kept);
+        }
+    }
 
     #[test]
     fn a_secret_with_a_shape_goes_wherever_it_stands(before in "\\PC{0,60}", secret in shaped(), after in "\\PC{0,60}") {

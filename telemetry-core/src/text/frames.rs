@@ -1,101 +1,9 @@
 //! Stack frames by their grammars: Java and Scala, JavaScript, .NET, Python, Go, Rust.
 //!
-//! Of a frame whose package is known, the symbol, the base name of the file and the line are kept; of any other, `at ***`.
+//! Of a frame whose package is known (`packages.txt`: runtimes and the stacks that drivers sit on), the symbol, the base name of the file and the line are kept; of any other, `at ***`.
 
-use crate::text::rules::{TextRules, starts_with_package};
-
-/// Packages and modules of runtimes and of the stacks that drivers sit on. A symbol belongs to one when it begins with it and a
-/// separator follows.
-const KNOWN: &[&str] = &[
-    // Java, Scala
-    "java",
-    "javax",
-    "jdk",
-    "sun",
-    "com.sun",
-    "scala",
-    "kotlin",
-    "org.apache",
-    "com.databricks",
-    "io.netty",
-    "io.grpc",
-    "org.postgresql",
-    "com.mysql",
-    "com.fasterxml",
-    "okhttp3",
-    "com.zaxxer.hikari",
-    "py4j",
-    // .NET
-    "System",
-    "Microsoft",
-    "Apache.Arrow",
-    // Rust
-    "std",
-    "core",
-    "alloc",
-    "tokio",
-    "hyper",
-    "hyper_util",
-    "reqwest",
-    "rustls",
-    "h2",
-    "tonic",
-    "tower",
-    "arrow",
-    "parquet",
-    "telemetry_core",
-    // Go
-    "net",
-    "net/http",
-    "crypto/tls",
-    "crypto/x509",
-    "database/sql",
-    "context",
-    "runtime",
-    "io",
-    "encoding/json",
-    "bufio",
-    "sync",
-    "internal/poll",
-    "github.com/databricks",
-    "github.com/apache",
-    "google.golang.org/grpc",
-    "golang.org/x",
-    // Python
-    "urllib3",
-    "requests",
-    "databricks",
-    "thrift",
-    "pyarrow",
-    "pyspark",
-    "pandas",
-    "http",
-    "socket",
-    "ssl",
-    "asyncio",
-    "concurrent",
-    "threading",
-    "json",
-    "httpx",
-    "httpcore",
-    "aiohttp",
-    "sqlalchemy",
-    "urllib",
-    "http/client",
-    // JavaScript
-    "node:internal",
-    "node:net",
-    "node:tls",
-    "node:http",
-    "node:https",
-    "node:dns",
-    "node:events",
-    "node:stream",
-    "undici",
-    "axios",
-    "node-fetch",
-    "@databricks",
-];
+use crate::text::rules::TextRules;
+use crate::text::vocabulary::PACKAGES;
 
 /// The ends of source files' names.
 const SOURCES: &[&str] =
@@ -171,6 +79,9 @@ fn python(rest: &str, rules: &TextRules) -> Option<String> {
 
 /// `   3: tokio::runtime::task::core::poll`.
 fn rust(line: &str, rules: &TextRules) -> Option<String> {
+    if !line.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
     let (number, symbol) = line.split_once(": ")?;
     if !is_line(number) || !symbol.contains("::") || symbol.contains(' ') {
         return None;
@@ -191,29 +102,39 @@ fn go(line: &str, rules: &TextRules) -> Option<String> {
     (is_go_symbol(symbol) && is_known(symbol, rules)).then(|| format!("{symbol}(...)"))
 }
 
+/// A symbol up to each of its first separators, as many as a package's name has parts, and whole.
+fn packages(symbol: &str) -> impl Iterator<Item = &str> {
+    let ends = symbol.match_indices(['.', ':', '/']).map(|(end, _)| end).take(4);
+    ends.filter_map(|end| symbol.get(..end)).chain([symbol])
+}
+
 /// Whether a symbol belongs to a known package, or to one of the author's.
 fn is_known(symbol: &str, rules: &TextRules) -> bool {
-    KNOWN.iter().any(|known| starts_with_package(symbol, known)) || rules.owns(symbol)
+    packages(symbol).any(|package| PACKAGES.binary_search(&package).is_ok()) || rules.owns(symbol)
 }
 
 /// Whether a name in prose is a class of a public package, such as `org.apache.spark.SparkException`.
 pub(super) fn is_public_name(name: &str) -> bool {
-    let mut packages = KNOWN.iter().filter(|known| known.contains('.') || known.starts_with("java"));
+    let is_public = |package: &str| package.contains('.') || package.starts_with("java");
     name.contains('.')
-        && packages.any(|known| name.strip_prefix(known).is_some_and(|rest| rest.starts_with('.')))
+        && packages(name).any(|package| is_public(package) && PACKAGES.binary_search(&package).is_ok())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
         && is_symbol(name)
 }
 
 /// Identifiers of up to 64 characters, joined by what joins names, with no long number in them.
 fn is_symbol(symbol: &str) -> bool {
-    let joins = |c: char| matches!(c, '.' | '$' | '/' | ':' | '<' | '>' | '-');
+    let (mut length, mut digits) = (0, 0);
     !symbol.is_empty()
         && symbol.len() <= 200
-        && symbol.split(joins).all(|name| {
-            name.len() <= 64
-                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-                && name.bytes().filter(u8::is_ascii_digit).count() <= 4
+        && symbol.bytes().all(|byte| {
+            if matches!(byte, b'.' | b'$' | b'/' | b':' | b'<' | b'>' | b'-') {
+                (length, digits) = (0, 0);
+                return true;
+            }
+            length += 1;
+            digits += u32::from(byte.is_ascii_digit());
+            (byte.is_ascii_alphanumeric() || byte == b'_') && length <= 64 && digits <= 4
         })
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn sanitize(text: &str, rules: &TextRules) -> String {
 
 fn message(text: &str, rules: &TextRules) -> String {
     let mut out = String::with_capacity(text.len().min(4096));
-    let mut atoms = Vec::new();
+    let mut atoms = Vec::with_capacity(text.len().min(4096) / 3);
     let mut in_sql = false;
     let mut in_echo = false;
     for (number, line) in text.split('\n').enumerate() {
@@ -114,12 +114,6 @@ impl<'a, 'o> Prose<'a, 'o> {
                 // A SQLSTATE may have letters.
                 let kept = self.code && self.goes == Goes::Nothing && is_sqlstate(atom.text);
                 self.value(atom, Kind::Masked);
-                if self.goes == Goes::Nothing
-                    && self.is_option(at)
-                    && matches!(atom.text, "u" | "p" | "U" | "P")
-                {
-                    self.goes = Goes::Next;
-                }
                 self.render.value(atom.text, kept);
             }
         }
@@ -185,6 +179,12 @@ impl<'a, 'o> Prose<'a, 'o> {
     }
 
     fn number(&mut self, at: usize, text: &'a str) {
+        if text == "s" && self.before == Kind::Word && self.stands_between(at, "(", ")") {
+            // `column(s)`
+            return self.render.keep(text);
+        }
+        // What follows is a user's name or a password.
+        let names_user = self.is_option(at) && matches!(text, "u" | "p" | "U" | "P");
         let after = self.atoms.iter().skip(at + 1).map(|atom| (atom.kind, atom.text)).find(|(kind, text)| {
             looked_at(1);
             // What stands behind an equals sign is a value.
@@ -194,11 +194,11 @@ impl<'a, 'o> Prose<'a, 'o> {
         let alone = beside.iter().all(|kind| matches!(kind, Kind::Word | Kind::Space));
         let kept = match self.goes {
             Goes::Clause | Goes::Next => false,
-            Goes::Assigned => text.len() <= 3,
-            Goes::Nothing => self.code || (alone && !self.in_sql),
+            Goes::Assigned => text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_digit()),
+            Goes::Nothing => self.code || (alone && !self.in_sql && !names_user),
         };
         if self.goes != Goes::Clause {
-            self.goes = Goes::Nothing;
+            self.goes = if names_user { Goes::Next } else { Goes::Nothing };
         }
         self.before = Kind::Number;
         // `1064 (42000)`: a vendor's number may have its SQLSTATE behind it.
@@ -207,10 +207,17 @@ impl<'a, 'o> Prose<'a, 'o> {
         self.render.value(text, kept);
     }
 
+    fn stands_between(&self, at: usize, open: &str, close: &str) -> bool {
+        self.stands_behind(at, open) && self.atoms.get(at + 1).is_some_and(|after| after.text == close)
+    }
+
+    fn stands_behind(&self, at: usize, sign: &str) -> bool {
+        at.checked_sub(1).and_then(|before| self.atoms.get(before)).is_some_and(|before| before.text == sign)
+    }
+
     /// Whether a word is an option of a command line, whose value follows.
     fn is_option(&self, at: usize) -> bool {
-        let before = at.checked_sub(1).and_then(|before| self.atoms.get(before));
-        before.is_some_and(|before| before.text == "-")
+        self.stands_behind(at, "-")
     }
 }
 

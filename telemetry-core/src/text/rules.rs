@@ -2,14 +2,14 @@
 
 use crate::config::TextLevel;
 use crate::error::BuildError;
-use crate::text::vocabulary::{LONGEST, fold};
+use crate::text::vocabulary::{Folded, fold};
 
 /// By which text is held to the allow-list: the vocabulary, a driver's own words and packages, and the level.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TextRules {
     level: TextLevel,
     /// Folded and sorted.
-    words: Vec<[u8; LONGEST]>,
+    words: Vec<Folded>,
     packages: &'static [&'static str],
 }
 
@@ -58,7 +58,7 @@ impl TextRules {
 }
 
 /// Whether a symbol begins with a package, and a separator follows.
-pub(super) fn starts_with_package(symbol: &str, package: &str) -> bool {
+fn starts_with_package(symbol: &str, package: &str) -> bool {
     symbol.strip_prefix(package).is_some_and(|rest| {
         rest.is_empty() || package.ends_with(['.', ':', '/']) || rest.starts_with(['.', ':', '/'])
     })

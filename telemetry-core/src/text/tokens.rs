@@ -15,6 +15,7 @@ pub(super) enum Kind {
     /// One character of punctuation that keeps its place.
     Sign,
     Word,
+    /// A short number, or a single letter: harmless alone, and a part of something beside another.
     Number,
     /// Between these quotes, which keep their place.
     Quoted(char, Option<char>),
@@ -92,8 +93,19 @@ pub(super) fn cut<'a>(line: &'a str, rules: &TextRules, atoms: &mut Vec<Atom<'a>
         } else if let Some(close) = closing(first) {
             rest = quoted(rest, first, close, rules, atoms);
         } else {
-            let (text, behind) = token_end(rest);
-            token(text, rules, atoms);
+            let (text, behind, is_word) = token_end(rest);
+            if is_word {
+                atoms.push(classified(text, rules));
+            } else if text.contains('*') {
+                for (number, piece) in text.split(MARK).enumerate() {
+                    if number > 0 {
+                        atoms.push(Atom::of(MARK, Kind::Masked));
+                    }
+                    token(piece, rules, atoms);
+                }
+            } else {
+                token(text, rules, atoms);
+            }
             rest = behind;
         }
     }
@@ -128,22 +140,29 @@ fn quoted<'a>(
     unquoted.unwrap_or(behind)
 }
 
-/// A token ends at white space and at a quote. An apostrophe between letters is none.
-fn token_end(text: &str) -> (&str, &str) {
-    let mut chars = text.char_indices().peekable();
-    let mut before = ' ';
+/// A token ends at white space and at a quote. An apostrophe between letters is none. Also whether it holds nothing but ASCII letters and
+/// digits, as most words do.
+fn token_end(text: &str) -> (&str, &str, bool) {
+    let behind = text.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+    let word = before(text, behind);
+    if behind.is_empty() || behind.starts_with(' ') {
+        return (word, behind, true);
+    }
+    let mut last = word.chars().next_back().unwrap_or(' ');
+    let mut chars = behind.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         looked_at(1);
         if !c.is_ascii_alphanumeric() {
             let after = chars.peek().map_or(' ', |(_, c)| *c);
-            let apostrophe = c == '\'' && before.is_alphabetic() && after.is_alphabetic();
+            let apostrophe = c == '\'' && last.is_alphabetic() && after.is_alphabetic();
             if is_space(c) || (closing(c).is_some() && !apostrophe) {
-                return text.split_at_checked(at).unwrap_or((text, ""));
+                let (token, behind) = text.split_at_checked(word.len() + at).unwrap_or((text, ""));
+                return (token, behind, at == 0);
             }
         }
-        before = c;
+        last = c;
     }
-    (text, "")
+    (text, "", false)
 }
 
 fn signs<'a>(text: &'a str, atoms: &mut Vec<Atom<'a>>) {
@@ -153,20 +172,15 @@ fn signs<'a>(text: &'a str, atoms: &mut Vec<Atom<'a>>) {
 
 /// One token: its edges are signs, its middle is a value, or words parted by signs.
 fn token<'a>(text: &'a str, rules: &TextRules, atoms: &mut Vec<Atom<'a>>) {
-    for (number, piece) in text.split(MARK).enumerate() {
-        if number > 0 {
-            atoms.push(Atom::of(MARK, Kind::Masked));
-        }
-        let core = piece.trim_start_matches(may_edge);
-        let middle = core.trim_end_matches(may_edge);
-        signs(before(piece, core), atoms);
-        if middle.bytes().all(is_plain) {
-            parts(middle, rules, atoms);
-        } else {
-            atoms.push(Atom { text: middle, kind: Kind::Masked, word: word(middle, rules) });
-        }
-        signs(core.strip_prefix(middle).unwrap_or(""), atoms);
+    let core = text.trim_start_matches(may_edge);
+    let middle = core.trim_end_matches(may_edge);
+    signs(before(text, core), atoms);
+    if middle.bytes().all(is_plain) {
+        parts(middle, rules, atoms);
+    } else {
+        atoms.push(Atom { text: middle, kind: Kind::Masked, word: word(middle, rules) });
     }
+    signs(core.get(middle.len()..).unwrap_or(""), atoms);
 }
 
 fn parts<'a>(text: &'a str, rules: &TextRules, atoms: &mut Vec<Atom<'a>>) {
@@ -188,7 +202,11 @@ fn classified<'a>(text: &'a str, rules: &TextRules) -> Atom<'a> {
         return Atom::of(text, Kind::Number);
     }
     let word = word(text, rules);
-    let is_path = text.starts_with('/') || text.ends_with('/');
+    if text.len() == 1 && !word.known {
+        return Atom::of(text, Kind::Number);
+    }
+    let inside = text.trim_matches(['_', '-', '.', '\'']);
+    let is_path = inside.starts_with('/') || inside.ends_with('/');
     let known = !is_path && (word.known || is_vendor_code(text) || is_public_name(text));
     Atom { text, kind: if known { Kind::Word } else { Kind::Masked }, word }
 }

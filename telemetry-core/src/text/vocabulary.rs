@@ -5,12 +5,15 @@ mod hash {
     include!("hash.rs");
 }
 
-pub(super) use hash::{LONGEST, fold};
+pub(super) use hash::{Folded, fold};
 
 mod table {
+    use super::hash::Folded;
+
     include!(concat!(env!("OUT_DIR"), "/vocabulary.rs"));
 }
 
+pub(super) use table::PACKAGES;
 use table::{SLOTS, WORDS};
 
 /// What is known of a word: a set of marks.
@@ -68,7 +71,7 @@ impl Class {
 /// What is known of a word of ASCII letters and digits, in whatever case.
 pub(super) fn class(word: &[u8]) -> Class {
     let Some(folded) = fold(word) else { return Class::default() };
-    let mut slot = hash::hash(&folded) as usize % SLOTS.len();
+    let mut slot = hash::hash(folded) as usize % SLOTS.len();
     // The table is at most half full, so that a free slot ends the search soon.
     while let Some(found) = (SLOTS[slot] as usize).checked_sub(1) {
         let (word, marks) = &WORDS[found];

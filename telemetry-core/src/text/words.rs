@@ -71,8 +71,9 @@ impl Look {
             return;
         }
         self.letters = true;
+        let is_plain = !bytes.iter().skip(1).any(u8::is_ascii_uppercase);
         let mut humps = humps(bytes);
-        let first = humps.next().unwrap_or_default();
+        let first = if is_plain { bytes } else { humps.next().unwrap_or_default() };
         if first.len() == bytes.len() {
             let class = class(bytes);
             let known = class.has(Class::KNOWN)
