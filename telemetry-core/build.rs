@@ -1,4 +1,5 @@
-//! Notes which compiler builds this, for the runtime's version in telemetry: a Rust program has no other runtime.
+//! Notes which compiler builds this, for the runtime's version in telemetry: a Rust program has no other
+//! runtime.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -31,7 +32,8 @@ const CLASSES: [&str; 15] = [
     "short", "name", "says", "scheme",
 ];
 
-/// Lays the words out as a hash table with open addressing, at most half full: a slot holds the number of its word, from 1.
+/// Lays the words out as a hash table with open addressing, at most half full: a slot holds the number of its
+/// word, from 1.
 fn vocabulary() -> Result<(), Box<dyn std::error::Error>> {
     for file in ["vocabulary.txt", "keys.txt", "packages.txt", "hash.rs"] {
         println!("cargo::rerun-if-changed=src/text/{file}");

@@ -1,6 +1,7 @@
 //! What recording costs a driver's thread.
 //!
-//! `cargo bench` in this folder. Compare lines of one run with each other; absolute figures are the machine's.
+//! `cargo bench` in this folder. Compare lines of one run with each other; absolute figures are the
+//! machine's.
 
 use std::time::Duration;
 

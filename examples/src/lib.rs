@@ -1,5 +1,5 @@
-//! Programs to copy from: a small but real SQL [`driver`] with telemetry at every point of interest, and a [`warehouse`] for it
-//! to talk to, which executes on SQLite behind the REST API of a real one.
+//! Programs to copy from: a small but real SQL [`driver`] with telemetry at every point of interest, and a
+//! [`warehouse`] for it to talk to, which executes on SQLite behind the REST API of a real one.
 //!
 //! The `quickstart` program runs a mixed [`workload`] through both, and shows what became of every record.
 

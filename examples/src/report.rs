@@ -73,8 +73,8 @@ pub fn delivered(workspace: &FakeWorkspace) -> String {
     text
 }
 
-/// Where the caller didn't get what it would have got of SQLite itself. The run is done over, on the same data, without a
-/// driver, without HTTP, and without telemetry.
+/// Where the caller didn't get what it would have got of SQLite itself. The run is done over, on the same
+/// data, without a driver, without HTTP, and without telemetry.
 ///
 /// # Errors
 ///

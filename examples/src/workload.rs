@@ -155,8 +155,8 @@ pub async fn run_step(connection: &Connection, (_, act, sql): Step) -> Result<Ro
     }
 }
 
-/// Opens the connections, runs the steps on them, and closes them all at once: two that share a client, one of another tenant,
-/// and one with telemetry off.
+/// Opens the connections, runs the steps on them, and closes them all at once: two that share a client, one
+/// of another tenant, and one with telemetry off.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! No secret leaves: not in a payload, a dry run, a log line, a `Debug` or a `Display`; and what is no secret does.
+//! No secret leaves: not in a payload, a dry run, a log line, a `Debug` or a `Display`; and what is no secret
+//! does.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 use std::fmt::{self, Debug, Write as _};

@@ -1,4 +1,5 @@
-//! The answer to the question for flags: any bytes are read or refused, and the time to live is within its bounds.
+//! The answer to the question for flags: any bytes are read or refused, and the time to live is within its
+//! bounds.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -15,11 +15,12 @@ pub(crate) type Observer = Arc<dyn Fn(&Transition) + Send + Sync>;
 /// Watches the calls to one service. Clones are the same breaker.
 ///
 /// - **Closed**, it admits everything, and opens when its [`Policy`](crate::Policy) says so.
-/// - **Open**, it rejects everything, and says until when: the open interval, or what `Retry-After` asked, within its cap.
-/// - **Half-open**, after that, it admits one probe at a time. Enough successes close it; one failure opens it again. A probe
-///   whose permit is dropped gives its place up at once, and one that hangs after
-///   [`probe_timeout`](BreakerConfig::probe_timeout). While one is out, the others are told to ask again after 1 s, or when it counts as
-///   lost if that is sooner.
+/// - **Open**, it rejects everything, and says until when: the open interval, or what `Retry-After` asked,
+///   within its cap.
+/// - **Half-open**, after that, it admits one probe at a time. Enough successes close it; one failure opens
+///   it again. A probe whose permit is dropped gives its place up at once, and one that hangs after
+///   [`probe_timeout`](BreakerConfig::probe_timeout). While one is out, the others are told to ask again
+///   after 1 s, or when it counts as lost if that is sooner.
 ///
 /// Results that come late, from before the last transition, change nothing. A neutral result never counts.
 ///
@@ -60,8 +61,8 @@ impl CircuitBreaker {
         Ok(CircuitBreaker::valid(config, None))
     }
 
-    /// A closed breaker, and somebody to be told of its transitions: after each, under no lock. Two that follow closely may be
-    /// told in either order; their times tell.
+    /// A closed breaker, and somebody to be told of its transitions: after each, under no lock. Two that
+    /// follow closely may be told in either order; their times tell.
     ///
     /// # Errors
     ///

@@ -92,7 +92,8 @@ impl BreakerConfig {
         self
     }
 
-    /// How long a probe may be out. After it the probe counts as lost, and another is admitted. 30 s by default; 1 ms to 1 day.
+    /// How long a probe may be out. After it the probe counts as lost, and another is admitted. 30 s by
+    /// default; 1 ms to 1 day.
     #[must_use]
     pub fn probe_timeout(mut self, timeout: Duration) -> Self {
         self.probe_timeout = timeout;

@@ -1,9 +1,10 @@
-//! Circuit breakers for [`telemetry_core`]: one per host, so that a service that is down is left alone until it isn't.
+//! Circuit breakers for [`telemetry_core`]: one per host, so that a service that is down is left alone until
+//! it isn't.
 //!
-//! [`CircuitBreaker`] is a state machine under one short lock: closed, open, half-open. It reads no clock and waits for nothing;
-//! the caller passes the time, and gets a permit or a rejection that says until when. A permit is a value: settled as success,
-//! failure or neutral, or dropped, which gives a probe's place back. [`BreakerRegistry`] keeps one for each host and is what a
-//! provider is composed with.
+//! [`CircuitBreaker`] is a state machine under one short lock: closed, open, half-open. It reads no clock and
+//! waits for nothing; the caller passes the time, and gets a permit or a rejection that says until when. A
+//! permit is a value: settled as success, failure or neutral, or dropped, which gives a probe's place back.
+//! [`BreakerRegistry`] keeps one for each host and is what a provider is composed with.
 //!
 //! ```
 //! use telemetry_breaker::{BreakerConfig, BreakerRegistry};

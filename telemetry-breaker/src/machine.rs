@@ -7,7 +7,8 @@ use telemetry_core::plugin::{BreakerState, Outcome, Tick};
 
 use crate::config::{BreakerConfig, Policy};
 
-/// The longest that a caller is told to wait for another's probe: how that ends is known long before it would count as lost.
+/// The longest that a caller is told to wait for another's probe: how that ends is known long before it would
+/// count as lost.
 const AWAIT_PROBE: Duration = Duration::from_secs(1);
 
 /// From one state to another.
@@ -42,8 +43,9 @@ enum Window {
     Latest { calls: VecDeque<bool>, failures: u32 },
 }
 
-/// One breaker. Every change of state begins a new generation, and so does every probe: what was admitted before changes nothing
-/// after, and what is settled while half-open is the probe. A permit's ticket is the generation that admitted it.
+/// One breaker. Every change of state begins a new generation, and so does every probe: what was admitted
+/// before changes nothing after, and what is settled while half-open is the probe. A permit's ticket is the
+/// generation that admitted it.
 #[derive(Debug)]
 pub(crate) struct Machine {
     config: BreakerConfig,

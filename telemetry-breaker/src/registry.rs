@@ -14,12 +14,13 @@ use crate::machine::Transition;
 /// How many breakers are kept unless something else is said.
 pub const DEFAULT_CAPACITY: usize = 1000;
 
-/// Gives every host its own breaker, and keeps it when nobody uses it, so that closing and opening connections doesn't make
-/// anybody forget an open breaker. Clones are the same registry.
+/// Gives every host its own breaker, and keeps it when nobody uses it, so that closing and opening
+/// connections doesn't make anybody forget an open breaker. Clones are the same registry.
 ///
-/// It keeps a [bounded number](BreakerRegistryBuilder::capacity) of them, 1000 by default. Past it, a new host takes the place of the one that was asked for
-/// least recently among those whose breaker is as good as new and in nobody's hands; if there is none, of the one asked for least
-/// recently. Whoever holds a breaker that was forgotten goes on using it.
+/// It keeps a [bounded number](BreakerRegistryBuilder::capacity) of them, 1000 by default. Past it, a new
+/// host takes the place of the one that was asked for least recently among those whose breaker is as good as
+/// new and in nobody's hands; if there is none, of the one asked for least recently. Whoever holds a breaker
+/// that was forgotten goes on using it.
 ///
 /// ```
 /// use telemetry_breaker::BreakerRegistry;

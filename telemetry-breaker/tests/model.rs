@@ -14,8 +14,8 @@ const CAP: u64 = 300;
 const PROBE: u64 = 30;
 const AWAIT_PROBE: u64 = 1;
 
-/// The breaker as its documentation describes it, written without regard to anything but that: whole seconds, and a list of
-/// everything that ever happened to the state.
+/// The breaker as its documentation describes it, written without regard to anything but that: whole seconds,
+/// and a list of everything that ever happened to the state.
 #[derive(Debug)]
 struct Model {
     rate: bool,

@@ -30,8 +30,9 @@ pub enum TextLevel {
     Message,
 }
 
-/// The variable by which a user narrows the level: `none`, `frames` or `message`, in any case. It never widens what the driver's
-/// setting allows. Anything else that isn't empty counts as `none`: who sets it means it, however they spell it.
+/// The variable by which a user narrows the level: `none`, `frames` or `message`, in any case. It never
+/// widens what the driver's setting allows. Anything else that isn't empty counts as `none`: who sets it
+/// means it, however they spell it.
 pub const TEXT_LEVEL_VARIABLE: &str = "DATABRICKS_TELEMETRY_ERROR_TEXT";
 
 impl TextLevel {
@@ -63,8 +64,8 @@ macro_rules! settings {
         $(#[$doc:meta])*
         $name:ident: $type:ty = $default:expr $(, |$config:pat_param| $bounds:expr, $words:literal)?;
     )*) => {
-        /// The settings of a provider. Every one has a default and bounds; what is outside its bounds is an error when the
-        /// provider is built.
+        /// The settings of a provider. Every one has a default and bounds; what is outside its bounds is an
+        /// error when the provider is built.
         ///
         /// ```
         /// use std::time::Duration;
@@ -118,11 +119,11 @@ macro_rules! settings {
 settings! {
     /// Whether telemetry is wanted where a connection doesn't say. Off by default: a driver opts in.
     mode: Mode = Mode::Off;
-    /// Records held by one client, in flight included. Past it the oldest that is not an error is dropped. 500 by
-    /// default; 1 to 100,000.
+    /// Records held by one client, in flight included. Past it the oldest that is not an error is dropped.
+    /// 500 by default; 1 to 100,000.
     max_records: usize = 500, |_| 1..=100_000, "1 to 100000";
-    /// Records in a batch, at the most, and the number of waiting records that starts a flush. 100 by default;
-    /// 1 to [`max_records`](Self::max_records).
+    /// Records in a batch, at the most, and the number of waiting records that starts a flush. 100 by
+    /// default; 1 to [`max_records`](Self::max_records).
     batch_size: usize = 100, |config| 1..=config.max_records, "1 to max_records";
     /// How long a record is held. 10 min by default; 1 s to 1 day.
     max_age: Duration = 10 * MINUTE, |_| SECOND..=DAY, "1 s to 1 day";
@@ -130,50 +131,54 @@ settings! {
     /// [`max_age`](Self::max_age).
     flush_interval: Duration = 5 * SECOND, |config| 10 * MS..=HOUR.min(config.max_age.saturating_sub(MS)),
         "10 ms to 1 h, and less than max_age";
-    /// Attempts after the first, before a batch goes back to wait for the next interval. 3 by default; at most 10.
+    /// Attempts after the first, before a batch goes back to wait for the next interval. 3 by default; at
+    /// most 10.
     max_retries: u32 = 3, |_| 0..=10, "0 to 10";
     /// The highest ceiling of the wait between attempts. 1 s by default; 1 ms to 1 min.
     backoff_max: Duration = SECOND, |_| MS..=MINUTE, "1 ms to 1 min";
-    /// The ceiling of the wait before the first attempt after a failure; it doubles with each, and the wait is drawn evenly from zero to
-    /// the ceiling. 100 ms by default; 1 ms to [`backoff_max`](Self::backoff_max).
+    /// The ceiling of the wait before the first attempt after a failure; it doubles with each, and the wait
+    /// is drawn evenly from zero to the ceiling. 100 ms by default; 1 ms to
+    /// [`backoff_max`](Self::backoff_max).
     backoff_base: Duration = 100 * MS, |config| MS..=config.backoff_max, "1 ms to backoff_max";
     /// The longest `Retry-After` that is obeyed; longer ones count as this. 5 min by default; at most 15 min.
     retry_after_cap: Duration = 5 * MINUTE, |_| Duration::ZERO..=15 * MINUTE, "at most 15 min";
     /// How long one attempt may take, the asking for credentials included. 10 s by default; 1 ms to 5 min.
     request_timeout: Duration = 10 * SECOND, |_| MS..=5 * MINUTE, "1 ms to 5 min";
-    /// Events waiting between the driver's threads and the worker. Past it new ones are refused. 4096 by default; 16 to
-    /// 1,000,000.
+    /// Events waiting between the driver's threads and the worker. Past it new ones are refused. 4096 by
+    /// default; 16 to 1,000,000.
     max_events: usize = 4096, |_| 16..=1_000_000, "16 to 1000000";
     /// How much of an error's text may leave. [`TextLevel::Message`] by default. A user narrows it by
     /// [`TEXT_LEVEL_VARIABLE`].
     error_text: TextLevel = TextLevel::Message;
-    /// Words of the driver's own that are harmless in an error's text, such as its name: each 1 to 24 ASCII letters and digits, in any
-    /// case. None by default.
+    /// Words of the driver's own that are harmless in an error's text, such as its name: each 1 to 24 ASCII
+    /// letters and digits, in any case. None by default.
     own_words: &'static [&'static str] = &[];
-    /// Packages or modules of the driver's own, by which the symbols of its stack frames begin, such as `com.acme.driver` or
-    /// `acme_driver`. None by default.
+    /// Packages or modules of the driver's own, by which the symbols of its stack frames begin, such as
+    /// `com.acme.driver` or `acme_driver`. None by default.
     own_packages: &'static [&'static str] = &[];
-    /// Error text held by one client, in bytes. Past it errors travel by name. 1 MiB by default; at most 64 MiB.
+    /// Error text held by one client, in bytes. Past it errors travel by name. 1 MiB by default; at most 64
+    /// MiB.
     max_text_bytes: usize = MIB, |_| 0..=64 * MIB, "at most 64 MiB";
-    /// Statements open by id. Past it the one that was quiet for longest is ended as it is. 5000 by default; 1 to
-    /// 1,000,000.
+    /// Statements open by id. Past it the one that was quiet for longest is ended as it is. 5000 by default;
+    /// 1 to 1,000,000.
     max_open_statements: usize = 5000, |_| 1..=1_000_000, "1 to 1000000";
-    /// How long a statement open by id may be quiet before it is ended as it is. 1 h by default; 1 s to 1 week.
+    /// How long a statement open by id may be quiet before it is ended as it is. 1 h by default; 1 s to 1
+    /// week.
     abandoned_after: Duration = HOUR, |_| SECOND..=7 * DAY, "1 s to 1 week";
     /// Errors kept with one statement. Past it new ones are refused. 50 by default; 1 to 1000.
     max_errors: usize = 50, |_| 1..=1000, "1 to 1000";
-    /// How long the final flush may take after the last lease was dropped without closing it. 2 s by default; at most
-    /// 1 min.
+    /// How long the final flush may take after the last lease was dropped without closing it. 2 s by default;
+    /// at most 1 min.
     close_timeout: Duration = DEFAULT_CLOSE, |_| Duration::ZERO..=MINUTE, "at most 1 min";
     /// The longest pause of a client that the service refuses. 15 min by default; 1 ms to 1 day.
     pause_max: Duration = 15 * MINUTE, |_| MS..=DAY, "1 ms to 1 day";
-    /// The first pause of a client that the service refuses (400, 401, 403, 404, 413) or that has no credentials; it
-    /// doubles with each in a row. 1 min by default; 1 ms to [`pause_max`](Self::pause_max).
+    /// The first pause of a client that the service refuses (400, 401, 403, 404, 413) or that has no
+    /// credentials; it doubles with each in a row. 1 min by default; 1 ms to [`pause_max`](Self::pause_max).
     pause_base: Duration = MINUTE, |config| MS..=config.pause_max, "1 ms to pause_max";
     /// How long until a flag that could not be had is asked for again. 1 min by default; 1 s to 1 h.
     flag_retry: Duration = MINUTE, |_| SECOND..=HOUR, "1 s to 1 h";
-    /// Clients, one for each host and principal. Past it new connections have no telemetry. 1000 by default; 1 to
-    /// 100,000.
+    /// Clients, one for each host and principal. Past it new connections have no telemetry. 1000 by default;
+    /// 1 to 100,000.
     max_clients: usize = 1000, |_| 1..=100_000, "1 to 100000";
     /// Which hosts may be called. Only [`HostPolicy::Public`] unless a test says otherwise.
     host_policy: HostPolicy = HostPolicy::Public;
@@ -182,8 +187,8 @@ settings! {
 /// The variables by which a user opts out, whatever the program says.
 pub const OPT_OUT_VARIABLES: [&str; 2] = ["DATABRICKS_TELEMETRY_DISABLED", "DO_NOT_TRACK"];
 
-/// The first variable that opts out: one that is set to anything but nothing, `0`, `false`, `no` or `off`, in any case. Who sets it means
-/// it, however they spell it.
+/// The first variable that opts out: one that is set to anything but nothing, `0`, `false`, `no` or `off`, in
+/// any case. Who sets it means it, however they spell it.
 pub(crate) fn opt_out(environment: impl Fn(&str) -> Option<String>) -> Option<&'static str> {
     OPT_OUT_VARIABLES.into_iter().find(|name| {
         environment(name).is_some_and(|value| {

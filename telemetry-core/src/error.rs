@@ -1,7 +1,7 @@
 //! The errors of building: the one moment at which this workspace may say no.
 
-/// Why a configuration, a host or an id was refused. Messages carry the value that was wrong, unless it could be a
-/// secret.
+/// Why a configuration, a host or an id was refused. Messages carry the value that was wrong, unless it could
+/// be a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 /// What went wrong, as far as anybody knows.
 ///
-/// Exporters and transports say it of a request of ours, a driver says it of an error of its own; [`classify`] tells
-/// what follows.
+/// Exporters and transports say it of a request of ours, a driver says it of an error of its own;
+/// [`classify`] tells what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
@@ -49,15 +49,16 @@ pub enum ErrorClass {
     Terminal,
     /// Trying again later may help.
     Retryable,
-    /// Nobody knows. A driver's own error of this class is handled as retryable; an export's is dropped and counted.
+    /// Nobody knows. A driver's own error of this class is handled as retryable; an export's is dropped and
+    /// counted.
     Unknown,
 }
 
 /// The class of a fault, of an HTTP status, or of an [`io::Error`].
 ///
-/// Terminal: HTTP 400, 401, 403, 404, authentication, a refused host, a redirect. Retryable: 408, 425, 429, 500, 502,
-/// 503, 504, a timeout, a connection refused or reset, a name that doesn't resolve. All else is unknown. (The sets are
-/// those that Databricks' drivers share.)
+/// Terminal: HTTP 400, 401, 403, 404, authentication, a refused host, a redirect. Retryable: 408, 425, 429,
+/// 500, 502, 503, 504, a timeout, a connection refused or reset, a name that doesn't resolve. All else is
+/// unknown. (The sets are those that Databricks' drivers share.)
 ///
 /// ```
 /// use telemetry_core::{ErrorClass, classify};
@@ -140,9 +141,11 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Why a plug-in (an exporter, a transport, a flag source, a credential provider) could not do what was asked of it.
+/// Why a plug-in (an exporter, a transport, a flag source, a credential provider) could not do what was asked
+/// of it.
 ///
-/// It carries no text on purpose: what a server or a library says may hold a secret, and nothing here needs it.
+/// It carries no text on purpose: what a server or a library says may hold a secret, and nothing here needs
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error("{fault}")]

@@ -13,15 +13,15 @@ pub enum HostPolicy {
     /// HTTPS alone, and no address of this machine or of its link.
     #[default]
     Public,
-    /// Also plain HTTP, and also this machine. For tests and local development: a token sent this way is readable by
-    /// anybody on the way.
+    /// Also plain HTTP, and also this machine. For tests and local development: a token sent this way is
+    /// readable by anybody on the way.
     AllowLoopback,
 }
 
 /// A workspace host: a name in lower case, a port, and whether it is called over HTTPS.
 ///
-/// Two spellings of one host are equal: case, white space around it, a scheme, a trailing slash or dot and an explicit
-/// default port make no difference.
+/// Two spellings of one host are equal: case, white space around it, a scheme, a trailing slash or dot and an
+/// explicit default port make no difference.
 ///
 /// ```
 /// use telemetry_core::{Host, HostPolicy};
@@ -43,14 +43,14 @@ pub struct Host {
 }
 
 impl Host {
-    /// Reads a host as a user would write it: a name or an address, optionally with `https://` before it and a port
-    /// or a slash behind it.
+    /// Reads a host as a user would write it: a name or an address, optionally with `https://` before it and
+    /// a port or a slash behind it.
     ///
     /// # Errors
     ///
-    /// [`BuildError::InvalidHost`] when it is empty, longer than 253 characters or not ASCII (write international names
-    /// in their `xn--` form), holds a user name, a path, a query or a character that names don't hold, is plain `http://`,
-    /// or is an address (or one of the names `localhost`,
+    /// [`BuildError::InvalidHost`] when it is empty, longer than 253 characters or not ASCII (write
+    /// international names in their `xn--` form), holds a user name, a path, a query or a character that
+    /// names don't hold, is plain `http://`, or is an address (or one of the names `localhost`,
     /// `*.localhost`, or a cloud's metadata service) that the policy refuses.
     pub fn parse(text: &str, policy: HostPolicy) -> Result<Host, BuildError> {
         let loopback = policy == HostPolicy::AllowLoopback;
@@ -109,12 +109,13 @@ impl Host {
         }
     }
 
-    /// Whether a transport may connect to this address on the host's behalf: asked for every address that the name
-    /// resolves to, so that a name can't smuggle in what is refused when spelled as an address.
+    /// Whether a transport may connect to this address on the host's behalf: asked for every address that the
+    /// name resolves to, so that a name can't smuggle in what is refused when spelled as an address.
     ///
-    /// Refused are this machine, its link, the metadata services of clouds also where they are elsewhere, and addresses that are no single
-    /// peer: unspecified, multicast, broadcast; each also in the forms by which IPv6 maps, translates and tunnels IPv4. Private ranges are allowed, as workspaces behind a private link resolve
-    /// to them. Under [`HostPolicy::AllowLoopback`] all are allowed.
+    /// Refused are this machine, its link, the metadata services of clouds also where they are elsewhere, and
+    /// addresses that are no single peer: unspecified, multicast, broadcast; each also in the forms by which
+    /// IPv6 maps, translates and tunnels IPv4. Private ranges are allowed, as workspaces behind a private
+    /// link resolve to them. Under [`HostPolicy::AllowLoopback`] all are allowed.
     pub fn may_connect(&self, address: IpAddr) -> bool {
         self.loopback || may_connect(address)
     }
@@ -174,7 +175,8 @@ fn check_name(name: &str) -> Result<(), BuildError> {
             return Err(invalid("a part of it starts or ends with a hyphen"));
         }
     }
-    // Resolvers read `127.1`, `0x7f.1` and `2130706433` as addresses: a last part that is a number is no name.
+    // Resolvers read `127.1`, `0x7f.1` and `2130706433` as addresses: a last part that is a number is no
+    // name.
     let last = name.rsplit('.').next().unwrap_or_default();
     let hexadecimal =
         last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
@@ -247,8 +249,9 @@ fn is_metadata_service(name: &str) -> bool {
         .any(|known| name.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
-/// The IPv4 addresses that an IPv6 one stands for: mapped, translated (SIIT, RFC 2765), compatible, NAT64 (RFC 6052, and RFC 8215's local
-/// prefix with an address in either place), 6to4, Teredo (its server, and its client's, which is inverted), ISATAP.
+/// The IPv4 addresses that an IPv6 one stands for: mapped, translated (SIIT, RFC 2765), compatible, NAT64
+/// (RFC 6052, and RFC 8215's local prefix with an address in either place), 6to4, Teredo (its server, and its
+/// client's, which is inverted), ISATAP.
 fn embedded_v4(address: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
     let [a, b, c, d, e, f, g, h] = address.segments();
     let join = |high: u16, low: u16| Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));

@@ -158,8 +158,8 @@ impl<R: Reason> fmt::Display for Counts<R> {
 
 /// What became of the events that a driver recorded: `seen = folded + made + refused + waiting`.
 ///
-/// An event counts as seen when it leaves its handle; what a [`Statement`](crate::Statement) has gathered counts when
-/// the statement ends. While telemetry is off, nothing is seen.
+/// An event counts as seen when it leaves its handle; what a [`Statement`](crate::Statement) has gathered
+/// counts when the statement ends. While telemetry is off, nothing is seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EventLedger {

@@ -1,8 +1,9 @@
 //! Telemetry for database drivers: the traits, the pipeline, and the books.
 //!
-//! A driver says what happened; this crate decides whether it may be collected, groups it by statement, batches it, and has
-//! it delivered. A driver that links it behaves, to its caller, exactly as without it: recording never fails, waits or does
-//! I/O, and every fault, ours or a plug-in's, is caught, counted, and logged at DEBUG alone.
+//! A driver says what happened; this crate decides whether it may be collected, groups it by statement,
+//! batches it, and has it delivered. A driver that links it behaves, to its caller, exactly as without it:
+//! recording never fails, waits or does I/O, and every fault, ours or a plug-in's, is caught, counted, and
+//! logged at DEBUG alone.
 //!
 //! ```text
 //! Session, Statement, Emitter    cheap handles, on any thread; one branch while telemetry is off
@@ -15,9 +16,10 @@
 //! ```
 //!
 //! A [`ClientProvider`] is composed once, of an [`Exporter`], a [`FeatureFlagSource`] and a
-//! [`BreakerSource`](plugin::BreakerSource). Each connection takes a [`Lease`] of the client that its host and principal
-//! share, and gives it back by dropping it. What became of everything is in two ledgers,
-//! [`EventLedger`](status::EventLedger) and [`RecordLedger`](status::RecordLedger), which balance at all times.
+//! [`BreakerSource`](plugin::BreakerSource). Each connection takes a [`Lease`] of the client that its host
+//! and principal share, and gives it back by dropping it. What became of everything is in two ledgers,
+//! [`EventLedger`](status::EventLedger) and [`RecordLedger`](status::RecordLedger), which balance at all
+//! times.
 //!
 //! ```
 //! use std::time::Duration;
@@ -26,8 +28,12 @@
 //! use telemetry::{BuildError, Exporter, FeatureFlagSource};
 //!
 //! # fn connect(exporter: impl Exporter, flags: impl FeatureFlagSource) -> Result<(), BuildError> {
-//! let identity =
-//!     telemetry::DriverIdentity::builder().name("My Driver").version("1.0.0").client("MYDRIVER").flag("enableTelemetryForMyDriver").build()?;
+//! let identity = telemetry::DriverIdentity::builder()
+//!     .name("My Driver")
+//!     .version("1.0.0")
+//!     .client("MYDRIVER")
+//!     .flag("enableTelemetryForMyDriver")
+//!     .build()?;
 //! let provider = telemetry::ClientProvider::builder(identity)
 //!     .config(telemetry::TelemetryConfig::default().mode(telemetry::Mode::On))
 //!     .exporter(exporter)
@@ -51,9 +57,9 @@
 //!
 //! # Where things are
 //!
-//! The root has what a driver's author writes. [`plugin`] has the contracts for whoever replaces a part, [`record`] what an
-//! exporter is given, [`status`] the books and the reasons, [`text`] what an error's text may say. Inside, each room is a
-//! folder, and imports run one way, from the top down:
+//! The root has what a driver's author writes. [`plugin`] has the contracts for whoever replaces a part,
+//! [`record`] what an exporter is given, [`status`] the books and the reasons, [`text`] what an error's text
+//! may say. Inside, each room is a folder, and imports run one way, from the top down:
 //!
 //! | room | what is in it |
 //! | --- | --- |

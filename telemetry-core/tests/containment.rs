@@ -1,4 +1,5 @@
-//! A panic, an error, a hang and a block in every method of every plug-in: nobody notices, and the books balance.
+//! A panic, an error, a hang and a block in every method of every plug-in: nobody notices, and the books
+//! balance.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 mod common;

@@ -103,7 +103,8 @@ fn two_plug_ins_may_panic_in_the_end() {
     let bench =
         Bench::with(config(), |builder| builder.exporter(exporter).breakers(Ending(OnDrop(Box::new(last)))));
     drop(bench);
-    // Both end on one thread, the exporter first; a second panic while the first unwinds would end this process.
+    // Both end on one thread, the exporter first; a second panic while the first unwinds would end this
+    // process.
     end.recv_timeout(SAFETY_NET).unwrap();
 }
 

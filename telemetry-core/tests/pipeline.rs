@@ -63,8 +63,9 @@ fn a_terminal_error_goes_out_at_once_and_the_statement_gives_no_second_record_of
     assert_balanced(&lease);
 }
 
-/// On a worker of its own, while the clock stands still: what goes out, goes because of what was recorded. Forced, so that
-/// no answer about the flag wakes the worker, and with a record held, so that not every event does.
+/// On a worker of its own, while the clock stands still: what goes out, goes because of what was recorded.
+/// Forced, so that no answer about the flag wakes the worker, and with a record held, so that not every event
+/// does.
 fn awake(config: TelemetryConfig) -> (Bench, Lease, Session) {
     let bench = Bench::with(config.mode(Mode::Forced), |builder| builder.runtime(Runtime::Own));
     let lease = bench.lease();

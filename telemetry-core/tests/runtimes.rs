@@ -1,4 +1,5 @@
-//! Runtimes of every kind, and none. The clock is the machine's here, but no outcome depends on how fast it is.
+//! Runtimes of every kind, and none. The clock is the machine's here, but no outcome depends on how fast it
+//! is.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 mod common;

@@ -188,7 +188,8 @@ impl Lists {
             })
     }
 
-    /// A number of a stated shape: up to 5 digits, with a unit; a SQLSTATE; an end of a short form; a letter alone.
+    /// A number of a stated shape: up to 5 digits, with a unit; a SQLSTATE; an end of a short form; a letter
+    /// alone.
     fn is_short(run: &str) -> bool {
         let digits = run.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let number =

@@ -29,7 +29,8 @@ fn read(lines: &str) -> Vec<Sample> {
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The parts of a secret that would give it away: all of it, and each run of eight characters of one that is a single word.
+/// The parts of a secret that would give it away: all of it, and each run of eight characters of one that is
+/// a single word.
 fn parts(secret: &str) -> Vec<String> {
     let letters: Vec<char> = secret.chars().collect();
     let mut parts = vec![secret.to_owned()];
@@ -69,8 +70,8 @@ fn score(samples: &[Sample]) -> Score {
     score
 }
 
-/// Every secret goes. Words to keep are measured: `lost` in a hundred may go, as the vocabulary doesn't have them, or they stand where
-/// values stand.
+/// Every secret goes. Words to keep are measured: `lost` in a hundred may go, as the vocabulary doesn't have
+/// them, or they stand where values stand.
 fn assert_holds(samples: &[Sample], most: usize) {
     let Score { secrets, survived, words, lost } = score(samples);
     assert!(secrets > 100 && words > 1000, "{secrets} secrets, {words} words");

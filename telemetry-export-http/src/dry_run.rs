@@ -14,7 +14,8 @@ use telemetry_core::{Exporter, Fault};
 
 use crate::exporter::HttpExporter;
 
-/// The variable that makes [`default_exporter`] write to a file instead of sending: its value is the file's path.
+/// The variable that makes [`default_exporter`] write to a file instead of sending: its value is the file's
+/// path.
 pub const DRY_RUN_VARIABLE: &str = "DATABRICKS_TELEMETRY_DRY_RUN";
 
 /// How long a dry run's file grows before it is set aside: 10 MiB.
@@ -22,18 +23,20 @@ pub const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
 
 /// Writes what would be sent, and sends nothing.
 ///
-/// Each request is a line of JSON: `{"host": "…", "path": "…", "authenticated": true, "body": "…"}`, with the exact body as a string. No
-/// header is written, so no credential is. A file that would grow past its bound is set aside as `FILE.1`, in the place of the one
-/// before, so that both together take twice the bound at the most, also when several write to it in turn; those that write at the very
-/// same moment may pass it by a line each. A line that is longer than the bound is too large.
+/// Each request is a line of JSON: `{"host": "…", "path": "…", "authenticated": true, "body": "…"}`, with the
+/// exact body as a string. No header is written, so no credential is. A file that would grow past its bound
+/// is set aside as `FILE.1`, in the place of the one before, so that both together take twice the bound at
+/// the most, also when several write to it in turn; those that write at the very same moment may pass it by a
+/// line each. A line that is longer than the bound is too large.
 ///
-/// Only a regular file is written and set aside; a device, a pipe, a directory and a link are refused. The file is opened for each
-/// batch, and made its owner's alone where the system knows such a thing, also when it was there before; one that can't be is not
-/// written.
+/// Only a regular file is written and set aside; a device, a pipe, a directory and a link are refused. The
+/// file is opened for each batch, and made its owner's alone where the system knows such a thing, also when
+/// it was there before; one that can't be is not written.
 ///
-/// What can't be written fails as [`Fault::Other`]: the batch is dropped, and counted as unclassified. It stands against the host's
-/// breaker as every such failure does, so once that is open, records wait, and one batch at a time is tried. Where the system's error
-/// is one that a connection would be tried again after, such as a timeout, the batch is kept and tried again, as there.
+/// What can't be written fails as [`Fault::Other`]: the batch is dropped, and counted as unclassified. It
+/// stands against the host's breaker as every such failure does, so once that is open, records wait, and one
+/// batch at a time is tried. Where the system's error is one that a connection would be tried again after,
+/// such as a timeout, the batch is kept and tried again, as there.
 #[derive(Debug)]
 pub struct DryRunExporter {
     request: HttpExporter,
@@ -55,8 +58,8 @@ struct Line<'a> {
 }
 
 impl DryRunExporter {
-    /// Writes to a regular file, which is created on the first batch, for its owner alone where the system knows such a thing, and
-    /// bounded by [`MAX_FILE_BYTES`].
+    /// Writes to a regular file, which is created on the first batch, for its owner alone where the system
+    /// knows such a thing, and bounded by [`MAX_FILE_BYTES`].
     pub fn file(path: impl Into<PathBuf>) -> Self {
         DryRunExporter::bounded_file(path, MAX_FILE_BYTES)
     }
@@ -125,7 +128,8 @@ fn open(path: &Path) -> io::Result<File> {
     open_regular(path).or_else(|_| open_regular(path))
 }
 
-/// Opens a file that is a regular one and no link, or isn't there. It is looked at first, as to open a pipe would wait.
+/// Opens a file that is a regular one and no link, or isn't there. It is looked at first, as to open a pipe
+/// would wait.
 fn open_regular(path: &Path) -> io::Result<File> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => Some(found),
@@ -204,9 +208,9 @@ impl Exporter for TeeExporter {
     }
 }
 
-/// What a driver composes: this exporter, unless the user has set [`DRY_RUN_VARIABLE`] to a file's path; then a [`DryRunExporter`]
-/// that writes there, and nothing is sent. A path that can't be written is found out by the first batch, and costs the driver
-/// nothing.
+/// What a driver composes: this exporter, unless the user has set [`DRY_RUN_VARIABLE`] to a file's path; then
+/// a [`DryRunExporter`] that writes there, and nothing is sent. A path that can't be written is found out by
+/// the first batch, and costs the driver nothing.
 pub fn default_exporter(exporter: HttpExporter) -> Arc<dyn Exporter> {
     chosen(exporter, std::env::var_os(DRY_RUN_VARIABLE))
 }

@@ -336,8 +336,8 @@ fn volume_operation(volume: &VolumeOperation) -> wire::VolumeOperationEvent {
 }
 
 fn error_info(error: &ErrorInfo) -> wire::DriverErrorInfo {
-    // Its class decides when it is sent, and doesn't travel; its chunk does with the statement. Its facts have no place of their own on
-    // the wire, and stand before the text.
+    // Its class decides when it is sent, and doesn't travel; its chunk does with the statement. Its facts
+    // have no place of their own on the wire, and stand before the text.
     let ErrorInfo { name, class: _, chunk: _, sqlstate, http_status, vendor_code, text } = error;
     let facts = [
         sqlstate.map(|state| format!("SQLSTATE: {state}")),

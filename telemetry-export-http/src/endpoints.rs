@@ -27,7 +27,8 @@ impl Endpoints {
     ///
     /// # Errors
     ///
-    /// [`BuildError::InvalidName`] for a path that doesn't start with one `/`, or holds anything but what a path may hold.
+    /// [`BuildError::InvalidName`] for a path that doesn't start with one `/`, or holds anything but what a
+    /// path may hold.
     pub fn new(authenticated: &str, unauthenticated: &str) -> Result<Self, BuildError> {
         Ok(Endpoints {
             authenticated: path(authenticated)?.into(),

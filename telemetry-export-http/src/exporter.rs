@@ -20,9 +20,9 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// Posts batches to the host they are for.
 ///
-/// With credentials it posts everything to the authenticated path, under the connection's own headers, save for those that
-/// [describe another request](Headers::for_another_request). Without, it posts to the other path what doesn't correlate, under no
-/// header of the connection.
+/// With credentials it posts everything to the authenticated path, under the connection's own headers, save
+/// for those that [describe another request](Headers::for_another_request). Without, it posts to the other
+/// path what doesn't correlate, under no header of the connection.
 #[derive(Clone)]
 pub struct HttpExporter {
     transport: Arc<dyn Transport>,
@@ -49,15 +49,16 @@ impl HttpExporter {
         self
     }
 
-    /// The same with another limit of a body, in bytes. A longer one is not sent, but comes back in halves; a single record
-    /// that is longer is dropped and counted.
+    /// The same with another limit of a body, in bytes. A longer one is not sent, but comes back in halves; a
+    /// single record that is longer is dropped and counted.
     #[must_use]
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
         self.max_body_bytes = bytes;
         self
     }
 
-    /// The same with another timeout of a request; 10 s by default. The provider's request timeout holds besides.
+    /// The same with another timeout of a request; 10 s by default. The provider's request timeout holds
+    /// besides.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -116,8 +117,9 @@ impl Exporter for HttpExporter {
     }
 }
 
-/// How many records an answer says were accepted: its `numProtoSuccess`. `None` when it isn't an answer, or doesn't say; then
-/// nobody vouches for anything. Errors listed beside the number change nothing: what they are about isn't counted in it.
+/// How many records an answer says were accepted: its `numProtoSuccess`. `None` when it isn't an answer, or
+/// doesn't say; then nobody vouches for anything. Errors listed beside the number change nothing: what they
+/// are about isn't counted in it.
 ///
 /// ```
 /// let body = br#"{"errors":[],"numSuccess":0,"numProtoSuccess":3,"numRealtimeSuccess":0}"#;

@@ -1,10 +1,12 @@
 //! Delivers telemetry over HTTP for [`telemetry_core`].
 //!
 //! [`HttpExporter`] turns a batch of records into one request of the [`wire`], makes one attempt over a
-//! [`Transport`](telemetry_core::plugin::Transport), and reads the answer into a receipt or a classified failure; when to try again is decided
-//! elsewhere. `ReqwestTransport` (feature `reqwest`, on by default) is the hardened transport: HTTPS alone, no redirect followed, no name
-//! called that resolves to an address it must not, every answer bounded. [`DryRunExporter`] writes the exact bytes to a file instead, and [`TeeExporter`] does
-//! both; [`default_exporter`] is what a driver composes, so that its users can look by setting an environment variable.
+//! [`Transport`](telemetry_core::plugin::Transport), and reads the answer into a receipt or a classified
+//! failure; when to try again is decided elsewhere. `ReqwestTransport` (feature `reqwest`, on by default) is
+//! the hardened transport: HTTPS alone, no redirect followed, no name called that resolves to an address it
+//! must not, every answer bounded. [`DryRunExporter`] writes the exact bytes to a file instead, and
+//! [`TeeExporter`] does both; [`default_exporter`] is what a driver composes, so that its users can look by
+//! setting an environment variable.
 //!
 //! ```
 //! # #[cfg(not(feature = "reqwest"))]

@@ -30,14 +30,15 @@ type Configure = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
 ///
 /// - Redirects are answers, and not followed. Nothing is sent twice. No cookies, no referer.
 /// - Plain HTTP only where the [`Host`] itself was allowed it.
-/// - A name that resolves to addresses of which [`Host::may_connect`] refuses any is not called. Of what isn't resolved no address is
-///   checked; see [`configure`](ReqwestTransportBuilder::configure).
-/// - Certificates are verified against the system's roots, and those that were [added](ReqwestTransportBuilder::root_certificate).
-/// - A connection belongs to the runtime that opened it, so each runtime has a client of its own; one that is unused for 10 s is
-///   closed.
+/// - A name that resolves to addresses of which [`Host::may_connect`] refuses any is not called. Of what
+///   isn't resolved no address is checked; see [`configure`](ReqwestTransportBuilder::configure).
+/// - Certificates are verified against the system's roots, and those that were
+///   [added](ReqwestTransportBuilder::root_certificate).
+/// - A connection belongs to the runtime that opened it, so each runtime has a client of its own; one that is
+///   unused for 10 s is closed.
 ///
-/// Through a proxy it is the proxy that resolves the host's name. A proxy on this machine is to be named by its address, as names
-/// that resolve to this machine are refused.
+/// Through a proxy it is the proxy that resolves the host's name. A proxy on this machine is to be named by
+/// its address, as names that resolve to this machine are refused.
 pub struct ReqwestTransport {
     configure: Option<Box<Configure>>,
     extra_roots: Vec<CertificateDer<'static>>,
@@ -70,7 +71,8 @@ impl ReqwestTransport {
             return Ok(client.clone());
         }
         drop(clients);
-        // What the driver handed in runs under no lock. If two threads make one at a time, one of them is thrown away.
+        // What the driver handed in runs under no lock. If two threads make one at a time, one of them is
+        // thrown away.
         let client = self.make(host)?;
         clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if clients.len() >= MAX_CLIENTS {
@@ -123,17 +125,18 @@ pub struct ReqwestTransportBuilder {
 }
 
 impl ReqwestTransportBuilder {
-    /// Configures each client: proxies, headers of its own, timeouts. What the transport promises is set after it, and wins: TLS,
-    /// redirects, retries, and the resolver of what is resolved. The driver's own client is never used, as its connections belong to
-    /// the driver's runtime.
+    /// Configures each client: proxies, headers of its own, timeouts. What the transport promises is set
+    /// after it, and wins: TLS, redirects, retries, and the resolver of what is resolved. The driver's own
+    /// client is never used, as its connections belong to the driver's runtime.
     ///
-    /// What is configured holds for every request: a header set here travels without credentials too, so none that authorises or
-    /// identifies belongs here.
+    /// What is configured holds for every request: a header set here travels without credentials too, so none
+    /// that authorises or identifies belongs here.
     ///
-    /// The resolver checks addresses, so **where it isn't asked, none is checked**, and reqwest can't be made to forget what leads past
-    /// it: a name pinned by [`resolve`](ClientBuilder::resolve) or [`resolve_to_addrs`](ClientBuilder::resolve_to_addrs) is called at
-    /// that address, whatever it is; a Unix socket or a named pipe stands for every host; and through a proxy it is the proxy that
-    /// resolves. Certificates are verified all the same.
+    /// The resolver checks addresses, so **where it isn't asked, none is checked**, and reqwest can't be made
+    /// to forget what leads past it: a name pinned by [`resolve`](ClientBuilder::resolve) or
+    /// [`resolve_to_addrs`](ClientBuilder::resolve_to_addrs) is called at that address, whatever it is; a
+    /// Unix socket or a named pipe stands for every host; and through a proxy it is the proxy that resolves.
+    /// Certificates are verified all the same.
     pub fn configure(
         mut self,
         configure: impl Fn(ClientBuilder) -> ClientBuilder + Send + Sync + 'static,
@@ -162,7 +165,8 @@ impl ReqwestTransportBuilder {
     ///
     /// # Errors
     ///
-    /// [`BuildError::Setup`] when an added certificate can't be one of a root, or the TLS library doesn't work.
+    /// [`BuildError::Setup`] when an added certificate can't be one of a root, or the TLS library doesn't
+    /// work.
     pub fn build(self) -> Result<ReqwestTransport, BuildError> {
         let ReqwestTransportBuilder { configure, extra_roots } = self;
         let failed = |what| move |error: rustls::Error| BuildError::Setup { what, reason: error.to_string() };

@@ -1,4 +1,5 @@
-//! Bodies as shipped drivers sent them: what is read of them, what is written again, and that a workspace takes them as they are.
+//! Bodies as shipped drivers sent them: what is read of them, what is written again, and that a workspace
+//! takes them as they are.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 

@@ -1,4 +1,5 @@
-//! A dry run writes the very bytes, within its bound, and nothing secret beside them; it needs no network and harms no sending.
+//! A dry run writes the very bytes, within its bound, and nothing secret beside them; it needs no network and
+//! harms no sending.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 

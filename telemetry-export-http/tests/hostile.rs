@@ -1,4 +1,5 @@
-//! The hardened transport against a network that isn't kind: what each misbehaviour is taken for, and that nothing is sent twice.
+//! The hardened transport against a network that isn't kind: what each misbehaviour is taken for, and that
+//! nothing is sent twice.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
@@ -21,8 +22,8 @@ fn exporter() -> HttpExporter {
     HttpExporter::new(Arc::new(transport())).timeout(SAFETY_NET)
 }
 
-/// What becomes of a batch of three that is met so. Afterwards, the same exporter delivers to the same workspace, which by then has
-/// had each batch once.
+/// What becomes of a batch of three that is met so. Afterwards, the same exporter delivers to the same
+/// workspace, which by then has had each batch once.
 async fn met_by(behaviour: Behaviour) -> Result<Receipt, PluginError> {
     let workspace = FakeWorkspace::start();
     workspace.script_telemetry([behaviour]);

@@ -1,4 +1,5 @@
-//! Whatever a record holds, what is sent follows the schema, and without credentials nothing that correlates is sent.
+//! Whatever a record holds, what is sent follows the schema, and without credentials nothing that correlates
+//! is sent.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 

@@ -15,8 +15,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// A server on this machine under a certificate of its own making, which answers whatever comes as a workspace does; and the
-/// certificate.
+/// A server on this machine under a certificate of its own making, which answers whatever comes as a
+/// workspace does; and the certificate.
 async fn server() -> (Host, String) {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());

@@ -18,16 +18,18 @@ pub const DEFAULT_CAPACITY: usize = 1000;
 /// How long until a host that could not be asked is asked again, unless something else is said.
 pub const DEFAULT_RETRY: Duration = Duration::from_secs(60);
 
-/// Keeps what a source said for as long as that is fresh, and asks again once, for all who want to know. Clones are the same
-/// cache.
+/// Keeps what a source said for as long as that is fresh, and asks again once, for all who want to know.
+/// Clones are the same cache.
 ///
 /// - Flags belong to a host: connections of all principals share them.
-/// - While nothing is known, all wait for one answer. If the one who asks goes away, another asks; so does the first who comes
-///   when the asking has taken 30 s, and what the slower of the two is answered doesn't replace what the later was.
-/// - Past its time, a value is given out as [stale](telemetry_core::plugin::FlagOrigin::Stale) while one caller asks for a new one, and
-///   when that fails.
-/// - After a failure the host is asked again after 60 s, or [another time](FlagCacheBuilder::retry_after), or later when its `Retry-After`
-///   says so, up to 15 min. A 401 or 403 is the failure of one caller, and keeps no other from asking.
+/// - While nothing is known, all wait for one answer. If the one who asks goes away, another asks; so does
+///   the first who comes when the asking has taken 30 s, and what the slower of the two is answered doesn't
+///   replace what the later was.
+/// - Past its time, a value is given out as [stale](telemetry_core::plugin::FlagOrigin::Stale) while one
+///   caller asks for a new one, and when that fails.
+/// - After a failure the host is asked again after 60 s, or [another time](FlagCacheBuilder::retry_after), or
+///   later when its `Retry-After` says so, up to 15 min. A 401 or 403 is the failure of one caller, and keeps
+///   no other from asking.
 /// - Of hosts it keeps 1000; past that, what isn't fresh goes first.
 pub struct FlagCache<S> {
     inner: Arc<Inner<S>>,
@@ -41,7 +43,8 @@ struct Inner<S> {
 }
 
 impl<S: FeatureFlagSource> FlagCache<S> {
-    /// A cache before this source, for [`DEFAULT_CAPACITY`] hosts, which asks again [`DEFAULT_RETRY`] after a failure.
+    /// A cache before this source, for [`DEFAULT_CAPACITY`] hosts, which asks again [`DEFAULT_RETRY`] after a
+    /// failure.
     pub fn new(source: S) -> Self {
         FlagCache::builder(source).build()
     }
@@ -68,11 +71,13 @@ impl<S: FeatureFlagSource> FlagCacheBuilder<S> {
         self
     }
 
-    /// The wait until a host that could not be asked is asked again: [`DEFAULT_RETRY`] by default; held within 1 s and 15 min.
+    /// The wait until a host that could not be asked is asked again: [`DEFAULT_RETRY`] by default; held
+    /// within 1 s and 15 min.
     ///
     /// A provider that asks this cache waits for the longer of this and
-    /// [`TelemetryConfig::flag_retry`](telemetry_core::TelemetryConfig::flag_retry): the cache says with each failure when it will ask
-    /// again, and the provider asks no earlier. So to ask more often than each 60 s, set both.
+    /// [`TelemetryConfig::flag_retry`](telemetry_core::TelemetryConfig::flag_retry): the cache says with each
+    /// failure when it will ask again, and the provider asks no earlier. So to ask more often than each 60 s,
+    /// set both.
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry = wait;
         self

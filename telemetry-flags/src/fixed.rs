@@ -7,10 +7,12 @@ use async_trait::async_trait;
 use telemetry_core::FeatureFlagSource;
 use telemetry_core::plugin::{FlagOrigin, FlagQuery, FlagSet, PluginError};
 
-/// Flags that don't change: for tests, for services without flags, and for a driver that decides by itself. It asks nobody.
+/// Flags that don't change: for tests, for services without flags, and for a driver that decides by itself.
+/// It asks nobody.
 ///
 /// To turn telemetry on for one support case whatever the service says, use
-/// [`Mode::Forced`](telemetry_core::Mode::Forced) instead, which needs no change of what the provider is composed of.
+/// [`Mode::Forced`](telemetry_core::Mode::Forced) instead, which needs no change of what the provider is
+/// composed of.
 ///
 /// ```
 /// use telemetry_flags::StaticFlags;

@@ -21,9 +21,9 @@ pub const MAX_TTL: Duration = Duration::from_secs(3600);
 /// How much of an answer is read. It carries every flag of the client; shipped clients have some dozens.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
-/// Asks a host for the flags of the driver's client:
-/// `GET /api/2.0/connector-service/feature-flags/{CLIENT}/{VERSION}`, under the connection's credentials, save for headers among them
-/// that [describe another request](telemetry_core::plugin::Headers::for_another_request).
+/// Asks a host for the flags of the driver's client: `GET
+/// /api/2.0/connector-service/feature-flags/{CLIENT}/{VERSION}`, under the connection's credentials, save for
+/// headers among them that [describe another request](telemetry_core::plugin::Headers::for_another_request).
 ///
 /// Without credentials it fails with [`Fault::Authentication`] and asks nobody. It keeps nothing: put a
 /// [`FlagCache`](crate::FlagCache) before it.
@@ -79,16 +79,17 @@ impl FeatureFlagSource for HttpFlagSource {
 pub struct Answer {
     /// Each flag and its value, as text. Of a flag that comes twice the last counts.
     pub values: BTreeMap<String, String>,
-    /// How long they are fresh: `ttl_seconds`, held within [`MIN_TTL`] and [`MAX_TTL`]; [`DEFAULT_TTL`] when it isn't there, or is no
-    /// positive number.
+    /// How long they are fresh: `ttl_seconds`, held within [`MIN_TTL`] and [`MAX_TTL`]; [`DEFAULT_TTL`] when
+    /// it isn't there, or is no positive number.
     pub ttl: Duration,
 }
 
-/// Reads an answer; `None` when it isn't one. Values that aren't text are taken as their JSON; fields that nobody knows are passed
-/// over.
+/// Reads an answer; `None` when it isn't one. Values that aren't text are taken as their JSON; fields that
+/// nobody knows are passed over.
 ///
 /// ```
-/// let answer = telemetry_flags::parse(br#"{"flags":[{"name":"a","value":"true"}],"ttl_seconds":5}"#).unwrap();
+/// let body = br#"{"flags":[{"name":"a","value":"true"}],"ttl_seconds":5}"#;
+/// let answer = telemetry_flags::parse(body).unwrap();
 /// assert_eq!(answer.values["a"], "true");
 /// assert_eq!(answer.ttl, telemetry_flags::MIN_TTL);
 /// ```

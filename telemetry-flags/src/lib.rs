@@ -1,8 +1,9 @@
 //! Feature flags for [`telemetry_core`]: may this host be told?
 //!
-//! [`HttpFlagSource`] asks a host, over whatever [`Transport`](telemetry_core::plugin::Transport) the driver has. [`FlagCache`] stands before
-//! it, or before any other source: however many connections ask, a host is asked once per time to live, by one of them, and what
-//! it said stays known when asking again fails. [`StaticFlags`] answers from a setting.
+//! [`HttpFlagSource`] asks a host, over whatever [`Transport`](telemetry_core::plugin::Transport) the driver
+//! has. [`FlagCache`] stands before it, or before any other source: however many connections ask, a host is
+//! asked once per time to live, by one of them, and what it said stays known when asking again fails.
+//! [`StaticFlags`] answers from a setting.
 //!
 //! ```
 //! use std::sync::Arc;

@@ -88,7 +88,8 @@ impl Machine {
         Lookup::Fetch(self.looks)
     }
 
-    /// The host was asked, at `now`. What the asker is to be told; `None` when more recent flags are known: then it looks again.
+    /// The host was asked, at `now`. What the asker is to be told; `None` when more recent flags are known:
+    /// then it looks again.
     pub(crate) fn asked(
         &mut self,
         key: &Key,
@@ -130,8 +131,8 @@ impl Machine {
         }
     }
 
-    /// At the capacity, forgets what says least: what isn't fresh before what is, and of these what was looked for least
-    /// recently.
+    /// At the capacity, forgets what says least: what isn't fresh before what is, and of these what was
+    /// looked for least recently.
     fn make_room(&mut self, now: Tick) {
         if self.entries.len() < self.capacity {
             return;

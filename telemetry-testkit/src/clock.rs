@@ -12,7 +12,8 @@ use telemetry_core::plugin::{BoxFuture, Tick};
 
 /// A clock that stands still until it is moved. Clones are the same clock.
 ///
-/// It starts an hour after its origin, so that arithmetic around zero isn't tested by accident, on the date 2026-01-01.
+/// It starts an hour after its origin, so that arithmetic around zero isn't tested by accident, on the date
+/// 2026-01-01.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,9 +1,12 @@
-//! What tests of drivers, exporters, breakers and transports need: a clock that stands still until it is moved, plug-ins that answer,
-//! fail, panic, hang or block by script, mocks of every trait, and a fake workspace that speaks real HTTP, well or badly.
+//! What tests of drivers, exporters, breakers and transports need: a clock that stands still until it is
+//! moved, plug-ins that answer, fail, panic, hang or block by script, mocks of every trait, and a fake
+//! workspace that speaks real HTTP, well or badly.
 //!
-//! Whoever implements one of the traits calls its suite in [`conformance`]; property tests draw from [`strategies`].
+//! Whoever implements one of the traits calls its suite in [`conformance`]; property tests draw from
+//! [`strategies`].
 //!
-//! Nothing here waits for wall time to prove something; limits in wall time are safety nets that end a broken test.
+//! Nothing here waits for wall time to prove something; limits in wall time are safety nets that end a broken
+//! test.
 //!
 //! ```
 //! use std::time::Duration;

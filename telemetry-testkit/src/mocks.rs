@@ -1,4 +1,5 @@
-//! Mocks of every trait, for expectations on single calls. What a test can say with a script is shorter with a script.
+//! Mocks of every trait, for expectations on single calls. What a test can say with a script is shorter with
+//! a script.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,8 +15,8 @@ use telemetry_core::{Breaker, Clock, CredentialProvider, Exporter, FeatureFlagSo
 mockall::mock! {
     /// A mock of [`Exporter`]. What its expectations return is what the call's future completes with.
     ///
-    /// Called on the mock itself, `export` is the plain function that expectations are set on; the trait's method is
-    /// reached through `dyn Exporter` or `Exporter::export`.
+    /// Called on the mock itself, `export` is the plain function that expectations are set on; the trait's
+    /// method is reached through `dyn Exporter` or `Exporter::export`.
     ///
     /// ```
     /// use telemetry_core::Exporter;
@@ -42,10 +43,11 @@ impl Exporter for MockExporter {
 }
 
 mockall::mock! {
-    /// A mock of [`FeatureFlagSource`]. What its expectations return is what the call's future completes with.
+    /// A mock of [`FeatureFlagSource`]. What its expectations return is what the call's future completes
+    /// with.
     ///
-    /// Called on the mock itself, `flags` is the plain function that expectations are set on; the trait's method is
-    /// reached through `dyn FeatureFlagSource` or `FeatureFlagSource::flags`.
+    /// Called on the mock itself, `flags` is the plain function that expectations are set on; the trait's
+    /// method is reached through `dyn FeatureFlagSource` or `FeatureFlagSource::flags`.
     pub FeatureFlagSource {
         /// What [`FeatureFlagSource::flags`] calls.
         pub fn flags<'a>(&self, query: &FlagQuery<'a>) -> Result<FlagSet, PluginError>;
@@ -71,7 +73,8 @@ mockall::mock! {
 }
 
 mockall::mock! {
-    /// A mock of [`CredentialProvider`]. What its expectations return is what the call's future completes with.
+    /// A mock of [`CredentialProvider`]. What its expectations return is what the call's future completes
+    /// with.
     pub CredentialProvider {}
 
     #[async_trait]
@@ -91,7 +94,8 @@ mockall::mock! {
     ///
     /// let mut breaker = MockBreaker::new();
     /// breaker.expect_admitted().returning(|_now| Ok(7));
-    /// breaker.expect_settled().once().withf(|ticket, outcome, _now| *ticket == 7 && *outcome == Outcome::Success).return_const(());
+    /// let told = |ticket: &u64, outcome: &Outcome, _: &Tick| (*ticket, *outcome) == (7, Outcome::Success);
+    /// breaker.expect_settled().once().withf(told).return_const(());
     /// breaker.admit(Tick::ZERO).expect("it admits").settle(Outcome::Success, Tick::ZERO);
     /// ```
     pub Breaker {

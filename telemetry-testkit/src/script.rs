@@ -96,7 +96,8 @@ impl<T: Clone> Script<T> {
         }
     }
 
-    /// Does what is to be done with one call of a method that isn't asynchronous. It can't hang; it blocks instead.
+    /// Does what is to be done with one call of a method that isn't asynchronous. It can't hang; it blocks
+    /// instead.
     ///
     /// # Panics
     ///

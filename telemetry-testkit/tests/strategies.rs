@@ -126,7 +126,8 @@ fn breaker_calls_are_of_every_kind() {
     has(|call| matches!(call, BreakerCall::Back(_)));
 }
 
-/// Plays events to a client whose worker moves by hand, until all is delivered that will be; what was, and what the books say.
+/// Plays events to a client whose worker moves by hand, until all is delivered that will be; what was, and
+/// what the books say.
 fn played(events: &[DriverEvent], play: fn(&Session, &[DriverEvent])) -> (Vec<RecordKind>, Status) {
     let (clock, exporter) = (FakeClock::new(), RecordingExporter::new());
     let identity =

@@ -163,7 +163,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`Error`] when the service can't close the session. Telemetry is closed all the same, and never an error.
+    /// [`Error`] when the service can't close the session. Telemetry is closed all the same, and never an
+    /// error.
     pub async fn close(&self, within: Duration) -> Result<(CloseOutcome, Duration), Error> {
         let path = format!("/api/2.0/sql/sessions/{}?warehouse_id={}", self.session_id, self.warehouse_id);
         let closed = self.endpoint.delete(&path).await;

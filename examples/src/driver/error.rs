@@ -38,7 +38,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// What telemetry is told: a name, a class, and the texts, which it redacts. Called only while telemetry is on.
+    /// What telemetry is told: a name, a class, and the texts, which it redacts. Called only while telemetry
+    /// is on.
     pub(crate) fn details(&self) -> ErrorDetails {
         let mut stack = String::new();
         let mut cause = std::error::Error::source(self);

@@ -1,7 +1,8 @@
-//! A small SQL driver that speaks the Databricks SQL Statement Execution API, with telemetry where a driver has it.
+//! A small SQL driver that speaks the Databricks SQL Statement Execution API, with telemetry where a driver
+//! has it.
 //!
-//! Read `connection.rs` and `statement.rs` for the points of interest. Nothing in here waits for telemetry, handles an error of it, or
-//! knows whether it is on.
+//! Read `connection.rs` and `statement.rs` for the points of interest. Nothing in here waits for telemetry,
+//! handles an error of it, or knows whether it is on.
 
 mod api;
 mod connection;

@@ -121,7 +121,8 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// [`Error::Statement`] when it fails, [`Error::Cancelled`] when it was cancelled, others as the network has it.
+    /// [`Error::Statement`] when it fails, [`Error::Cancelled`] when it was cancelled, others as the network
+    /// has it.
     pub async fn rows(mut self) -> Result<Rows, Error> {
         let read = self.read().await;
         if let Err(error) = &read {

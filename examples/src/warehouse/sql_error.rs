@@ -35,7 +35,8 @@ impl SqlError {
         } else {
             ("INTERNAL_ERROR", "XX000", "The statement could not be executed.".to_owned())
         };
-        // As the real ones do: with the statement in the message, which is what makes it dangerous to pass on.
+        // As the real ones do: with the statement in the message, which is what makes it dangerous to pass
+        // on.
         let message = format!("[{class}] {what} SQLSTATE: {sql_state}\n\n== SQL ==\n{sql}\n");
         SqlError { class, sql_state, message }
     }

@@ -1,8 +1,8 @@
 //! The one thing that driver threads touch: a bounded buffer of events.
 //!
-//! It is cut into shards, and a thread pushes into the first that it can lock without waiting, starting with its own:
-//! so no thread ever waits, not even for one that was put to sleep with a lock in its hand, and a forked child that
-//! inherited a locked shard goes on to the next. Each shard keeps its own books, in which
+//! It is cut into shards, and a thread pushes into the first that it can lock without waiting, starting with
+//! its own: so no thread ever waits, not even for one that was put to sleep with a lock in its hand, and a
+//! forked child that inherited a locked shard goes on to the next. Each shard keeps its own books, in which
 //! `seen = taken + refused + waiting` holds whenever nobody holds its lock.
 
 use std::cell::Cell;
@@ -21,8 +21,8 @@ pub(crate) struct EventBuffer {
     shards: [Mutex<Shard>; SHARDS],
     /// The order in which events were recorded. An event that was caused by another has a higher number.
     sequence: AtomicU64,
-    /// Events in all shards, to keep the bound. Sequentially consistent with the flag by which the worker says that it
-    /// sleeps until it is woken: one of the two sides sees the other.
+    /// Events in all shards, to keep the bound. Sequentially consistent with the flag by which the worker
+    /// says that it sleeps until it is woken: one of the two sides sees the other.
     waiting: AtomicUsize,
     limit: usize,
     closed: AtomicBool,
@@ -103,7 +103,8 @@ impl EventBuffer {
 
     /// Takes out at most so many, the oldest, in the order they were recorded.
     ///
-    /// An event never comes out before one that caused it: what was recorded after the call began stays for the next.
+    /// An event never comes out before one that caused it: what was recorded after the call began stays for
+    /// the next.
     pub(crate) fn take(&self, most: u64) -> Vec<Event> {
         let end = self.sequence.load(Ordering::Acquire);
         let first = self

@@ -16,8 +16,8 @@ use crate::guard::own_work::own_work;
 use crate::guard::panic::catch_panic;
 use crate::plugin::clock::{BoxFuture, Tick};
 
-/// How much longer than the request timeout a job may take before it counts as lost: a call that merely hangs is given
-/// up by its own timeout, so one that takes longer blocks its thread.
+/// How much longer than the request timeout a job may take before it counts as lost: a call that merely hangs
+/// is given up by its own timeout, so one that takes longer blocks its thread.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// A place for one job at a time.

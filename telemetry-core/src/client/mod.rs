@@ -37,7 +37,8 @@ use crate::plugin::clock::Tick;
 use crate::plugin::credentials::CredentialProvider;
 use crate::text::error_text::TextBudget;
 
-/// Shared between the handles of its connections, which push into its buffer, and its worker, which does all else.
+/// Shared between the handles of its connections, which push into its buffer, and its worker, which does all
+/// else.
 pub(crate) struct Client {
     pub(crate) plugins: Arc<Plugins>,
     pub(crate) host: Host,
@@ -156,7 +157,8 @@ impl Client {
         let mut slices = self.plugins.config.max_events as u64 / SLICE + 1;
         loop {
             slices -= 1;
-            // The next step follows from what was taken in last, so it is made under the same hold of the lock.
+            // The next step follows from what was taken in last, so it is made under the same hold of the
+            // lock.
             let step = self.absorb(SLICE, wall, |pipeline, now, taken| {
                 (slices == 0 || taken < SLICE as usize).then(|| pipeline.step(now, busy))
             });
@@ -166,7 +168,8 @@ impl Client {
         }
     }
 
-    /// Takes in so many events at the most, and then does more under the same hold of the lock, told how many there were.
+    /// Takes in so many events at the most, and then does more under the same hold of the lock, told how many
+    /// there were.
     fn absorb<T>(
         &self,
         most: u64,
@@ -206,7 +209,8 @@ impl Client {
         changed
     }
 
-    /// The end: whatever is still held is dropped under `reason`, what is under way is given up, and nothing new comes.
+    /// The end: whatever is still held is dropped under `reason`, what is under way is given up, and nothing
+    /// new comes.
     pub(crate) fn finish(&self, reason: DropReason) {
         let wall = self.plugins.clock.wall();
         self.buffer.close();

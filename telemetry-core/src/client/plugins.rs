@@ -85,8 +85,8 @@ impl Drop for Plugins {
     }
 }
 
-/// Holds the plug-ins longer than anybody else, and lets go of them on a thread of their own: the driver's, which may be a
-/// runtime's, is no place for what foreign code does in the end, and for how long.
+/// Holds the plug-ins longer than anybody else, and lets go of them on a thread of their own: the driver's,
+/// which may be a runtime's, is no place for what foreign code does in the end, and for how long.
 #[derive(Default)]
 pub(crate) struct DropThread([Option<Part>; 4]);
 

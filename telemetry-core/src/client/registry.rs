@@ -12,7 +12,8 @@ use crate::pipeline::Pipeline;
 use crate::plugin::clock::Tick;
 use crate::record::id::ScopeId;
 
-/// What connections must have in common to share a client: the host, the principal, and whether the flag counts.
+/// What connections must have in common to share a client: the host, the principal, and whether the flag
+/// counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) host: Host,
@@ -47,7 +48,8 @@ impl Registry {
         Registry { entries: Mutex::default(), limit }
     }
 
-    /// One lease more. A client that drains because its last lease was dropped goes on; one that is finished is replaced.
+    /// One lease more. A client that drains because its last lease was dropped goes on; one that is finished
+    /// is replaced.
     pub(crate) fn acquire(&self, key: &Key, make: impl FnOnce() -> Client) -> Leased {
         let mut entries = lock(&self.entries);
         if let Some(entry) = entries.get_mut(key)
@@ -91,8 +93,8 @@ impl Registry {
         }
     }
 
-    /// One lease less, to be closed; whether it was the last. The client has left the registry then, so that its close
-    /// holds up nobody: a lease taken from now on gets another.
+    /// One lease less, to be closed; whether it was the last. The client has left the registry then, so that
+    /// its close holds up nobody: a lease taken from now on gets another.
     pub(crate) fn release_to_close(&self, key: &Key, client: &Arc<Client>, deadline: Tick) -> bool {
         let mut entries = lock(&self.entries);
         let Some(entry) = entries.get_mut(key).filter(|entry| Arc::ptr_eq(&entry.client, client)) else {

@@ -18,14 +18,16 @@ use crate::plugin::clock::BoxFuture;
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum Runtime {
-    /// A runtime of the provider's own: one background thread, started with the first client and shut down in the
-    /// background with the last reference to the provider. Works in any driver, also in one without a runtime.
+    /// A runtime of the provider's own: one background thread, started with the first client and shut down in
+    /// the background with the last reference to the provider. Works in any driver, also in one without a
+    /// runtime.
     #[default]
     Own,
-    /// A runtime of the driver's, with timers and I/O enabled. When it is shut down, what is held is dropped and counted.
+    /// A runtime of the driver's, with timers and I/O enabled. When it is shut down, what is held is dropped
+    /// and counted.
     Handle(Handle),
-    /// None: workers move when [`ClientProvider::step`](crate::ClientProvider::step) is called, and on that thread. For
-    /// tests and simulations; a plug-in that blocks blocks the caller.
+    /// None: workers move when [`ClientProvider::step`](crate::ClientProvider::step) is called, and on that
+    /// thread. For tests and simulations; a plug-in that blocks blocks the caller.
     Manual,
 }
 
@@ -116,7 +118,8 @@ impl Runner {
         matches!(self, Runner::Manual(_))
     }
 
-    /// Moves the workers that can move, until none can. A worker that is being moved by somebody else is left to them.
+    /// Moves the workers that can move, until none can. A worker that is being moved by somebody else is left
+    /// to them.
     pub(crate) fn step(&self) {
         let Runner::Manual(tasks) = self else { return };
         loop {

@@ -47,7 +47,8 @@ impl SafeClock {
         catch_panic(|| self.inner.wall()).unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
-    /// Completes at `at`. When the clock inside panics, wakes too early, or doesn't wake at all, the machine's own time counts.
+    /// Completes at `at`. When the clock inside panics, wakes too early, or doesn't wake at all, the
+    /// machine's own time counts.
     pub(crate) async fn sleep_until(&self, at: Tick) {
         if at == Tick::MAX {
             return std::future::pending().await;

@@ -10,7 +10,8 @@ use crate::pipeline::gate::FlagState;
 use crate::plugin::breaker::BreakerState;
 use crate::plugin::flags::FlagOrigin;
 
-/// What holds for one connection, and why, at one moment. The books are those of its client, which it may share.
+/// What holds for one connection, and why, at one moment. The books are those of its client, which it may
+/// share.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
@@ -30,7 +31,8 @@ pub struct Status {
     pub text_bytes: u64,
     /// Error texts that were left out because as much was held as may be.
     pub texts_left_out: u64,
-    /// Names and SQLSTATEs of errors that have not the form of one: such a name travels as `unnamed`, such a SQLSTATE not at all.
+    /// Names and SQLSTATEs of errors that have not the form of one: such a name travels as `unnamed`, such a
+    /// SQLSTATE not at all.
     pub malformed_names: u64,
 }
 

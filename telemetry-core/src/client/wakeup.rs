@@ -1,4 +1,5 @@
-//! When the worker is woken: for what is urgent, when much waits, or when it sleeps with nothing else to wake it.
+//! When the worker is woken: for what is urgent, when much waits, or when it sleeps with nothing else to wake
+//! it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,8 +8,8 @@ use tokio::sync::futures::Notified;
 
 /// What drivers' threads wake the worker with. No method waits.
 ///
-/// Sequentially consistent with the buffer's count of what waits: of a thread that adds an event and a worker that goes to sleep, one sees
-/// the other.
+/// Sequentially consistent with the buffer's count of what waits: of a thread that adds an event and a worker
+/// that goes to sleep, one sees the other.
 #[derive(Debug)]
 pub(crate) struct Wakeup {
     notify: Notify,

@@ -18,7 +18,8 @@ use crate::pipeline::{Busy, Step};
 use crate::plugin::clock::Tick;
 use crate::plugin::flags::FlagSet;
 
-/// Works for one client until it is finished. Dropped before, as a runtime does that is shut down, it finishes the client.
+/// Works for one client until it is finished. Dropped before, as a runtime does that is shut down, it
+/// finishes the client.
 ///
 /// It holds what it runs on, so that the final flush of the last client also outlives the provider.
 pub(crate) fn work(client: Arc<Client>, pool: Arc<Pool>) -> impl Future<Output = ()> + Send + 'static {
@@ -77,8 +78,8 @@ async fn wait(
     asking: &mut Slot<Result<FlagSet, PluginError>>,
 ) -> Woken {
     let clock = &client.plugins.clock;
-    // Events below the high-water mark wake nobody, so the buffer is looked into once per interval: unless there was
-    // nothing, when the next event wakes the worker and the intervals begin again.
+    // Events below the high-water mark wake nobody, so the buffer is looked into once per interval: unless
+    // there was nothing, when the next event wakes the worker and the intervals begin again.
     let idle = client.with_pipeline(|pipeline, _| pipeline.is_idle()) && client.park();
     let tick = if idle { Tick::MAX } else { clock.now() + client.plugins.config.flush_interval };
     let until = until.min(tick).min(sending.deadline()).min(asking.deadline());

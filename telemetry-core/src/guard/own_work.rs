@@ -6,12 +6,14 @@ thread_local! {
     static OWN_WORK: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread does the workspace's own work, so that what it logs or records is none of the driver's.
+/// Whether this thread does the workspace's own work, so that what it logs or records is none of the
+/// driver's.
 pub(crate) fn is_own_work() -> bool {
     OWN_WORK.try_with(Cell::get).unwrap_or(false)
 }
 
-/// Does the workspace's own work: what it logs or records meanwhile, on this thread, is not recorded as the driver's.
+/// Does the workspace's own work: what it logs or records meanwhile, on this thread, is not recorded as the
+/// driver's.
 pub(crate) fn own_work<T>(work: impl FnOnce() -> T) -> T {
     struct Restore(bool);
     impl Drop for Restore {

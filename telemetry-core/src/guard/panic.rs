@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 
 /// Runs foreign code; `None` when it panicked.
 ///
-/// For whoever calls code of others from a plug-in, such as a breaker that tells an observer. The panic's payload is dropped unseen, as it
-/// may hold anything; a payload that panics when it is dropped is caught too. The process's panic hook still hears of both.
+/// For whoever calls code of others from a plug-in, such as a breaker that tells an observer. The panic's
+/// payload is dropped unseen, as it may hold anything; a payload that panics when it is dropped is caught
+/// too. The process's panic hook still hears of both.
 pub fn catch_panic<T>(call: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(value) => Some(value),

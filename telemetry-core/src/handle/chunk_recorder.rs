@@ -9,8 +9,8 @@ use crate::ledger::Refusal;
 use crate::pipeline::chunks::ChunkTotals;
 use crate::record::chunk::Chunk;
 
-/// Records the chunks of one of several parallel downloads. It is `Send`, gathers in itself, and is added to its statement
-/// when it is dropped; after the statement ended that is too late, and is counted.
+/// Records the chunks of one of several parallel downloads. It is `Send`, gathers in itself, and is added to
+/// its statement when it is dropped; after the statement ended that is too late, and is counted.
 pub struct ChunkRecorder(Option<Recording>);
 
 struct Recording {
@@ -83,7 +83,8 @@ impl Tally {
         (sum.chunks, sum.events)
     }
 
-    /// Tries for as long as a holder can need, and not for ever, as a forked child may have inherited it locked.
+    /// Tries for as long as a holder can need, and not for ever, as a forked child may have inherited it
+    /// locked.
     fn lock(&self) -> Option<std::sync::MutexGuard<'_, Sum>> {
         const TRIES: u32 = 10_000;
         (0..TRIES).find_map(|tries| {

@@ -15,9 +15,9 @@ use crate::record::{OperationType, ResultFormat, StatementType};
 
 /// Records what happens to statements by their ids. Every call is one event in the client's bounded buffer.
 ///
-/// A statement is open from [`started`](Emitter::started) to [`completed`](Emitter::completed). What comes for one that isn't
-/// open is refused and counted, except for an error, which becomes a record of its own. One that stays quiet for an hour, or
-/// is the quietest when there are too many, is ended as it is. Bounds:
+/// A statement is open from [`started`](Emitter::started) to [`completed`](Emitter::completed). What comes
+/// for one that isn't open is refused and counted, except for an error, which becomes a record of its own.
+/// One that stays quiet for an hour, or is the quietest when there are too many, is ended as it is. Bounds:
 /// [`abandoned_after`](crate::TelemetryConfig::abandoned_after),
 /// [`max_open_statements`](crate::TelemetryConfig::max_open_statements).
 ///

@@ -14,8 +14,9 @@ use crate::text::template::{Fact, fill};
 
 /// A driver's error, as far as telemetry may know it: a name, a class, facts, and text.
 ///
-/// Best is text of the driver's own, a [`template`](ErrorDetails::template), which travels as it is. Text from elsewhere, a
-/// [`message`](ErrorDetails::message) or a [`stack`](ErrorDetails::stack), is held to the allow-list of [`text`](crate::text).
+/// Best is text of the driver's own, a [`template`](ErrorDetails::template), which travels as it is. Text
+/// from elsewhere, a [`message`](ErrorDetails::message) or a [`stack`](ErrorDetails::stack), is held to the
+/// allow-list of [`text`](crate::text).
 ///
 /// Handles take it as a closure, so that while telemetry is off nothing is formatted.
 ///
@@ -41,9 +42,10 @@ pub struct ErrorDetails {
 }
 
 impl ErrorDetails {
-    /// An error by its name or code, as classes and databases have them: `SQLException`, `std::io::Error`, `TABLE_OR_VIEW_NOT_FOUND`,
-    /// `ORA-00942`, `1064 (42000)`; at most 128 characters. Anything else travels as `unnamed`, and is counted in
-    /// [`Status::malformed_names`](crate::status::Status::malformed_names). Its class is [`ErrorClass::Unknown`].
+    /// An error by its name or code, as classes and databases have them: `SQLException`, `std::io::Error`,
+    /// `TABLE_OR_VIEW_NOT_FOUND`, `ORA-00942`, `1064 (42000)`; at most 128 characters. Anything else travels
+    /// as `unnamed`, and is counted in [`Status::malformed_names`](crate::status::Status::malformed_names).
+    /// Its class is [`ErrorClass::Unknown`].
     pub fn new(name: impl AsRef<str>) -> Self {
         let name = error_name(name.as_ref());
         let malformed = u64::from(name.is_none());
@@ -51,7 +53,8 @@ impl ErrorDetails {
         ErrorDetails { info, own: String::new(), foreign: Bounded::default(), malformed }
     }
 
-    /// The same with the class that [`classify`] gives an HTTP status, an [`io::Error`](std::io::Error) or a [`Fault`].
+    /// The same with the class that [`classify`] gives an HTTP status, an [`io::Error`](std::io::Error) or a
+    /// [`Fault`].
     #[must_use]
     pub fn fault(self, fault: impl Into<Fault>) -> Self {
         self.class(classify(fault))
@@ -71,7 +74,8 @@ impl ErrorDetails {
         self
     }
 
-    /// The same with its SQLSTATE: five capitals and digits. Anything else is left out, and counted as a malformed name is.
+    /// The same with its SQLSTATE: five capitals and digits. Anything else is left out, and counted as a
+    /// malformed name is.
     #[must_use]
     pub fn sqlstate(mut self, sqlstate: impl AsRef<str>) -> Self {
         self.info.sqlstate = SqlState::new(sqlstate.as_ref());
@@ -79,8 +83,8 @@ impl ErrorDetails {
         self
     }
 
-    /// The same with the status of the HTTP answer that it came with. Its class is said besides, by [`fault`](Self::fault) or
-    /// [`class`](Self::class).
+    /// The same with the status of the HTTP answer that it came with. Its class is said besides, by
+    /// [`fault`](Self::fault) or [`class`](Self::class).
     #[must_use]
     pub fn http_status(mut self, status: u16) -> Self {
         self.info.http_status = Some(status);
@@ -94,8 +98,9 @@ impl ErrorDetails {
         self
     }
 
-    /// The same with text of the driver's own, in which each `{}` stands for the next fact. What is a constant of the program can't be a
-    /// user's secret, so it travels as it is, before message and stack. A `{}` without a fact stays; a fact without a place is left out.
+    /// The same with text of the driver's own, in which each `{}` stands for the next fact. What is a
+    /// constant of the program can't be a user's secret, so it travels as it is, before message and stack. A
+    /// `{}` without a fact stays; a fact without a place is left out.
     #[must_use]
     pub fn template(mut self, template: &'static str, facts: &[&dyn Fact]) -> Self {
         if !self.own.is_empty() {
@@ -105,8 +110,8 @@ impl ErrorDetails {
         self
     }
 
-    /// The same with its message. Of message and stack together, the first 16 KiB are looked at, and with the driver's own text 2,048
-    /// characters kept.
+    /// The same with its message. Of message and stack together, the first 16 KiB are looked at, and with the
+    /// driver's own text 2,048 characters kept.
     #[must_use]
     pub fn message(mut self, message: impl fmt::Display) -> Self {
         self.foreign.add(format_args!("{message}"));
@@ -129,7 +134,8 @@ impl fmt::Debug for ErrorDetails {
     }
 }
 
-/// Asks the driver's closure for the details, and holds its text to the rules. `None` when it panics, which is counted.
+/// Asks the driver's closure for the details, and holds its text to the rules. `None` when it panics, which
+/// is counted.
 pub(crate) fn describe(client: &Client, details: impl FnOnce() -> ErrorDetails) -> Option<ErrorInfo> {
     let Some(details) = catch_panic(details) else {
         client.refuse(Refusal::Panicked, 1);
@@ -152,7 +158,8 @@ impl Bounded {
         if !self.0.is_empty() {
             self.0.push('\n');
         }
-        // An error says that the text is long enough, or that its formatter failed half-way; both leave what is there.
+        // An error says that the text is long enough, or that its formatter failed half-way; both leave what
+        // is there.
         let _ = self.write_fmt(text);
     }
 }

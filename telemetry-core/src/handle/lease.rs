@@ -22,10 +22,11 @@ use crate::plugin::clock::Tick;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloseOutcome {
-    /// This was the client's last lease, and nothing was held any more when the client ended: every record was accepted, or
-    /// had been dropped and counted before.
+    /// This was the client's last lease, and nothing was held any more when the client ended: every record
+    /// was accepted, or had been dropped and counted before.
     Flushed,
-    /// This was the client's last lease, and so many records could not be delivered in time. They are counted as dropped.
+    /// This was the client's last lease, and so many records could not be delivered in time. They are counted
+    /// as dropped.
     Incomplete {
         /// How many; those in flight, which may have arrived, included.
         undelivered: u64,
@@ -40,11 +41,12 @@ pub enum CloseOutcome {
     NotAwaited,
 }
 
-/// A connection's share of telemetry. One per connection; dropping it, and the handles made from it, gives it back.
+/// A connection's share of telemetry. One per connection; dropping it, and the handles made from it, gives it
+/// back.
 ///
 /// The last lease of a client starts its final flush when it is dropped, which takes at most
-/// [`TelemetryConfig::close_timeout`](crate::TelemetryConfig::close_timeout) and which nobody waits for. To wait,
-/// [`close`](Lease::close) it.
+/// [`TelemetryConfig::close_timeout`](crate::TelemetryConfig::close_timeout) and which nobody waits for. To
+/// wait, [`close`](Lease::close) it.
 pub struct Lease {
     held: Result<Arc<LeaseGuard>, OffReason>,
 }
@@ -78,12 +80,13 @@ impl Lease {
         }
     }
 
-    /// Gives the lease back. If it is its client's last, what is held is flushed, for `within` at the most, and the wait is
-    /// for that; at the deadline a request in flight is aborted, and what is left is dropped and counted.
+    /// Gives the lease back. If it is its client's last, what is held is flushed, for `within` at the most,
+    /// and the wait is for that; at the deadline a request in flight is aborted, and what is left is dropped
+    /// and counted.
     ///
-    /// Close while the credentials still work. It runs on any executor. Given up half-way, it goes on in the background to
-    /// the same deadline. What is recorded through handles of this lease after the close of the client is refused and
-    /// counted.
+    /// Close while the credentials still work. It runs on any executor. Given up half-way, it goes on in the
+    /// background to the same deadline. What is recorded through handles of this lease after the close of the
+    /// client is refused and counted.
     pub async fn close(&self, within: Duration) -> CloseOutcome {
         let Ok(hold) = &self.held else { return CloseOutcome::Off };
         let deadline = match begin_close(hold, within) {
@@ -107,9 +110,9 @@ impl Lease {
 
     /// [`close`](Lease::close) for drivers without a runtime: waits on this thread.
     ///
-    /// On a thread of a tokio runtime, where waiting is not allowed, it returns [`CloseOutcome::NotAwaited`] at once, and the flush
-    /// goes on in the background. So it does in `spawn_blocking`, which can't be told apart; wait there with
-    /// `Handle::block_on(lease.close(..))`.
+    /// On a thread of a tokio runtime, where waiting is not allowed, it returns [`CloseOutcome::NotAwaited`]
+    /// at once, and the flush goes on in the background. So it does in `spawn_blocking`, which can't be told
+    /// apart; wait there with `Handle::block_on(lease.close(..))`.
     pub fn close_blocking(&self, within: Duration) -> CloseOutcome {
         let Ok(hold) = &self.held else { return CloseOutcome::Off };
         let deadline = match begin_close(hold, within) {

@@ -84,8 +84,8 @@ impl ConnectionInfo {
     }
 }
 
-/// A connection that is being opened: say [`opened`](Opening::opened) or [`failed`](Opening::failed). Dropped before, it
-/// counts as failed for a reason that nobody knows.
+/// A connection that is being opened: say [`opened`](Opening::opened) or [`failed`](Opening::failed). Dropped
+/// before, it counts as failed for a reason that nobody knows.
 #[must_use]
 pub struct Opening {
     open: Option<(Arc<LeaseGuard>, Tick, ConnectionInfo)>,
@@ -100,8 +100,8 @@ impl Opening {
         Opening { open }
     }
 
-    /// The connection is open, under this id of the service's. What isn't an id is left out and counted; where the service gives
-    /// none, say [`opened_without_id`](Opening::opened_without_id).
+    /// The connection is open, under this id of the service's. What isn't an id is left out and counted;
+    /// where the service gives none, say [`opened_without_id`](Opening::opened_without_id).
     pub fn opened(self, session_id: &str) -> Session {
         let id = SessionId::new(session_id);
         if let Some((hold, ..)) = &self.open

@@ -59,7 +59,8 @@ impl Operation {
         Operation { volume: Some(volume), ..Operation::new(OperationType::ExecuteStatement, latency) }
     }
 
-    /// The path in the volume, which is sanitized. For a [volume operation](Operation::volume); otherwise it is left out.
+    /// The path in the volume, which is sanitized. For a [volume operation](Operation::volume); otherwise it
+    /// is left out.
     pub fn volume_path(mut self, path: &str) -> Self {
         if let Some(volume) = &mut self.volume {
             volume.volume_path = Some(path.to_owned());
@@ -67,7 +68,8 @@ impl Operation {
         self
     }
 
-    /// The local file, of which the base name alone is kept. For a [volume operation](Operation::volume); otherwise it is left out.
+    /// The local file, of which the base name alone is kept. For a [volume operation](Operation::volume);
+    /// otherwise it is left out.
     pub fn local_file(mut self, path: &str) -> Self {
         if let Some(volume) = &mut self.volume {
             volume.local_file = Some(path.to_owned());

@@ -26,9 +26,11 @@ use crate::record::DriverContext;
 use crate::record::{DriverIdentity, SystemInfo};
 use crate::text::rules::TextRules;
 
-/// Gives connections their telemetry: one client for each host and principal, shared by as many connections as there are.
+/// Gives connections their telemetry: one client for each host and principal, shared by as many connections
+/// as there are.
 ///
-/// A driver builds one and keeps it, usually one per process. Cloning it is cheap and gives the same provider.
+/// A driver builds one and keeps it, usually one per process. Cloning it is cheap and gives the same
+/// provider.
 #[derive(Clone, Debug)]
 pub struct ClientProvider {
     shared: Arc<Pool>,
@@ -52,8 +54,8 @@ impl ClientProvider {
         builder.environment(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
 
-    /// A connection's share of telemetry. It never fails, waits or does I/O: where telemetry can't be had, the lease is off
-    /// and says [why](Lease::status).
+    /// A connection's share of telemetry. It never fails, waits or does I/O: where telemetry can't be had,
+    /// the lease is off and says [why](Lease::status).
     ///
     /// What decides, in this order: an opt-out in the environment; [`Target::mode`];
     /// [`TelemetryConfig::mode`]; the service's feature flag, unless one of the settings is [`Mode::Forced`].
@@ -102,17 +104,18 @@ impl ClientProvider {
         Ok(LeaseGuard::new(Arc::clone(shared), key, client))
     }
 
-    /// Moves every worker for as long as it can, when the provider was built with [`Runtime::Manual`]; else it does nothing.
+    /// Moves every worker for as long as it can, when the provider was built with [`Runtime::Manual`]; else
+    /// it does nothing.
     ///
-    /// What was recorded is taken in, what is due is sent, and answers are settled, as far as no worker has to wait for the
-    /// clock or a plug-in.
+    /// What was recorded is taken in, what is due is sent, and answers are settled, as far as no worker has
+    /// to wait for the clock or a plug-in.
     pub fn step(&self) {
         self.shared.step();
     }
 }
 
-/// Composes a [`ClientProvider`]. [`exporter`](Self::exporter), [`flags`](Self::flags) and [`breakers`](Self::breakers) must
-/// be given; all else has a default.
+/// Composes a [`ClientProvider`]. [`exporter`](Self::exporter), [`flags`](Self::flags) and
+/// [`breakers`](Self::breakers) must be given; all else has a default.
 #[derive(Debug)]
 #[must_use]
 pub struct ClientProviderBuilder {
@@ -148,7 +151,8 @@ impl ClientProviderBuilder {
         self
     }
 
-    /// Where hosts have their breakers from. [`AlwaysClosed`](crate::plugin::AlwaysClosed) for an exporter that calls no service.
+    /// Where hosts have their breakers from. [`AlwaysClosed`](crate::plugin::AlwaysClosed) for an exporter
+    /// that calls no service.
     pub fn breakers(mut self, breakers: impl BreakerSource) -> Self {
         self.breakers = Some(Arc::new(breakers));
         self
@@ -172,8 +176,8 @@ impl ClientProviderBuilder {
         self
     }
 
-    /// How environment variables are read that opt out or narrow what leaves; the process's own by default. For bindings whose host language
-    /// keeps an environment of its own, and for tests.
+    /// How environment variables are read that opt out or narrow what leaves; the process's own by default.
+    /// For bindings whose host language keeps an environment of its own, and for tests.
     pub fn environment(mut self, variable: impl Fn(&str) -> Option<String>) -> Self {
         self.opted_out = opt_out(&variable);
         self.error_text = variable(TEXT_LEVEL_VARIABLE);
@@ -184,8 +188,8 @@ impl ClientProviderBuilder {
     ///
     /// # Errors
     ///
-    /// [`BuildError::Missing`] without an exporter, flags or breakers; [`BuildError::OutOfBounds`] for a setting that makes no
-    /// sense.
+    /// [`BuildError::Missing`] without an exporter, flags or breakers; [`BuildError::OutOfBounds`] for a
+    /// setting that makes no sense.
     pub fn build(self) -> Result<ClientProvider, BuildError> {
         let ClientProviderBuilder {
             identity,

@@ -15,7 +15,8 @@ use crate::record::RecordKind;
 use crate::record::body::Body;
 use crate::record::enums::OperationType;
 
-/// An open connection. Cloning it is cheap; it is `Send` and `Sync`, and works on any thread, with or without a runtime.
+/// An open connection. Cloning it is cheap; it is `Send` and `Sync`, and works on any thread, with or without
+/// a runtime.
 ///
 /// No method fails, waits, or does I/O. While telemetry is off, each is one branch.
 #[derive(Clone, Debug)]
@@ -41,12 +42,14 @@ impl Session {
         Statement::start(self.live())
     }
 
-    /// For drivers that can't keep a handle with a statement: an emitter that speaks of statements by their id.
+    /// For drivers that can't keep a handle with a statement: an emitter that speaks of statements by their
+    /// id.
     pub fn emitter(&self) -> Emitter {
         Emitter::new(self.0.clone())
     }
 
-    /// A call of the driver's that is no statement, such as a metadata call or the transfer of a file, has ended.
+    /// A call of the driver's that is no statement, such as a metadata call or the transfer of a file, has
+    /// ended.
     pub fn operation(&self, operation: Operation) {
         let Some(inner) = self.live() else { return };
         if operation.invalid_statement {

@@ -15,9 +15,9 @@ use crate::record::chunk::Chunk;
 use crate::record::id::StatementId;
 use crate::record::{OperationType, ResultFormat, StatementType};
 
-/// A statement that runs. It gathers what happens in itself, so that a chunk costs a few nanoseconds and no place in a
-/// buffer; when it is [completed](Statement::complete) or dropped, all of it becomes one record, with one more for each error
-/// that was kept.
+/// A statement that runs. It gathers what happens in itself, so that a chunk costs a few nanoseconds and no
+/// place in a buffer; when it is [completed](Statement::complete) or dropped, all of it becomes one record,
+/// with one more for each error that was kept.
 ///
 /// No method fails, waits, or does I/O. While telemetry is off, each is one branch.
 pub struct Statement(Option<Active>);
@@ -146,9 +146,9 @@ impl Statement {
         }
     }
 
-    /// Something went wrong. A [terminal](crate::ErrorClass::Terminal) error is sent at once, others with the statement, which
-    /// keeps [`max_errors`](crate::TelemetryConfig::max_errors) of them. The closure is called only while telemetry is on; a
-    /// panic in it is counted.
+    /// Something went wrong. A [terminal](crate::ErrorClass::Terminal) error is sent at once, others with the
+    /// statement, which keeps [`max_errors`](crate::TelemetryConfig::max_errors) of them. The closure is
+    /// called only while telemetry is on; a panic in it is counted.
     pub fn error(&mut self, details: impl FnOnce() -> ErrorDetails) {
         let Some(active) = &mut self.0 else { return };
         if let Some(error) = describe(active.session.client(), details) {

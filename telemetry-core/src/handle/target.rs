@@ -15,8 +15,9 @@ pub struct Target {
 }
 
 impl Target {
-    /// A host, in any spelling that [`Host::parse`](crate::Host::parse) takes. Without credentials: only what doesn't correlate is sent,
-    /// and only where the flag is known of another connection to the host, or with [`Mode::Forced`].
+    /// A host, in any spelling that [`Host::parse`](crate::Host::parse) takes. Without credentials: only what
+    /// doesn't correlate is sent, and only where the flag is known of another connection to the host, or with
+    /// [`Mode::Forced`].
     pub fn new(host: impl Into<String>) -> Self {
         Target { host: host.into(), credentials: None, mode: None }
     }

@@ -31,8 +31,8 @@ pub(crate) struct Absorbed {
     pub(crate) refused: Option<(Refusal, u64)>,
 }
 
-/// Statements of different sessions are apart, whatever their ids. The address is that of the session's context, which
-/// the open statement keeps alive.
+/// Statements of different sessions are apart, whatever their ids. The address is that of the session's
+/// context, which the open statement keeps alive.
 type Key = (usize, StatementId);
 
 #[derive(Debug)]
@@ -45,9 +45,10 @@ struct Open {
 
 /// A pure state machine: events in, drafts out.
 ///
-/// Events of one thread arrive in order, and an event never arrives before one that caused it. So a statement is opened
-/// by its start alone: what comes for a statement that was never started, or is finished, is late, and is refused; except
-/// for an error, which is never lost for lack of a statement and becomes a record of its own.
+/// Events of one thread arrive in order, and an event never arrives before one that caused it. So a statement
+/// is opened by its start alone: what comes for a statement that was never started, or is finished, is late,
+/// and is refused; except for an error, which is never lost for lack of a statement and becomes a record of
+/// its own.
 #[derive(Debug)]
 pub(crate) struct Aggregator {
     open: HashMap<Key, Open>,

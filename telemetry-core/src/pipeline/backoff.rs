@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::config::TelemetryConfig;
 use crate::plugin::clock::Tick;
 
-/// Exponential backoff with full jitter: each wait is drawn evenly from zero to a ceiling that doubles. Many clients that
-/// failed together don't come back together.
+/// Exponential backoff with full jitter: each wait is drawn evenly from zero to a ceiling that doubles. Many
+/// clients that failed together don't come back together.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     base: Duration,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::record::ChunkDetails;
 use crate::record::chunk::Chunk;
 
-/// The chunks of one result so far. Merging two halves gives what recording all in one would have given, in any order.
+/// The chunks of one result so far. Merging two halves gives what recording all in one would have given, in
+/// any order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ChunkTotals {
     iterated: u32,

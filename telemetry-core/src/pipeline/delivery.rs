@@ -1,7 +1,9 @@
-//! When which batch goes, and what becomes of it: buffer, retry, backoff, `Retry-After`, pauses and loss, as one machine.
+//! When which batch goes, and what becomes of it: buffer, retry, backoff, `Retry-After`, pauses and loss, as
+//! one machine.
 //!
-//! They are one decision — when may this batch go? — so they are one state machine: there is one request in flight, and
-//! no loop around another. A record leaves by acceptance, by a terminal answer, by overflow, by age, or by the close.
+//! They are one decision — when may this batch go? — so they are one state machine: there is one request in
+//! flight, and no loop around another. A record leaves by acceptance, by a terminal answer, by overflow, by
+//! age, or by the close.
 
 #[cfg(test)]
 mod tests;
@@ -114,7 +116,8 @@ impl Delivery {
         !self.in_flight.is_empty()
     }
 
-    /// Takes a record in. Past the bound the oldest that is not an error makes room, or the oldest error if all are.
+    /// Takes a record in. Past the bound the oldest that is not an error makes room, or the oldest error if
+    /// all are.
     pub(crate) fn push(&mut self, record: Arc<Record>, urgent: bool, now: Tick) {
         self.ledger.made += 1;
         self.urgent |= urgent;

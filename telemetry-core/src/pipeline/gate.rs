@@ -22,8 +22,8 @@ pub(crate) enum FlagState {
 
 /// A pure state machine around one flag of one host, as one client sees it.
 ///
-/// A failure never changes a value that is known. Nothing is asked twice at a time, and nothing more often than once a
-/// second, whatever a source says.
+/// A failure never changes a value that is known. Nothing is asked twice at a time, and nothing more often
+/// than once a second, whatever a source says.
 #[derive(Debug)]
 pub(crate) struct Gate {
     known: FlagState,

@@ -1,4 +1,5 @@
-//! From buffered events to a batch in hand: the aggregator, the gate and delivery as one machine, with the books.
+//! From buffered events to a batch in hand: the aggregator, the gate and delivery as one machine, with the
+//! books.
 
 pub(crate) mod aggregator;
 pub(crate) mod backoff;
@@ -205,8 +206,8 @@ impl Pipeline {
         }
     }
 
-    /// Begins the close: what waits goes at once. Open statements are ended as they are once what is still in the buffer has
-    /// been taken in, as that may end them properly.
+    /// Begins the close: what waits goes at once. Open statements are ended as they are once what is still in
+    /// the buffer has been taken in, as that may end them properly.
     pub(crate) fn close_by(&mut self, deadline: Tick) {
         let deadline = self.closing.map_or(deadline, |earlier| earlier.min(deadline));
         self.closing = Some(deadline);

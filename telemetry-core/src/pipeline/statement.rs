@@ -12,8 +12,8 @@ use crate::record::{OperationType, ResultFormat, StatementType};
 
 use crate::pipeline::chunks::ChunkTotals;
 
-/// One statement, from its start to its end. Whatever happens to it goes through [`apply`](Self::apply), whether a handle
-/// owns it or the aggregator does; [`into_bodies`](Self::into_bodies) makes its records.
+/// One statement, from its start to its end. Whatever happens to it goes through [`apply`](Self::apply),
+/// whether a handle owns it or the aggregator does; [`into_bodies`](Self::into_bodies) makes its records.
 #[derive(Debug)]
 pub(crate) struct StatementAggregate {
     id: Option<StatementId>,

@@ -12,16 +12,18 @@ use crate::plugin::clock::Tick;
 ///
 /// Neither method waits.
 pub trait PermitIssuer: Send + Sync {
-    /// The call that this ticket was given for went so. What it was given for may be long past: the issuer tells by the ticket.
+    /// The call that this ticket was given for went so. What it was given for may be long past: the issuer
+    /// tells by the ticket.
     fn settled(&self, ticket: u64, outcome: Outcome, now: Tick);
-    /// The permit was dropped: the call was cancelled, or panicked. It counts as [`Outcome::Neutral`]. A panic in here is swallowed.
+    /// The permit was dropped: the call was cancelled, or panicked. It counts as [`Outcome::Neutral`]. A
+    /// panic in here is swallowed.
     fn unsettled(&self, ticket: u64);
 }
 
 /// Leave to make one call, as a value: [settle](Permit::settle) it, or drop it.
 ///
-/// It goes back to the breaker that gave it, and to no other. Dropped unsettled, it gives its place back, so that a half-open
-/// breaker loses no probe to a call that was cancelled or panicked.
+/// It goes back to the breaker that gave it, and to no other. Dropped unsettled, it gives its place back, so
+/// that a half-open breaker loses no probe to a call that was cancelled or panicked.
 #[must_use = "dropped, it says that the call was never made"]
 pub struct Permit<'a> {
     issuer: Option<&'a dyn PermitIssuer>,
@@ -113,8 +115,8 @@ pub enum BreakerState {
 
 /// Watches the calls to one host, and stops them while the host doesn't work.
 ///
-/// An implementation never waits and reads no clock: the caller passes `now`, which may be a little older than at an earlier call.
-/// No callback runs while a lock is held.
+/// An implementation never waits and reads no clock: the caller passes `now`, which may be a little older
+/// than at an earlier call. No callback runs while a lock is held.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU32, Ordering};
@@ -155,8 +157,8 @@ pub enum BreakerState {
 /// }
 /// ```
 pub trait Breaker: fmt::Debug + Send + Sync + 'static {
-    /// Asks for leave to make one call. How it went comes back through the permit: a result that is late, from before the last
-    /// change of state, changes nothing, and one that is neutral decides nothing.
+    /// Asks for leave to make one call. How it went comes back through the permit: a result that is late,
+    /// from before the last change of state, changes nothing, and one that is neutral decides nothing.
     fn admit(&self, now: Tick) -> Result<Permit<'_>, Rejected>;
     /// What it is doing now. Asking changes nothing.
     fn state(&self, now: Tick) -> BreakerState;
@@ -164,7 +166,8 @@ pub trait Breaker: fmt::Debug + Send + Sync + 'static {
 
 /// Where the breaker of a host comes from: usually a registry.
 ///
-/// The same host gives the same breaker for as long as that breaker's state means something, also when nobody holds it.
+/// The same host gives the same breaker for as long as that breaker's state means something, also when nobody
+/// holds it.
 pub trait BreakerSource: fmt::Debug + Send + Sync + 'static {
     /// The breaker of this host.
     fn breaker(&self, host: &Host) -> Arc<dyn Breaker>;

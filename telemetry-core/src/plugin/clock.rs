@@ -12,8 +12,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A moment on a [`Clock`]: whole nanoseconds since that clock's own origin.
 ///
-/// Ticks of different clocks don't compare. Arithmetic saturates, so that no duration, however absurd, panics;
-/// `u64` nanoseconds last 584 years.
+/// Ticks of different clocks don't compare. Arithmetic saturates, so that no duration, however absurd,
+/// panics; `u64` nanoseconds last 584 years.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tick(u64);
 
@@ -59,11 +59,11 @@ impl Sub<Tick> for Tick {
 ///
 /// Obligations of an implementation:
 ///
-/// - [`now`](Clock::now) never goes back, and neither waits nor locks: it is the one plug-in method that runs on the
-///   driver's own threads. A panic in it is contained; a hang could not be.
+/// - [`now`](Clock::now) never goes back, and neither waits nor locks: it is the one plug-in method that runs
+///   on the driver's own threads. A panic in it is contained; a hang could not be.
 /// - [`wall`](Clock::wall) is for stamps alone; nothing is ever timed by it, so it may jump.
-/// - The future of [`sleep_until`](Clock::sleep_until) completes at `at` or soon after, at once when `at` has passed,
-///   and may be dropped at any time. It is polled on the worker's runtime.
+/// - The future of [`sleep_until`](Clock::sleep_until) completes at `at` or soon after, at once when `at` has
+///   passed, and may be dropped at any time. It is polled on the worker's runtime.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The present moment, monotonic.
     fn now(&self) -> Tick;

@@ -13,14 +13,14 @@ use crate::record::id::ScopeId;
 ///
 /// Obligations of an implementation:
 ///
-/// - [`scope`](CredentialProvider::scope) is equal for all connections of one principal, stays the same when its
-///   token rotates, and differs between principals: records of one scope never travel under another's headers. It is
-///   asked once per connection, on the driver's thread, so it neither waits nor does I/O.
-/// - [`headers`](CredentialProvider::headers) is asked once per request, on the worker, and answers with what is valid
-///   now. It is **never interactive**: no browser, no prompt; if only a login would help, it fails with
-///   [`Fault::Authentication`](crate::Fault::Authentication).
-/// - Its future may be dropped at any time. It is given the request timeout, after which the request is given up;
-///   telemetry then waits and asks again, and nobody else notices.
+/// - [`scope`](CredentialProvider::scope) is equal for all connections of one principal, stays the same when
+///   its token rotates, and differs between principals: records of one scope never travel under another's
+///   headers. It is asked once per connection, on the driver's thread, so it neither waits nor does I/O.
+/// - [`headers`](CredentialProvider::headers) is asked once per request, on the worker, and answers with what
+///   is valid now. It is **never interactive**: no browser, no prompt; if only a login would help, it fails
+///   with [`Fault::Authentication`](crate::Fault::Authentication).
+/// - Its future may be dropped at any time. It is given the request timeout, after which the request is given
+///   up; telemetry then waits and asks again, and nobody else notices.
 /// - Neither method shows a credential in an error or a log.
 #[async_trait]
 pub trait CredentialProvider: Send + Sync + 'static {
@@ -50,11 +50,12 @@ pub struct StaticToken {
 }
 
 impl StaticToken {
-    /// A provider that always gives `authorization: Bearer TOKEN`, with a scope derived from the token by a keyed hash
-    /// that can't be turned back.
+    /// A provider that always gives `authorization: Bearer TOKEN`, with a scope derived from the token by a
+    /// keyed hash that can't be turned back.
     ///
-    /// A blank token is none: asked for headers, the provider fails with [`Fault::Authentication`]. One with white space or a control
-    /// character inside is no bearer token (RFC 6750), and fails with [`Fault::Unsendable`].
+    /// A blank token is none: asked for headers, the provider fails with [`Fault::Authentication`]. One with
+    /// white space or a control character inside is no bearer token (RFC 6750), and fails with
+    /// [`Fault::Unsendable`].
     pub fn new(token: &str) -> Self {
         let headers = if token.trim().is_empty() {
             Err(PluginError::new(Fault::Authentication))

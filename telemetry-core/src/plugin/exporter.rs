@@ -18,7 +18,8 @@ pub struct Attempt<'a> {
     pub host: &'a Host,
     /// What: at least one record, in the order they were made.
     pub records: &'a [Arc<Record>],
-    /// What authorises it; `None` asks for the unauthenticated path, on which nothing that correlates may travel.
+    /// What authorises it; `None` asks for the unauthenticated path, on which nothing that correlates may
+    /// travel.
     pub credentials: Option<&'a AuthHeaders>,
     /// The date of the upload.
     pub wall: SystemTime,
@@ -53,8 +54,8 @@ impl fmt::Debug for Attempt<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt {
-    /// How many of the batch's records were accepted. More than were sent counts as all; the others are counted as
-    /// dropped by the service, and never sent again.
+    /// How many of the batch's records were accepted. More than were sent counts as all; the others are
+    /// counted as dropped by the service, and never sent again.
     pub accepted: usize,
 }
 
@@ -65,20 +66,24 @@ impl Receipt {
     }
 }
 
-/// Delivers batches: over HTTP, to a file, into another system. One implementation serves all hosts and tenants.
+/// Delivers batches: over HTTP, to a file, into another system. One implementation serves all hosts and
+/// tenants.
 ///
 /// Obligations of an implementation:
 ///
-/// - **One call, one attempt.** It doesn't retry, wait out a `Retry-After` or keep a breaker: delivery does all
-///   three, and needs to see each failure to do them right.
-/// - `Ok` means that the service said so. Records it doesn't vouch for are not in [`Receipt::accepted`]; an answer
-///   that can't be understood is [`Fault::BadAnswer`](crate::Fault::BadAnswer), a redirect is
+/// - **One call, one attempt.** It doesn't retry, wait out a `Retry-After` or keep a breaker: delivery does
+///   all three, and needs to see each failure to do them right.
+/// - `Ok` means that the service said so. Records it doesn't vouch for are not in [`Receipt::accepted`]; an
+///   answer that can't be understood is [`Fault::BadAnswer`](crate::Fault::BadAnswer), a redirect is
 ///   [`Fault::Redirect`](crate::Fault::Redirect), and neither is success.
-/// - A batch larger than it can send is [`Fault::TooLarge`](crate::Fault::TooLarge); it is asked again with half.
-/// - It ends by itself: it has a timeout of its own, and is cancelled after [`TelemetryConfig::request_timeout`].
-///   It is safe to cancel: dropping its future leaves nothing behind and nothing running.
-/// - It sends `credentials` to `host` and to nobody else. Without credentials it sends nothing that correlates: no
-///   workspace, session or statement id, no system configuration, no connection parameters, no stack.
+/// - A batch larger than it can send is [`Fault::TooLarge`](crate::Fault::TooLarge); it is asked again with
+///   half.
+/// - It ends by itself: it has a timeout of its own, and is cancelled after
+///   [`TelemetryConfig::request_timeout`]. It is safe to cancel: dropping its future leaves nothing behind
+///   and nothing running.
+/// - It sends `credentials` to `host` and to nobody else. Without credentials it sends nothing that
+///   correlates: no workspace, session or statement id, no system configuration, no connection parameters, no
+///   stack.
 /// - It doesn't block its thread, and calls nothing of this workspace that records.
 ///
 /// A panic or a hang in it is contained and counted, and costs the driver nothing, but the batch may be lost.

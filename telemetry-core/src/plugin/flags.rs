@@ -135,12 +135,14 @@ impl FlagSet {
 ///
 /// Obligations of an implementation:
 ///
-/// - An answer is what the service said, now or earlier. A failure to ask is an error, never an empty or a false
-///   answer; a source that has an older answer gives that, as [`FlagOrigin::Stale`].
-/// - It reads no clock: the question says [when](FlagQuery::now) it is asked, and the answer for how long from then it is fresh.
-/// - It is safe to cancel, ends by itself, and doesn't block its thread. It is cancelled after the request timeout.
-/// - Credentials go to `host` alone. A refusal of one caller's credentials (401, 403) is that caller's failure and
-///   settles nothing for others.
+/// - An answer is what the service said, now or earlier. A failure to ask is an error, never an empty or a
+///   false answer; a source that has an older answer gives that, as [`FlagOrigin::Stale`].
+/// - It reads no clock: the question says [when](FlagQuery::now) it is asked, and the answer for how long
+///   from then it is fresh.
+/// - It is safe to cancel, ends by itself, and doesn't block its thread. It is cancelled after the request
+///   timeout.
+/// - Credentials go to `host` alone. A refusal of one caller's credentials (401, 403) is that caller's
+///   failure and settles nothing for others.
 ///
 /// ```
 /// use std::collections::BTreeMap;

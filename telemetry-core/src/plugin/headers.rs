@@ -18,8 +18,8 @@ impl Headers {
         Headers::new().with("authorization", format!("Bearer {token}"))
     }
 
-    /// The same with one header more. A value that isn't a valid header is refused where the request is made, as
-    /// [`Fault::Unsendable`](crate::Fault::Unsendable).
+    /// The same with one header more. A value that isn't a valid header is refused where the request is made,
+    /// as [`Fault::Unsendable`](crate::Fault::Unsendable).
     #[must_use]
     pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.push(name, value);
@@ -45,11 +45,12 @@ impl Headers {
         self.0.iter().map(|(name, value)| (name.as_ref(), value.as_str()))
     }
 
-    /// Those that can stand above another request than they were made for: what authorises and identifies a connection stays,
-    /// what describes one request of it goes.
+    /// Those that can stand above another request than they were made for: what authorises and identifies a
+    /// connection stays, what describes one request of it goes.
     ///
-    /// Gone are `content-*` and `if-*`, and `accept`, `accept-encoding`, `connection`, `expect`, `host`, `keep-alive`,
-    /// `proxy-connection`, `range`, `te`, `trailer`, `transfer-encoding`, `upgrade` and `user-agent`.
+    /// Gone are `content-*` and `if-*`, and `accept`, `accept-encoding`, `connection`, `expect`, `host`,
+    /// `keep-alive`, `proxy-connection`, `range`, `te`, `trailer`, `transfer-encoding`, `upgrade` and
+    /// `user-agent`.
     ///
     /// ```
     /// use telemetry_core::plugin::Headers;

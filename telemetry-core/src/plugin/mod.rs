@@ -1,7 +1,7 @@
 //! What can be replaced: one contract a file.
 //!
-//! Whoever writes an exporter, a source of flags, a breaker, a clock, a provider of credentials or a transport finds the trait here, with
-//! its obligations on it, and all that its methods take and return.
+//! Whoever writes an exporter, a source of flags, a breaker, a clock, a provider of credentials or a
+//! transport finds the trait here, with its obligations on it, and all that its methods take and return.
 
 pub(crate) mod breaker;
 pub(crate) mod clock;

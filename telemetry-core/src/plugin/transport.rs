@@ -94,8 +94,8 @@ impl HttpResponse {
     ///
     /// # Errors
     ///
-    /// [`Fault::Redirect`] for 3xx, [`Fault::BadAnswer`] for a success whose body isn't complete, [`Fault::Status`] for all
-    /// else, with its [`retry_after`](Self::retry_after).
+    /// [`Fault::Redirect`] for 3xx, [`Fault::BadAnswer`] for a success whose body isn't complete,
+    /// [`Fault::Status`] for all else, with its [`retry_after`](Self::retry_after).
     pub fn into_success(self, wall: SystemTime) -> Result<Vec<u8>, PluginError> {
         match self.status {
             200..=299 if self.complete => Ok(self.body),
@@ -105,8 +105,9 @@ impl HttpResponse {
         }
     }
 
-    /// How long the service asks to be left alone: its `Retry-After`, in seconds or as a date, which `wall` is compared
-    /// with. `None` when there is none, or none that can be read; zero for a date that has passed.
+    /// How long the service asks to be left alone: its `Retry-After`, in seconds or as a date, which `wall`
+    /// is compared with. `None` when there is none, or none that can be read; zero for a date that has
+    /// passed.
     pub fn retry_after(&self, wall: SystemTime) -> Option<Duration> {
         let value = self.headers.get("retry-after")?.trim();
         if let Ok(seconds) = value.parse() {
@@ -129,20 +130,22 @@ impl fmt::Debug for HttpResponse {
     }
 }
 
-/// An HTTP stack. `telemetry-export-http` has one on reqwest; a driver with a stack of its own implements this instead,
-/// and needs no reqwest.
+/// An HTTP stack. `telemetry-export-http` has one on reqwest; a driver with a stack of its own implements
+/// this instead, and needs no reqwest.
 ///
 /// Obligations of an implementation:
 ///
-/// - A response outside 2xx is a response, not an error. A redirect is a response too, and **is not followed**.
-/// - It sends the request once: no retries, no cookies, no headers of the driver's own that identify or authorise.
+/// - A response outside 2xx is a response, not an error. A redirect is a response too, and **is not
+///   followed**.
+/// - It sends the request once: no retries, no cookies, no headers of the driver's own that identify or
+///   authorise.
 /// - It keeps to `timeout` and `max_response_bytes`: it stops reading at the limit and sets
 ///   [`HttpResponse::complete`] to `false`.
-/// - It speaks to [`HttpRequest::host`] and nobody else, verifies its certificate, and refuses to connect when the name
-///   resolves to an address for which [`Host::may_connect`](crate::Host::may_connect) is `false`
-///   ([`Fault::RefusedHost`](crate::Fault::RefusedHost)).
-/// - It is safe to cancel by dropping its future, doesn't block its thread, and records no telemetry of its own
-///   requests.
+/// - It speaks to [`HttpRequest::host`] and nobody else, verifies its certificate, and refuses to connect
+///   when the name resolves to an address for which [`Host::may_connect`](crate::Host::may_connect) is
+///   `false` ([`Fault::RefusedHost`](crate::Fault::RefusedHost)).
+/// - It is safe to cancel by dropping its future, doesn't block its thread, and records no telemetry of its
+///   own requests.
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Sends one request and reads its answer.

@@ -69,16 +69,16 @@ impl DriverContext {
     }
 }
 
-/// A place where an exporter keeps the text that it made of a [`SessionContext`], for as long as that lives, so that what is
-/// constant in a connection is encoded once.
+/// A place where an exporter keeps the text that it made of a [`SessionContext`], for as long as that lives,
+/// so that what is constant in a connection is encoded once.
 #[derive(Default)]
 pub struct Encoded(OnceLock<(&'static str, Box<str>)>);
 
 impl Encoded {
     /// The text that was kept in this format, or the one that `make` makes.
     ///
-    /// The first format that is asked for is kept; for any other, the text is made each time. Name a format after the crate that
-    /// it belongs to, such as `my-exporter/1`.
+    /// The first format that is asked for is kept; for any other, the text is made each time. Name a format
+    /// after the crate that it belongs to, such as `my-exporter/1`.
     ///
     /// # Errors
     ///

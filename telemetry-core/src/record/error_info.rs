@@ -26,7 +26,8 @@ pub struct ErrorInfo {
     pub http_status: Option<u16>,
     /// The number that the database gives it, such as MySQL's `1064`.
     pub vendor_code: Option<i64>,
-    /// Its message and stack, sanitized and cut. `None` when there is none, or when as much text is held as may be.
+    /// Its message and stack, sanitized and cut. `None` when there is none, or when as much text is held as
+    /// may be.
     pub text: Option<ErrorText>,
 }
 

@@ -48,7 +48,8 @@ macro_rules! inline_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// Letters, digits and `-_.:`, 1 to [`MAX_ID_BYTES`] bytes; anything else, and an access token, is no id.
+        /// Letters, digits and `-_.:`, 1 to [`MAX_ID_BYTES`] bytes; anything else, and an access token, is no
+        /// id.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Inline);
 
@@ -96,8 +97,8 @@ inline_id! {
     StatementId
 }
 
-/// The id of one record, a random UUID: made once, and the same in every attempt to deliver it, so that the service
-/// can tell a duplicate.
+/// The id of one record, a random UUID: made once, and the same in every attempt to deliver it, so that the
+/// service can tell a duplicate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId(uuid::Uuid);
 
@@ -131,8 +132,8 @@ impl ScopeId {
         ScopeId(number)
     }
 
-    /// A scope for a principal that is known by a text (a user name, a client id, a token), through a hash whose key
-    /// is drawn at random once per process.
+    /// A scope for a principal that is known by a text (a user name, a client id, a token), through a hash
+    /// whose key is drawn at random once per process.
     pub fn derived_from(principal: &str) -> Self {
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         ScopeId(KEY.hash_one(principal))

@@ -76,14 +76,16 @@ impl DriverIdentityBuilder {
         self
     }
 
-    /// The name that it is registered under for feature flags, such as `NODEJS`, `PYTHON` or `GOLANG`; held to the same as the version.
+    /// The name that it is registered under for feature flags, such as `NODEJS`, `PYTHON` or `GOLANG`; held
+    /// to the same as the version.
     pub fn client(mut self, client: impl Into<String>) -> Self {
         self.client = Some(client.into());
         self
     }
 
-    /// The flag that lets it send, such as `databricks.partnerplatform.clientConfigsFeatureFlags.enableTelemetryForNodeJs`: visible
-    /// ASCII, 1 to 128.
+    /// The flag that lets it send, such as
+    /// `databricks.partnerplatform.clientConfigsFeatureFlags.enableTelemetryForNodeJs`: visible ASCII, 1 to
+    /// 128.
     pub fn flag(mut self, flag: impl Into<String>) -> Self {
         self.flag = Some(flag.into());
         self
@@ -93,7 +95,8 @@ impl DriverIdentityBuilder {
     ///
     /// # Errors
     ///
-    /// [`BuildError::Missing`] for a part that wasn't said, [`BuildError::InvalidName`] for one that holds what it may not.
+    /// [`BuildError::Missing`] for a part that wasn't said, [`BuildError::InvalidName`] for one that holds
+    /// what it may not.
     pub fn build(self) -> Result<DriverIdentity, BuildError> {
         let path = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
         Ok(DriverIdentity {

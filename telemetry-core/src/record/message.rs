@@ -1,5 +1,5 @@
-//! Messages of optional fields: one table says of each field its type and, if anybody may put a string into it, by which rule it is
-//! held to what it may contain.
+//! Messages of optional fields: one table says of each field its type and, if anybody may put a string into
+//! it, by which rule it is held to what it may contain.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ pub(crate) fn as_it_is<T: NoText>(value: T) -> Option<T> {
     Some(value)
 }
 
-/// A struct of optional fields, its `sanitized`, and a `Debug` that shows what `sanitized` would leave. A field of text without a rule
-/// doesn't compile.
+/// A struct of optional fields, its `sanitized`, and a `Debug` that shows what `sanitized` would leave. A
+/// field of text without a rule doesn't compile.
 macro_rules! message {
     (@rule) => { $crate::record::message::as_it_is };
     (@rule $rule:path) => { |value| $rule(&value) };

@@ -7,11 +7,11 @@ use crate::record::message::message;
 use crate::text::fields::{bare_host, base_name, field, url_without_query};
 
 message! {
-    /// How a connection was configured. Every field is optional: what isn't known is left out, what is known is sent, also
-    /// when it is zero or false.
+    /// How a connection was configured. Every field is optional: what isn't known is left out, what is known
+    /// is sent, also when it is zero or false.
     ///
-    /// Strings are held to what their field may contain when the connection opens: redacted, stripped of queries and
-    /// directories where that is said, and cut to 256 characters.
+    /// Strings are held to what their field may contain when the connection opens: redacted, stripped of
+    /// queries and directories where that is said, and cut to 256 characters.
     ///
     /// ```
     /// use telemetry_core::ConnectionParams;

@@ -6,8 +6,8 @@ use crate::record::message::message;
 use crate::text::fields::{base_name, field};
 
 message! {
-    /// What the program runs on. Detected once; every field can be overridden by a binding that knows better, such as
-    /// the runtime's name when the host language is Python.
+    /// What the program runs on. Detected once; every field can be overridden by a binding that knows better,
+    /// such as the runtime's name when the host language is Python.
     SystemInfo {
         /// The language runtime's name, such as `rust` or `Node.js`.
         runtime_name: String => field,

@@ -51,7 +51,8 @@ impl Drop for ErrorText {
 }
 
 impl Clone for ErrorText {
-    /// A copy counts as text of its own, also past the bound: copies are for those who read records, not for buffers.
+    /// A copy counts as text of its own, also past the bound: copies are for those who read records, not for
+    /// buffers.
     fn clone(&self) -> Self {
         self.budget.held.fetch_add(self.text.len() as u64, Ordering::Relaxed);
         ErrorText { text: self.text.clone(), budget: Arc::clone(&self.budget) }
@@ -64,7 +65,8 @@ impl fmt::Debug for ErrorText {
     }
 }
 
-/// How much error text one client holds, wherever it is: in handles, in the buffer, with open statements, in records.
+/// How much error text one client holds, wherever it is: in handles, in the buffer, with open statements, in
+/// records.
 #[derive(Debug)]
 pub(crate) struct TextBudget {
     limit: u64,
@@ -77,8 +79,8 @@ impl TextBudget {
         TextBudget { limit, held: AtomicU64::new(0), refused: AtomicU64::new(0) }
     }
 
-    /// Keeps what the rules leave of the text, if it fits; an error whose text doesn't fit travels by name. `own` is the author's, and is
-    /// no foreign text.
+    /// Keeps what the rules leave of the text, if it fits; an error whose text doesn't fit travels by name.
+    /// `own` is the author's, and is no foreign text.
     pub(crate) fn admit(self: &Arc<Self>, own: &str, raw: &str, rules: &TextRules) -> Option<ErrorText> {
         let text = kept(own, raw, rules).into_boxed_str();
         if text.is_empty() {
@@ -110,8 +112,8 @@ impl TextBudget {
     }
 }
 
-/// What is kept of an author's text and a foreign one: of the foreign one the first 16 KiB are held to the rules, without a last word
-/// that was torn, and both together are cut.
+/// What is kept of an author's text and a foreign one: of the foreign one the first 16 KiB are held to the
+/// rules, without a last word that was torn, and both together are cut.
 fn kept(own: &str, raw: &str, rules: &TextRules) -> String {
     let mut text = if rules.level() == TextLevel::None { String::new() } else { own.to_owned() };
     let looked_at = if raw.len() <= LOOK_BYTES { raw } else { whole_words(raw) };

@@ -14,8 +14,9 @@ const MAX_FIELD_CHARS: usize = 256;
 /// The longest name of an error, in bytes.
 const MAX_NAME_BYTES: usize = 128;
 
-/// Any text on one line. What looks like a token or an address goes; a text in which something is quoted, escaped, or named as a secret or
-/// a person is held to the allow-list of messages. At most 256 characters; an empty one is none.
+/// Any text on one line. What looks like a token or an address goes; a text in which something is quoted,
+/// escaped, or named as a secret or a person is held to the allow-list of messages. At most 256 characters;
+/// an empty one is none.
 pub(crate) fn field(text: &str) -> Option<String> {
     // What lies past the bound isn't looked at, and what was torn there isn't kept.
     let looked_at = text.char_indices().nth(4 * MAX_FIELD_CHARS).map_or(text, |(end, _)| {
@@ -86,7 +87,8 @@ const TOKENS: &[&str] = &[
     "shpat_",
 ];
 
-/// Whether a word has the shape of a token: a vendor's, or long with letters of both cases and digits, or very long hexadecimal.
+/// Whether a word has the shape of a token: a vendor's, or long with letters of both cases and digits, or
+/// very long hexadecimal.
 pub(crate) fn looks_like_token(word: &str) -> bool {
     word.split(['/', '.', '?', '=']).any(|word| {
         let vendor = TOKENS.iter().any(|start| word.strip_prefix(start).is_some_and(|rest| rest.len() >= 8));
@@ -127,8 +129,8 @@ pub(crate) fn url_without_query(text: &str) -> Option<String> {
     field(&format!("{scheme}://{}{path}", authority.rsplit('@').next()?))
 }
 
-/// The bare name of a host: no scheme, user, port or path, and no address, except this machine's own. A leading `*.` or `.` stays, as
-/// lists of hosts have it. Anything else is none.
+/// The bare name of a host: no scheme, user, port or path, and no address, except this machine's own. A
+/// leading `*.` or `.` stays, as lists of hosts have it. Anything else is none.
 pub(crate) fn bare_host(text: &str) -> Option<String> {
     const LONGEST: usize = 253;
     let text = text.trim();
@@ -150,8 +152,9 @@ pub(crate) fn bare_host(text: &str) -> Option<String> {
     (!looks_like_token(name)).then(|| name.to_ascii_lowercase())
 }
 
-/// The name of an error, as classes and codes are: an identifier (`java.sql.SQLException`, `std::io::Error`, `ORA-00942`), or known words,
-/// short numbers and SQLSTATEs with spaces, brackets and slashes between them (`1064 (42000)`, `SQLSTATE[42S02]`, `HTTP 503`).
+/// The name of an error, as classes and codes are: an identifier (`java.sql.SQLException`, `std::io::Error`,
+/// `ORA-00942`), or known words, short numbers and SQLSTATEs with spaces, brackets and slashes between them
+/// (`1064 (42000)`, `SQLSTATE[42S02]`, `HTTP 503`).
 pub(crate) fn error_name(text: &str) -> Option<String> {
     let name = text.trim();
     let is_identifier =

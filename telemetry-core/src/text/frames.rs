@@ -1,6 +1,7 @@
 //! Stack frames by their grammars: Java and Scala, JavaScript, .NET, Python, Go, Rust.
 //!
-//! Of a frame whose package is known (`packages.txt`: runtimes and the stacks that drivers sit on), the symbol, the base name of the file and the line are kept; of any other, `at ***`.
+//! Of a frame whose package is known (`packages.txt`: runtimes and the stacks that drivers sit on), the
+//! symbol, the base name of the file and the line are kept; of any other, `at ***`.
 
 use crate::text::rules::TextRules;
 use crate::text::vocabulary::PACKAGES;
@@ -27,7 +28,8 @@ fn indented(text: &str) -> Option<String> {
     Some(format!("    {text}"))
 }
 
-/// `at pkg.Class.method(File.java:12)`, `at fn (node:net:1:2)`, `at Ns.Type.Method(args) in path:line 12`, `at /path/file.rs:1:2`.
+/// `at pkg.Class.method(File.java:12)`, `at fn (node:net:1:2)`, `at Ns.Type.Method(args) in path:line 12`,
+/// `at /path/file.rs:1:2`.
 fn at_frame(rest: &str, rules: &TextRules) -> Option<String> {
     let (symbol, place) = match rest.split_once('(') {
         Some((symbol, place)) => (symbol.trim_end(), place.split(')').next().unwrap_or("")),

@@ -1,7 +1,7 @@
 //! Foreign text, held to the allow-list: a word leaves only if it is known to be harmless.
 //!
-//! One pass over the atoms of each line. Every letter and digit of the output belongs to a word of the vocabulary, to a number of
-//! a stated shape, or to a stack frame by its grammar.
+//! One pass over the atoms of each line. Every letter and digit of the output belongs to a word of the
+//! vocabulary, to a number of a stated shape, or to a stack frame by its grammar.
 
 use crate::config::TextLevel;
 use crate::text::frames::frame;
@@ -231,7 +231,8 @@ fn starts_sql(word: &str, class: Class) -> bool {
         && (word.eq_ignore_ascii_case("select") || word.bytes().all(|byte| byte.is_ascii_uppercase()))
 }
 
-/// Five capitals and digits, with a digit in front, as SQLSTATEs have it (`42P01`, `0A000`); also those that begin with a letter.
+/// Five capitals and digits, with a digit in front, as SQLSTATEs have it (`42P01`, `0A000`); also those that
+/// begin with a letter.
 fn is_sqlstate(text: &str) -> bool {
     text.len() == 5
         && text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
@@ -372,6 +373,45 @@ mod tests {
         "\u{e4}",
         "password=\u{1f511}",
     ];
+
+    #[test]
+    fn what_stands_beside_a_word_decides() {
+        for (text, kept) in [
+            // Numbers: alone, and outside SQL.
+            ("failed after 3 attempts on port 5432", "failed after 3 attempts on port 5432"),
+            ("card 4111 1111 1111 1111 refused", "card *** refused"),
+            ("call 555-1234 or 0171 555", "call *** or ***"),
+            ("SELECT name FROM table LIMIT 42", "SELECT name FROM table LIMIT ***"),
+            ("update 3 rows", "update 3 rows"),
+            ("error 1064 (42000): syntax", "error 1064 (42000): syntax"),
+            ("SQLSTATE: 0A000, HTTP status 503", "SQLSTATE: 0A000, HTTP status 503"),
+            // Values: what is quoted, what is assigned, what a key names.
+            ("table 'orders' not found", "table '***' not found"),
+            ("can't read, don't retry", "can't read, don't retry"),
+            (
+                "retries=3 enabled=true size=12345 mode=fast value=null",
+                "retries=3 enabled=true size=*** mode=*** value=null",
+            ),
+            ("password is welcome", "password is ***"),
+            ("password is not set", "password is not set"),
+            ("the password was rejected by the server", "the password was rejected *** the server"),
+            ("user Marks is unknown", "user *** is unknown"),
+            ("access key: server; primary key: server", "access key: ***; primary key: server"),
+            ("Grant failed for Grant", "Grant failed for ***"),
+            ("Bearer welcome", "Bearer ***"),
+            ("digest algorithm is unknown", "digest algorithm is unknown"),
+            ("mysql -u root --password welcome", "mysql -*** --password ***"),
+            // Letters, plurals, and words joined.
+            ("column(s) x and y", "column(s) x and y"),
+            ("x y z", "***"),
+            ("I/O error in X.509 chain", "I/O error in X.509 chain"),
+            ("TableNotFoundException in read_timeout_ms", "TableNotFoundException in read_timeout_ms"),
+            ("OAuth over IPv6, gRPC or HTTP/1.1", "OAuth over IPv6, gRPC or HTTP/1.1"),
+            ("wELCOME frobnicate \u{4f60}\u{597d} na\u{ef}ve", "***"),
+        ] {
+            assert_eq!(sanitize(text, &TextRules::default()), kept);
+        }
+    }
 
     #[test]
     fn time_is_linear_in_the_text() {

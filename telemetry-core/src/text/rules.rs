@@ -14,8 +14,8 @@ pub(crate) struct TextRules {
 }
 
 impl TextRules {
-    /// Rules with an author's own words, each 1 to 24 ASCII letters and digits with a letter among them, and packages, by which a frame's
-    /// symbol begins.
+    /// Rules with an author's own words, each 1 to 24 ASCII letters and digits with a letter among them, and
+    /// packages, by which a frame's symbol begins.
     pub(crate) fn new(
         level: TextLevel,
         words: &[&str],

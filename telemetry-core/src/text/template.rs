@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::fault::Fault;
 use crate::text::sqlstate::SqlState;
 
-/// What may stand in a template: numbers, times, codes, and constants of the program. It can hold no text of a user's.
+/// What may stand in a template: numbers, times, codes, and constants of the program. It can hold no text of
+/// a user's.
 ///
 /// It is implemented here alone.
 pub trait Fact: sealed::Sealed {}
@@ -33,7 +34,8 @@ macro_rules! facts {
 facts!("{}": u8, u16, u32, u64, usize, i8, i16, i32, i64, isize, f32, f64, bool, &'static str, Fault, SqlState);
 facts!("{:?}": Duration);
 
-/// The template with each `{}` replaced by the next fact. One without a fact stays; a fact without a place is left out.
+/// The template with each `{}` replaced by the next fact. One without a fact stays; a fact without a place is
+/// left out.
 pub(crate) fn fill(template: &'static str, facts: &[&dyn Fact], out: &mut String) {
     let mut facts = facts.iter();
     let mut rest = template;

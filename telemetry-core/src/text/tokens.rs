@@ -1,4 +1,5 @@
-//! A line cut into its atoms: white space, signs, words, numbers, what is quoted, and what is masked whatever it says.
+//! A line cut into its atoms: white space, signs, words, numbers, what is quoted, and what is masked whatever
+//! it says.
 
 use crate::text::frames::is_public_name;
 use crate::text::rules::TextRules;
@@ -77,7 +78,8 @@ fn may_edge(c: char) -> bool {
     }
 }
 
-/// What words, numbers and what parts them are made of. What has anything else in it (`@`, `\`, `$`, another script) is a value.
+/// What words, numbers and what parts them are made of. What has anything else in it (`@`, `\`, `$`, another
+/// script) is a value.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || parts_words(byte) || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'\'')
 }
@@ -118,7 +120,8 @@ fn before<'a>(text: &'a str, behind: &str) -> &'a str {
     before
 }
 
-/// What is inside a quote: up to what closes it and isn't escaped, or to the end of the line. What stands behind it is returned.
+/// What is inside a quote: up to what closes it and isn't escaped, or to the end of the line. What stands
+/// behind it is returned.
 fn quoted<'a>(
     text: &'a str,
     open: char,
@@ -140,8 +143,8 @@ fn quoted<'a>(
     unquoted.unwrap_or(behind)
 }
 
-/// A token ends at white space and at a quote. An apostrophe between letters is none. Also whether it holds nothing but ASCII letters and
-/// digits, as most words do.
+/// A token ends at white space and at a quote. An apostrophe between letters is none. Also whether it holds
+/// nothing but ASCII letters and digits, as most words do.
 fn token_end(text: &str) -> (&str, &str, bool) {
     let behind = text.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
     let word = before(text, behind);

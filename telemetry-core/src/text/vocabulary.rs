@@ -1,5 +1,5 @@
-//! The words that are known to be harmless (`vocabulary.txt`, one a line), and what words say of those beside them (`keys.txt`), as one
-//! table that the build script lays out.
+//! The words that are known to be harmless (`vocabulary.txt`, one a line), and what words say of those beside
+//! them (`keys.txt`), as one table that the build script lays out.
 
 mod hash {
     include!("hash.rs");

@@ -12,7 +12,8 @@ pub(super) enum Key {
     Other,
 }
 
-/// What is known of a word, from its pieces: identifiers are joined by `_`, `-`, `.`, `/`, `'`, or by camel humps.
+/// What is known of a word, from its pieces: identifiers are joined by `_`, `-`, `.`, `/`, `'`, or by camel
+/// humps.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Word {
     /// Whether each of its pieces is harmless.
@@ -123,7 +124,8 @@ fn is_contraction(piece: &str, text: &str) -> bool {
         && text.strip_suffix(piece).is_some_and(|before| before.ends_with('\''))
 }
 
-/// The camel humps of a piece: each starts with a capital after a small letter or a digit, or with the last capital of several.
+/// The camel humps of a piece: each starts with a capital after a small letter or a digit, or with the last
+/// capital of several.
 fn humps(piece: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = piece;
     std::iter::from_fn(move || {

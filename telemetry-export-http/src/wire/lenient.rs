@@ -1,5 +1,5 @@
-//! Reads what shipped drivers write, where that differs from the schema: a number as a string or a float, a truth as a string, `null`
-//! for what isn't there, a lone half of a character.
+//! Reads what shipped drivers write, where that differs from the schema: a number as a string or a float, a
+//! truth as a string, `null` for what isn't there, a lone half of a character.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,8 @@ pub(super) fn any<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Re
     Ok(T::deserialize(Value::deserialize(from)?).ok())
 }
 
-/// JSON in which every escaped surrogate has its other half: a lone one, as JavaScript and Python write it, becomes U+FFFD.
+/// JSON in which every escaped surrogate has its other half: a lone one, as JavaScript and Python write it,
+/// becomes U+FFFD.
 ///
 /// Valid JSON is left as it is. One pass over the text.
 pub(super) fn whole_characters(json: &str) -> Cow<'_, str> {
@@ -97,8 +98,8 @@ pub(super) fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Str
     })
 }
 
-/// An integer, which may come as one, as a float or as a string of either. A fraction is cut off; what doesn't fit is held to the
-/// type's bounds; what is no number isn't there.
+/// An integer, which may come as one, as a float or as a string of either. A fraction is cut off; what
+/// doesn't fit is held to the type's bounds; what is no number isn't there.
 pub(super) fn int64<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     let of_float = |float: f64| (!float.is_nan()).then_some(float as i64);
     Ok(match Value::deserialize(from)? {

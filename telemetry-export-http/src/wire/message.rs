@@ -1,7 +1,7 @@
 //! What all messages have in common, written once.
 
-/// Defines a message: a struct of optional fields, of which those that are `None` don't travel. Its `Debug` tells which are there,
-/// and not what is in them.
+/// Defines a message: a struct of optional fields, of which those that are `None` don't travel. Its `Debug`
+/// tells which are there, and not what is in them.
 macro_rules! message {
     (
         $(#[$doc:meta])* $name:ident {

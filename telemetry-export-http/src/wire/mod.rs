@@ -1,14 +1,16 @@
 //! The wire: what travels, field by field.
 //!
-//! What is written follows the schema: an absent field is left out, never `null`, and a zero that was measured is there. What is read
-//! may be what any shipped driver writes: unknown fields are passed over, unknown enum values are kept by name, numbers and truths may
-//! come as strings, a lone half of a character is read as U+FFFD, what is of another type costs its field alone, and the time may stand in
-//! `context` itself.
+//! What is written follows the schema: an absent field is left out, never `null`, and a zero that was
+//! measured is there. What is read may be what any shipped driver writes: unknown fields are passed over,
+//! unknown enum values are kept by name, numbers and truths may come as strings, a lone half of a character
+//! is read as U+FFFD, what is of another type costs its field alone, and the time may stand in `context`
+//! itself.
 //!
 //! ```
 //! use telemetry_export_http::wire::{Frontend, Upload};
 //!
-//! let body = r#"{"uploadTime":1,"items":[],"protoLogs":["{\"entry\":{\"sql_driver_log\":{\"operation_latency_ms\":42}}}"]}"#;
+//! let record = r#"{\"entry\":{\"sql_driver_log\":{\"operation_latency_ms\":42}}}"#;
+//! let body = format!(r#"{{"uploadTime":1,"items":[],"protoLogs":["{record}"]}}"#);
 //! let upload = Upload::read(body.as_bytes()).unwrap();
 //! let records: Vec<Frontend> = upload.records().collect::<Result<_, _>>().unwrap();
 //! assert_eq!(records[0].log().unwrap().operation_latency_ms, Some(42));

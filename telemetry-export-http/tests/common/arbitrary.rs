@@ -290,7 +290,8 @@ fn error(presence: f64) -> impl Strategy<Value = ErrorInfo> {
     )
 }
 
-/// A record of which each optional part is there with this probability. Every text but an error's name holds the canary.
+/// A record of which each optional part is there with this probability. Every text but an error's name holds
+/// the canary.
 pub(crate) fn record(presence: f64) -> impl Strategy<Value = Arc<Record>> {
     let kinds = [RecordKind::Connection, RecordKind::Statement, RecordKind::Error, RecordKind::Operation];
     let made = (
@@ -321,7 +322,8 @@ pub(crate) fn record(presence: f64) -> impl Strategy<Value = Arc<Record>> {
     })
 }
 
-/// A date of an upload, and a batch for it: records of which each part is there half of the time, always, or never.
+/// A date of an upload, and a batch for it: records of which each part is there half of the time, always, or
+/// never.
 pub(crate) fn batch() -> impl Strategy<Value = (SystemTime, Vec<Arc<Record>>)> {
     let one = prop_oneof![6 => record(0.5), 1 => record(0.1), 1 => record(1.0), 1 => record(0.0)];
     (date(), vec(one, 1..4))

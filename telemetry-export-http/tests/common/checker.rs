@@ -28,7 +28,8 @@ fn wrong<T>(at: &str, why: &str) -> Checked<T> {
 /// JSON of one object, written without white space and with no field twice.
 fn strictly_parsed(at: &str, text: &str) -> Checked<Map<String, Value>> {
     let value: Value = serde_json::from_str(text).map_err(|error| format!("{at}: {error}"))?;
-    // What was read is written as short as can be; a field that was there twice would make it shorter than it came.
+    // What was read is written as short as can be; a field that was there twice would make it shorter than it
+    // came.
     if value.to_string().len() != text.len() {
         return wrong(at, "a field is there twice, or there is white space");
     }

@@ -1,4 +1,5 @@
-//! What a record is on the wire, said a second time: an absent part is left out, all else is there, zeros and `false` included.
+//! What a record is on the wire, said a second time: an absent part is left out, all else is there, zeros and
+//! `false` included.
 
 use std::time::{Duration, SystemTime};
 

@@ -20,14 +20,17 @@ const LATE: usize = 200;
 /// Checked:
 ///
 /// - it never waits, neither in a call of its own nor when a permit is dropped;
-/// - it admits calls when it is new, opens after at most 2,000 failures in a row, admits a probe when its time is over, and closes
-///   after at most 2,000 successes: by the caller's `now` alone, so it reads no clock of its own;
+/// - it admits calls when it is new, opens after at most 2,000 failures in a row, admits a probe when its
+///   time is over, and closes after at most 2,000 successes: by the caller's `now` alone, so it reads no
+///   clock of its own;
 /// - `now` may be a little older than before, and `Retry-After` as long as it likes;
 /// - [`state`](Breaker::state) agrees with what [`admit`](Breaker::admit) does, and asking changes nothing;
 /// - a rejection says when to ask again, which is later than now, and asking earlier is harmless;
-/// - half-open, one probe is out at a time, and its slot is given back when the permit is dropped or settled as neutral;
+/// - half-open, one probe is out at a time, and its slot is given back when the permit is dropped or settled
+///   as neutral;
 /// - neutral results and dropped permits open nothing;
-/// - a result from before the last transition, and the late result or the drop of a lost probe, change nothing.
+/// - a result from before the last transition, and the late result or the drop of a lost probe, change
+///   nothing.
 ///
 /// Not checked: when it opens and for how long, and that no callback runs under a lock. In a property test,
 /// [`breaker_under`](super::breaker_under) checks it under calls in any order besides.
@@ -50,7 +53,8 @@ pub fn breaker<B: Breaker>(make: impl Fn() -> B) {
     }
 }
 
-/// Checks a [`Breaker`] for exporters that call no service, which admits everything for ever: [`AlwaysClosed`] is one.
+/// Checks a [`Breaker`] for exporters that call no service, which admits everything for ever:
+/// [`AlwaysClosed`] is one.
 ///
 /// Checked: it never waits, and admits and is closed, whatever the results and the time.
 ///
@@ -80,8 +84,9 @@ pub fn breaker_that_never_opens<B: Breaker>(make: impl Fn() -> B) {
 /// - an open breaker is still open when nobody held it meanwhile;
 /// - another host, or another port, has a breaker of its own.
 ///
-/// Not checked: for how long a breaker is kept. Check the breakers themselves with [`breaker`](breaker()), asking for a new host each
-/// time. A source whose breakers never open has nothing to keep; check them with [`breaker_that_never_opens`].
+/// Not checked: for how long a breaker is kept. Check the breakers themselves with [`breaker`](breaker()),
+/// asking for a new host each time. A source whose breakers never open has nothing to keep; check them with
+/// [`breaker_that_never_opens`].
 ///
 /// # Panics
 ///

@@ -9,9 +9,9 @@ use crate::strategies::BreakerCall;
 /// Checks a new [`Breaker`] under these calls, for property tests with
 /// [`strategies::breaker_calls`](crate::strategies::breaker_calls).
 ///
-/// Checked after each call: nothing panics; [`state`](Breaker::state) says what [`admit`](Breaker::admit) then does, and asking twice
-/// gives the same answer; a rejection is until later than now; a neutral result, or a permit that is dropped, neither opens nor closes
-/// anything.
+/// Checked after each call: nothing panics; [`state`](Breaker::state) says what [`admit`](Breaker::admit)
+/// then does, and asking twice gives the same answer; a rejection is until later than now; a neutral result,
+/// or a permit that is dropped, neither opens nor closes anything.
 ///
 /// ```
 /// use proptest::prelude::*;

@@ -13,14 +13,14 @@ const SHORT: Duration = Duration::from_millis(20);
 /// Doesn't pass while a test runs.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// Checks a [`Clock`]. `pass` lets at least so much of its time pass: by sleeping for a clock that runs by itself, by moving it for
-/// one that stands still.
+/// Checks a [`Clock`]. `pass` lets at least so much of its time pass: by sleeping for a clock that runs by
+/// itself, by moving it for one that stands still.
 ///
 /// Checked:
 ///
 /// - `now` never goes back, in one thread or from thread to thread, and is later when time has passed;
-/// - the future of `sleep_until` completes when `at` has passed, even if it passed before the call; it wakes its task for that,
-///   and doesn't complete while `now` is earlier than `at`;
+/// - the future of `sleep_until` completes when `at` has passed, even if it passed before the call; it wakes
+///   its task for that, and doesn't complete while `now` is earlier than `at`;
 /// - it takes any moment, [`Tick::MAX`] included;
 /// - it may be dropped, polled or not.
 ///

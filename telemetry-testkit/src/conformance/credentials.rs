@@ -7,21 +7,21 @@ use telemetry_core::plugin::{AuthHeaders, ScopeId};
 
 use super::{aside, poll_once, within};
 
-/// Checks a [`CredentialProvider`]. `make` makes a new one of the principal that it is given a name of: equal names are the same
-/// principal. For a token that doesn't change, the name is the token.
+/// Checks a [`CredentialProvider`]. `make` makes a new one of the principal that it is given a name of: equal
+/// names are the same principal. For a token that doesn't change, the name is the token.
 ///
 /// Checked:
 ///
-/// - `scope` is equal for all providers of one principal, stays the same after headers were asked for, and differs between
-///   principals;
+/// - `scope` is equal for all providers of one principal, stays the same after headers were asked for, and
+///   differs between principals;
 /// - it is asked on a driver's thread: it needs no runtime, and comes back;
 /// - `headers` ends, also when it is asked again, twice at a time, or after a call that was dropped;
 /// - what it gives are headers that can be sent, at least one, and others for another principal.
 ///
 /// An error of `headers` is accepted: a test may have no credential to give.
 ///
-/// Not checked: that a scope outlasts a real rotation, that nothing is interactive, and that no credential is in a log. Errors carry no
-/// text, so there is none in them.
+/// Not checked: that a scope outlasts a real rotation, that nothing is interactive, and that no credential is
+/// in a log. Errors carry no text, so there is none in them.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

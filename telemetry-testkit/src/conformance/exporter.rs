@@ -11,13 +11,14 @@ use super::{SECRET, assert_hidden, poll_once, within};
 ///
 /// Checked:
 ///
-/// - an attempt ends by itself, with a receipt or a failure: of one record and of many, with credentials and without;
+/// - an attempt ends by itself, with a receipt or a failure: of one record and of many, with credentials and
+///   without;
 /// - it serves many tenants: two attempts that are made at a time both end;
 /// - it is safe to cancel: after attempts were dropped before and after their first poll, the next one ends;
 /// - its `Debug` shows no credential.
 ///
-/// Not checked, because they can't be seen from outside: what it sends and where, how often it tries, whether it blocks its thread, and
-/// that it calls nothing that records.
+/// Not checked, because they can't be seen from outside: what it sends and where, how often it tries, whether
+/// it blocks its thread, and that it calls nothing that records.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

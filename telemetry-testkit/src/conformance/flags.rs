@@ -13,18 +13,22 @@ const NOW: Tick = Tick::from_nanos(3_600_000_000_000);
 /// No service says longer.
 const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// Checks a [`FeatureFlagSource`] of any kind: a setting, a cache, one that asks a service. One that asks a service over a [`Transport`](telemetry_core::plugin::Transport) is checked by
-/// [`flags_over_transport`](super::flags_over_transport()) besides. It asks for flags of `flags.conformance.example`.
+/// Checks a [`FeatureFlagSource`] of any kind: a setting, a cache, one that asks a service. One that asks a
+/// service over a [`Transport`](telemetry_core::plugin::Transport) is checked by
+/// [`flags_over_transport`](super::flags_over_transport()) besides. It asks for flags of
+/// `flags.conformance.example`.
 ///
 /// Checked:
 ///
-/// - a question ends, with an answer or a failure; without credentials that failure is [`Fault::Authentication`];
-/// - it is safe to cancel: after questions were dropped before and after their first poll, the next one ends, and so does one that was
-///   waiting beside;
+/// - a question ends, with an answer or a failure; without credentials that failure is
+///   [`Fault::Authentication`];
+/// - it is safe to cancel: after questions were dropped before and after their first poll, the next one ends,
+///   and so does one that was waiting beside;
 /// - what is fresh is so for a year at the most, or for [`Duration::MAX`];
 /// - its `Debug` shows no credential.
 ///
-/// Not checked, because they can't be seen from outside: what it asks and whom, and that it doesn't block its thread.
+/// Not checked, because they can't be seen from outside: what it asks and whom, and that it doesn't block its
+/// thread.
 ///
 /// # Panics
 ///

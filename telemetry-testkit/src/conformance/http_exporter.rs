@@ -14,21 +14,25 @@ use crate::workspace::{Behaviour, FakeWorkspace};
 /// How many records an attempt has.
 const RECORDS: usize = 4;
 
-/// Checks an [`Exporter`] that posts to a workspace, against [`FakeWorkspace`]s; `make` makes a new one each time. Give it a timeout
-/// of its own that is well under ten seconds.
+/// Checks an [`Exporter`] that posts to a workspace, against [`FakeWorkspace`]s; `make` makes a new one each
+/// time. Give it a timeout of its own that is well under ten seconds.
 ///
 /// Checked, besides what [`exporter`](super::exporter()) checks:
 ///
 /// - one call is one request, whatever comes of it, and a `Retry-After` is reported, not waited out;
 /// - each status has its class, and a redirect is [`Fault::Redirect`], which is not followed;
-/// - the receipt says what the service said was accepted, and an answer that says nothing of it is [`Fault::BadAnswer`];
-/// - credentials are sent to the host; without them nothing is sent that correlates, nor any that an earlier attempt had;
+/// - the receipt says what the service said was accepted, and an answer that says nothing of it is
+///   [`Fault::BadAnswer`];
+/// - credentials are sent to the host; without them nothing is sent that correlates, nor any that an earlier
+///   attempt had;
 /// - it ends by itself when the service doesn't answer;
-/// - it is safe to cancel: the socket of an attempt that was dropped is closed, and the next one is delivered;
+/// - it is safe to cancel: the socket of an attempt that was dropped is closed, and the next one is
+///   delivered;
 /// - it doesn't block its thread;
 /// - its `Debug` shows no credential.
 ///
-/// Not checked: that a batch larger than it can send is [`Fault::TooLarge`], and that it calls nothing that records.
+/// Not checked: that a batch larger than it can send is [`Fault::TooLarge`], and that it calls nothing that
+/// records.
 ///
 /// # Panics
 ///

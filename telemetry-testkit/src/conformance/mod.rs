@@ -1,5 +1,5 @@
-//! Suites for those who implement a trait of `telemetry-core`: one call in a test of theirs says whether the implementation keeps
-//! what the trait's documentation obliges it to.
+//! Suites for those who implement a trait of `telemetry-core`: one call in a test of theirs says whether the
+//! implementation keeps what the trait's documentation obliges it to.
 //!
 //! ```
 //! use telemetry_core::plugin::AlwaysClosed;
@@ -8,10 +8,10 @@
 //! conformance::breaker_that_never_opens(|| AlwaysClosed);
 //! ```
 //!
-//! A suite checks what can be seen from outside, and its documentation says what can't. It panics with a sentence that names the
-//! obligation. Suites that are asynchronous run on tokio, with its timers on, and with its network where they speak HTTP. But for
-//! timeouts, which some obligations are about, time is measured by nothing but a safety net of ten seconds, which ends a test of
-//! something that never ends.
+//! A suite checks what can be seen from outside, and its documentation says what can't. It panics with a
+//! sentence that names the obligation. Suites that are asynchronous run on tokio, with its timers on, and
+//! with its network where they speak HTTP. But for timeouts, which some obligations are about, time is
+//! measured by nothing but a safety net of ten seconds, which ends a test of something that never ends.
 
 mod breaker;
 mod breaker_under;
@@ -94,8 +94,9 @@ fn aside<T: Send + 'static>(obligation: &str, work: impl FnOnce() -> T + Send + 
     }
 }
 
-/// Runs a call on a runtime of one thread, until something else on that thread has seen that the call waits. A call that blocks
-/// the thread keeps the other from seeing it in time; one that ends without being seen does nothing that could block.
+/// Runs a call on a runtime of one thread, until something else on that thread has seen that the call waits.
+/// A call that blocks the thread keeps the other from seeing it in time; one that ends without being seen
+/// does nothing that could block.
 fn blocks_no_thread(
     obligation: &str,
     call: impl Future + Send + 'static,

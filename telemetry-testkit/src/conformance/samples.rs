@@ -15,7 +15,8 @@ use telemetry_core::{
 /// The workspace's id in the samples.
 pub(super) const WORKSPACE: i64 = 7_331_733_173_317_331;
 
-/// What stands in the samples wherever something correlates, and mustn't travel without credentials, with what it is.
+/// What stands in the samples wherever something correlates, and mustn't travel without credentials, with
+/// what it is.
 pub(super) const CORRELATING: [(&str, &str); 6] = [
     ("7331733173317331", "the workspace's id"),
     ("conformance-session", "the session's id"),

@@ -23,13 +23,14 @@ const OFF: &str = r#"{"flags":[{"name":"a.flag","value":"false"}],"ttl_seconds":
 /// Longer than any service says that flags are fresh.
 const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Checks a [`FeatureFlagSource`] that asks a workspace for its flags, as a provider's source does. `make` makes a new one over the
-/// transport that it is given; a cache is to be made with what it stands before.
+/// Checks a [`FeatureFlagSource`] that asks a workspace for its flags, as a provider's source does. `make`
+/// makes a new one over the transport that it is given; a cache is to be made with what it stands before.
 ///
 /// Checked, besides what [`flags`](super::flags()) checks:
 ///
 /// - an answer is what the service said of this host: all names and values, as it wrote them;
-/// - a failure to ask is an error: no connection, a status outside 2xx, a redirect, an answer that can't be read or broke off;
+/// - a failure to ask is an error: no connection, a status outside 2xx, a redirect, an answer that can't be
+///   read or broke off;
 /// - a source that has an older answer gives that as [`FlagOrigin::Stale`], or the error;
 /// - a refusal of one caller's credentials settles nothing for another;
 /// - it asks the query's host and no other, under the query's credentials;

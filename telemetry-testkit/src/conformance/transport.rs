@@ -21,21 +21,23 @@ const LONG: Duration = Duration::from_secs(3600);
 ///
 /// Checked:
 ///
-/// - it sends method, path, headers and body as they are given, to the host that is given; no cookies, and no headers of its own that
-///   identify or authorise;
+/// - it sends method, path, headers and body as they are given, to the host that is given; no cookies, and no
+///   headers of its own that identify or authorise;
 /// - it gives an answer of any status as an answer: status, headers, body;
 /// - it follows no redirect;
 /// - it sends once, whatever comes of it;
-/// - it reads no more than `max_response_bytes`, and says of what is longer, or broke off, that it isn't complete;
+/// - it reads no more than `max_response_bytes`, and says of what is longer, or broke off, that it isn't
+///   complete;
 /// - it keeps to `timeout` while nothing is answered and while an answer trickles in;
-/// - a host that isn't there, and an answer that isn't HTTP, are errors; a header that can't be sent is [`Fault::Unsendable`], and
-///   nothing is sent;
-/// - it is safe to cancel: the socket of a request that was dropped is closed, and the next request has its answer;
+/// - a host that isn't there, and an answer that isn't HTTP, are errors; a header that can't be sent is
+///   [`Fault::Unsendable`], and nothing is sent;
+/// - it is safe to cancel: the socket of a request that was dropped is closed, and the next request has its
+///   answer;
 /// - it doesn't block its thread;
 /// - its `Debug` shows no header's value.
 ///
-/// Not checked: what needs certificates and names, which are the verification of the host's certificate and the refusal of addresses by
-/// [`Host::may_connect`]; and that it records no telemetry of its own requests.
+/// Not checked: what needs certificates and names, which are the verification of the host's certificate and
+/// the refusal of addresses by [`Host::may_connect`]; and that it records no telemetry of its own requests.
 ///
 /// # Panics
 ///

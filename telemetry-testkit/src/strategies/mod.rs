@@ -1,8 +1,8 @@
 //! Strategies for proptest: arbitrary records, times, breaker calls, and what a driver may do to a session.
 //!
-//! Values are what a driver or a service could come up with, likely or not: texts hold quotes, control characters and any script,
-//! durations may be endless, dates before 1970, lists empty. What an exporter gets has been redacted before; these texts haven't, and
-//! are no test of redaction.
+//! Values are what a driver or a service could come up with, likely or not: texts hold quotes, control
+//! characters and any script, durations may be endless, dates before 1970, lists empty. What an exporter gets
+//! has been redacted before; these texts haven't, and are no test of redaction.
 //!
 //! ```
 //! use proptest::prelude::*;

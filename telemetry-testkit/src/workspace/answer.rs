@@ -83,7 +83,8 @@ impl Answer {
         self
     }
 
-    /// The answer as it stands on the wire, for those who send it in their own way, and close the connection then.
+    /// The answer as it stands on the wire, for those who send it in their own way, and close the connection
+    /// then.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} Answer\r\n", self.status);
         for (name, value) in &self.headers {

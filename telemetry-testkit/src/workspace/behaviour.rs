@@ -50,7 +50,8 @@ pub enum Behaviour {
     /// 200, but counts only so many of the records, the first ones, as accepted. On the flags path like
     /// [`Normal`](Behaviour::Normal).
     PartiallyAccept(usize),
-    /// 200, but lists errors and counts no record as accepted. On the flags path like [`Normal`](Behaviour::Normal).
+    /// 200, but lists errors and counts no record as accepted. On the flags path like
+    /// [`Normal`](Behaviour::Normal).
     Errors,
     /// 413 for a body longer than this many bytes, or else [`Normal`](Behaviour::Normal).
     MaxBody(usize),

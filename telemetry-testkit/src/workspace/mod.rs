@@ -25,16 +25,18 @@ use crate::watched::Watched;
 /// A workspace on `127.0.0.1`, on a port of its own: a real HTTP/1.1 server in a thread of its own.
 ///
 /// It knows the flags path and both pairs of telemetry paths, `/api/2.0/sql/telemetry-ext` and
-/// `/api/2.0/sql/telemetry-unauth`, `/telemetry-ext` and `/telemetry-unauth`. It checks what a service checks:
+/// `/api/2.0/sql/telemetry-unauth`, `/telemetry-ext` and `/telemetry-unauth`. It checks what a service
+/// checks:
 ///
 /// - flags and authenticated telemetry without an `authorization` header (or with another token than
 ///   [required](FakeWorkspaceBuilder::require_tokens)) are answered 401,
-/// - a telemetry body that isn't the envelope is answered 400: an object with an integer `uploadTime`, an empty array
-///   `items` (which may be left out), and an array `protoLogs` of strings that hold JSON objects each,
+/// - a telemetry body that isn't the envelope is answered 400: an object with an integer `uploadTime`, an
+///   empty array `items` (which may be left out), and an array `protoLogs` of strings that hold JSON objects
+///   each,
 /// - a path that it doesn't know is answered 404, a method that the path doesn't have 405.
 ///
-/// What it does beyond that is its [`Behaviour`]. It remembers each request whole. Dropping it closes all connections
-/// and ends its thread.
+/// What it does beyond that is its [`Behaviour`]. It remembers each request whole. Dropping it closes all
+/// connections and ends its thread.
 ///
 /// ```
 /// use telemetry_testkit::FakeWorkspace;
@@ -57,8 +59,8 @@ pub struct FakeWorkspaceBuilder {
 }
 
 impl FakeWorkspaceBuilder {
-    /// Answers for paths that are neither flags nor telemetry; `None` hands the request on to the next route, and in
-    /// the end to a 404. It runs on a thread on which it may block. A panic in it is answered 500.
+    /// Answers for paths that are neither flags nor telemetry; `None` hands the request on to the next route,
+    /// and in the end to a 404. It runs on a thread on which it may block. A panic in it is answered 500.
     #[must_use]
     pub fn route(
         mut self,
@@ -195,7 +197,8 @@ impl FakeWorkspace {
         self.state.wait_blocking(within, |state| state.records.len() >= records)
     }
 
-    /// Blocks the thread until it has had this many requests of any kind; `false` if it hasn't within the time given.
+    /// Blocks the thread until it has had this many requests of any kind; `false` if it hasn't within the
+    /// time given.
     pub fn wait_for_requests(&self, requests: usize, within: Duration) -> bool {
         self.state.wait_blocking(within, |state| state.received.len() >= requests)
     }
@@ -215,7 +218,8 @@ impl FakeWorkspace {
         self.state.read(|state| state.connections)
     }
 
-    /// Blocks the thread until exactly this many sockets are open to it; `false` if they aren't within the time given.
+    /// Blocks the thread until exactly this many sockets are open to it; `false` if they aren't within the
+    /// time given.
     pub fn wait_for_connections(&self, connections: usize, within: Duration) -> bool {
         self.state.wait_blocking(within, |state| state.connections == connections)
     }

@@ -1,4 +1,5 @@
-//! The conformance suites: what conforms passes, and what is broken fails, with a sentence that names the obligation.
+//! The conformance suites: what conforms passes, and what is broken fails, with a sentence that names the
+//! obligation.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 mod breakers;

@@ -162,8 +162,8 @@ fn past_the_cap_the_quietest_statement_is_ended() {
 }
 
 proptest! {
-    /// Whatever happens in whatever order: every event is accounted for, every start gives exactly one statement record,
-    /// and every error that was not refused gives exactly one error record.
+    /// Whatever happens in whatever order: every event is accounted for, every start gives exactly one
+    /// statement record, and every error that was not refused gives exactly one error record.
     #[test]
     fn nothing_is_lost_or_doubled(
         actions in proptest::collection::vec((0u8..8, 0u8..5, 0u64..40), 0..200),

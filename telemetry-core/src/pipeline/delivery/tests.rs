@@ -302,8 +302,8 @@ fn only_faults_of_the_service_count_against_it() {
 }
 
 proptest! {
-    /// Whatever comes: the books balance, the bounds hold, one batch is in flight, and the machine never rests with
-    /// something to send and nothing to wait for.
+    /// Whatever comes: the books balance, the bounds hold, one batch is in flight, and the machine never
+    /// rests with something to send and nothing to wait for.
     #[test]
     fn the_books_balance_and_the_bounds_hold(
         actions in proptest::collection::vec((0u8..12, 0u64..90), 0..300),
