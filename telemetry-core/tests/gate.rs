@@ -86,6 +86,18 @@ fn an_unreachable_service_is_asked_again_after_a_minute() {
 }
 
 #[test]
+fn a_flag_that_the_service_does_not_have_is_told_from_one_that_is_off() {
+    let bench = Bench::with_flags(Script::always(Do::Give(flag("another", true, Duration::MAX))));
+    let lease = bench.lease();
+    open(&lease);
+    bench.pass(SECOND);
+    let state = lease.status().state;
+    let absent = OffReason::FlagAbsent { flag: FLAG.to_owned(), origin: FlagOrigin::Fetched };
+    assert_eq!(state, TelemetryState::Off(absent));
+    assert_eq!(state.to_string(), format!("off: the service has no flag {FLAG} (fetched)"));
+}
+
+#[test]
 fn a_kill_switch_stops_a_long_lived_connection_within_one_ttl_and_it_comes_back() {
     let bench = Bench::with_flags(
         Script::always(Do::Give(flag(FLAG, true, Duration::MAX)))
