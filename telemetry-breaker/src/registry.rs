@@ -27,7 +27,7 @@ pub const DEFAULT_CAPACITY: usize = 1000;
 /// use telemetry_core::{Host, HostPolicy};
 /// use telemetry_core::plugin::BreakerSource;
 ///
-/// # fn main() -> Result<(), telemetry_core::BuildError> {
+/// # fn main() -> Result<(), telemetry_core::InvalidHost> {
 /// let registry = BreakerRegistry::default();
 /// let breaker = registry.breaker(&Host::parse("dbc-a1b2.cloud.databricks.com", HostPolicy::Public)?);
 /// # drop(breaker);

@@ -1,6 +1,6 @@
 //! The errors of building: the one moment at which this workspace may say no.
 
-/// Why a configuration, a host or an id was refused. Messages carry the value that was wrong, unless it could
+/// Why a provider or a part of one can't be built. Messages carry the value that was wrong, unless it could
 /// be a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -15,15 +15,6 @@ pub enum BuildError {
         /// The bounds, in words.
         expected: &'static str,
     },
-    /// A text is not a host that telemetry may be sent to.
-    #[error("not a host that telemetry may be sent to: {reason}")]
-    InvalidHost {
-        /// What is wrong with it, in words. The text itself isn't repeated, as it may hold a password.
-        reason: &'static str,
-    },
-    /// A text is not a session or statement id.
-    #[error("not an id: 1 to 63 letters, digits or -_.: are")]
-    InvalidId,
     /// A name holds what a name may not hold.
     #[error("{name} is {value:?}, and may hold only visible ASCII, 1 to 128 characters")]
     InvalidName {

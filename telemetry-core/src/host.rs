@@ -4,8 +4,6 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use crate::error::BuildError;
-
 /// Which hosts may be called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -26,7 +24,7 @@ pub enum HostPolicy {
 /// ```
 /// use telemetry_core::{Host, HostPolicy};
 ///
-/// # fn main() -> Result<(), telemetry_core::BuildError> {
+/// # fn main() -> Result<(), telemetry_core::InvalidHost> {
 /// let host = Host::parse(" https://DBC-a1b2.cloud.databricks.com:443/ ", HostPolicy::Public)?;
 /// assert_eq!(host, Host::parse("dbc-a1b2.cloud.databricks.com", HostPolicy::Public)?);
 /// assert_eq!(host.name(), "dbc-a1b2.cloud.databricks.com");
@@ -48,11 +46,11 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// [`BuildError::InvalidHost`] when it is empty, longer than 253 characters or not ASCII (write
+    /// [`InvalidHost`] when it is empty, longer than 253 characters or not ASCII (write
     /// international names in their `xn--` form), holds a user name, a path, a query or a character that
     /// names don't hold, is plain `http://`, or is an address (or one of the names `localhost`,
     /// `*.localhost`, or a cloud's metadata service) that the policy refuses.
-    pub fn parse(text: &str, policy: HostPolicy) -> Result<Host, BuildError> {
+    pub fn parse(text: &str, policy: HostPolicy) -> Result<Host, InvalidHost> {
         let loopback = policy == HostPolicy::AllowLoopback;
         let rest = text.trim();
         let (secure, rest) = match split_scheme(rest) {
@@ -121,8 +119,17 @@ impl Host {
     }
 }
 
-fn invalid(reason: &'static str) -> BuildError {
-    BuildError::InvalidHost { reason }
+fn invalid(reason: &'static str) -> InvalidHost {
+    InvalidHost { reason }
+}
+
+/// A text is not a host that telemetry may be sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a host that telemetry may be sent to: {reason}")]
+#[non_exhaustive]
+pub struct InvalidHost {
+    /// What is wrong with it, in words. The text itself isn't repeated, as it may hold a password.
+    pub reason: &'static str,
 }
 
 fn split_scheme(text: &str) -> (Option<&str>, &str) {
@@ -132,7 +139,7 @@ fn split_scheme(text: &str) -> (Option<&str>, &str) {
     }
 }
 
-fn split_port(text: &str, default_port: u16) -> Result<(&str, u16), BuildError> {
+fn split_port(text: &str, default_port: u16) -> Result<(&str, u16), InvalidHost> {
     let (name, port) = if text.starts_with('[') {
         let end = text.find(']').ok_or_else(|| invalid("its bracket doesn't close"))?;
         let (name, behind) = text.split_at(end + 1);
@@ -157,7 +164,7 @@ fn split_port(text: &str, default_port: u16) -> Result<(&str, u16), BuildError> 
     }
 }
 
-fn check_name(name: &str) -> Result<(), BuildError> {
+fn check_name(name: &str) -> Result<(), InvalidHost> {
     if name.is_empty() {
         return Err(invalid("it is empty"));
     }

@@ -109,7 +109,7 @@ pub use handle::provider::{ClientProvider, ClientProviderBuilder};
 pub use handle::session::Session;
 pub use handle::statement::Statement;
 pub use handle::target::Target;
-pub use host::{Host, HostPolicy};
+pub use host::{Host, HostPolicy, InvalidHost};
 pub use plugin::{Breaker, Clock, CredentialProvider, Exporter, FeatureFlagSource, StaticToken};
 pub use record::{
     Chunk, ConnectionParams, DriverIdentity, OperationType, ResultFormat, StatementType, SystemInfo,

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::client::{Client, Snapshot};
-use crate::error::BuildError;
 use crate::fault::PluginError;
+use crate::host::InvalidHost;
 use crate::ledger::{EventLedger, RecordLedger};
 use crate::pipeline::gate::FlagState;
 use crate::plugin::breaker::BreakerState;
@@ -59,7 +59,7 @@ pub enum OffReason {
     /// The setting of the connection, or of the provider, is off.
     Setting,
     /// The host is none that telemetry may be sent to.
-    InvalidHost(BuildError),
+    InvalidHost(InvalidHost),
     /// The service's flag has another value than `true`.
     FlagOff {
         /// Its name.

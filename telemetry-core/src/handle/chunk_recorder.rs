@@ -11,6 +11,18 @@ use crate::record::chunk::Chunk;
 
 /// Records the chunks of one of several parallel downloads. It is `Send`, gathers in itself, and is added to
 /// its statement when it is dropped; after the statement ended that is too late, and is counted.
+///
+/// ```
+/// use std::time::Duration;
+/// use telemetry_core::{Chunk, Session};
+///
+/// # let session = Session::disabled();
+/// let mut statement = session.statement();
+/// let mut recorder = statement.chunk_recorder();
+/// let download = std::thread::spawn(move || recorder.chunk(Chunk::new(1, Duration::from_millis(7))));
+/// # download.join().unwrap();
+/// statement.complete();
+/// ```
 pub struct ChunkRecorder(Option<Recording>);
 
 struct Recording {
@@ -30,7 +42,7 @@ impl ChunkRecorder {
         ChunkRecorder(Some(Recording { session, tally, chunks: ChunkTotals::default(), events: 0 }))
     }
 
-    /// A chunk was downloaded.
+    /// Records that a chunk was downloaded.
     pub fn chunk(&mut self, chunk: Chunk) {
         if let Some(recording) = &mut self.0 {
             recording.events += 1;

@@ -21,7 +21,19 @@ use crate::record::{OperationType, ResultFormat, StatementType};
 /// [`abandoned_after`](crate::TelemetryConfig::abandoned_after),
 /// [`max_open_statements`](crate::TelemetryConfig::max_open_statements).
 ///
-/// No method fails, waits, or does I/O. An id that is none is refused and counted.
+/// No method fails, waits, or does I/O. What isn't an id (see [`StatementId`](crate::record::StatementId)) is
+/// refused and counted.
+///
+/// ```
+/// use std::time::Duration;
+/// use telemetry_core::{Chunk, Session, StatementType};
+///
+/// # let session = Session::disabled();
+/// let emitter = session.emitter();
+/// emitter.started("01f0a1b2-0001", StatementType::Query);
+/// emitter.chunk("01f0a1b2-0001", Chunk::new(0, Duration::from_millis(12)).bytes(65_536));
+/// emitter.completed("01f0a1b2-0001", Duration::from_millis(42));
+/// ```
 #[derive(Clone)]
 pub struct Emitter(Option<Arc<SessionScope>>);
 
@@ -55,67 +67,67 @@ impl Emitter {
         self.emit(id, |_, id| Some(EventKind::Happened { id, what }));
     }
 
-    /// The statement starts.
+    /// Records that the statement starts, now.
     pub fn started(&self, id: &str, kind: StatementType) {
         self.emit(id, |_, id| Some(EventKind::Started { id, what: StatementEvent::Kind(kind) }));
     }
 
-    /// The call by which it runs.
+    /// Records the call by which it runs; [`OperationType::ExecuteStatement`] unless said otherwise.
     pub fn operation(&self, id: &str, operation: OperationType) {
         self.happened(id, StatementEvent::Operation(operation));
     }
 
-    /// The service was asked whether it is done, which took so long.
+    /// Records that the service was asked whether it is done, and how long that took.
     pub fn poll(&self, id: &str, latency: Duration) {
         self.happened(id, StatementEvent::Polled(latency));
     }
 
-    /// Requests of it were retried so many times more.
+    /// Records retries of its requests; they add up.
     pub fn retried(&self, id: &str, times: u32) {
         self.happened(id, StatementEvent::Retried(times));
     }
 
-    /// Whether the driver runs it on its own account.
+    /// Records whether the driver runs it on its own account, not for its caller.
     pub fn internal(&self, id: &str, internal: bool) {
         self.happened(id, StatementEvent::Internal(internal));
     }
 
-    /// How its result comes.
+    /// Records how its result comes.
     pub fn format(&self, id: &str, format: ResultFormat) {
         self.happened(id, StatementEvent::Format(format));
     }
 
-    /// Whether its result comes compressed.
+    /// Records whether its result comes compressed.
     pub fn compressed(&self, id: &str, compressed: bool) {
         self.happened(id, StatementEvent::Compressed(compressed));
     }
 
-    /// Whether a patched Arrow library is in use, for bindings to Java.
+    /// Records whether a patched Arrow library is in use, for bindings to Java.
     pub fn patched_arrow(&self, id: &str, patched: bool) {
         self.happened(id, StatementEvent::PatchedArrow(patched));
     }
 
-    /// The first row could be read so long after the start. The first call counts.
+    /// Records how long after the start the first row could be read. The first call counts.
     pub fn result_ready(&self, id: &str, latency: Duration) {
         self.happened(id, StatementEvent::ResultReady(latency));
     }
 
-    /// The last row had been read so long after the start. The last call counts.
+    /// Records how long after the start the last row had been read. The last call counts.
     pub fn result_consumed(&self, id: &str, latency: Duration) {
         self.happened(id, StatementEvent::ResultConsumed(latency));
     }
 
-    /// How many chunks the result has, as the service said.
+    /// Records how many chunks the result has, as the service said.
     pub fn chunks_present(&self, id: &str, count: u32) {
         self.happened(id, StatementEvent::ChunksPresent(count));
     }
 
-    /// A chunk was downloaded.
+    /// Records that a chunk was downloaded.
     pub fn chunk(&self, id: &str, chunk: Chunk) {
         self.happened(id, StatementEvent::Chunk(chunk));
     }
 
-    /// Something went wrong with it; see [`Statement::error`](crate::Statement::error).
+    /// Records an error of it; see [`Statement::error`](crate::Statement::error).
     pub fn error(&self, id: &str, details: impl FnOnce() -> ErrorDetails) {
         self.emit(id, |session, id| {
             let error = describe(session.client(), details)?;
@@ -123,7 +135,7 @@ impl Emitter {
         });
     }
 
-    /// It is over, and took so long.
+    /// Records that it is over, and how long it took.
     pub fn completed(&self, id: &str, latency: Duration) {
         self.emit(id, |_, id| Some(EventKind::Completed { id, latency: Some(latency) }));
     }

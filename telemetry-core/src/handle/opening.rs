@@ -86,6 +86,18 @@ impl ConnectionInfo {
 
 /// A connection that is being opened: say [`opened`](Opening::opened) or [`failed`](Opening::failed). Dropped
 /// before, it counts as failed for a reason that nobody knows.
+///
+/// ```
+/// use telemetry_core::{ConnectionInfo, ErrorDetails, Lease};
+///
+/// # let lease = Lease::disabled();
+/// # let answer: Result<&str, std::io::Error> = Ok("01f0a1b2-c3d4");
+/// let opening = lease.opening(ConnectionInfo::new().auth_type("pat"));
+/// match answer {
+///     Ok(id) => drop(opening.opened(id)),
+///     Err(error) => opening.failed(|| ErrorDetails::new("CONNECT").fault(&error)),
+/// }
+/// ```
 #[must_use]
 pub struct Opening {
     open: Option<(Arc<LeaseGuard>, Tick, ConnectionInfo)>,
@@ -100,8 +112,8 @@ impl Opening {
         Opening { open }
     }
 
-    /// The connection is open, under this id of the service's. What isn't an id is left out and counted;
-    /// where the service gives none, say [`opened_without_id`](Opening::opened_without_id).
+    /// Records that the connection is open, under this id of the service's. What isn't an id is left out and
+    /// counted; where the service gives none, say [`opened_without_id`](Opening::opened_without_id).
     pub fn opened(self, session_id: &str) -> Session {
         let id = SessionId::new(session_id);
         if let Some((hold, ..)) = &self.open
@@ -113,7 +125,7 @@ impl Opening {
         self.session(id)
     }
 
-    /// The connection is open, and the service gave it no id.
+    /// Records that the connection is open, and that the service gave it no id.
     pub fn opened_without_id(self) -> Session {
         self.session(None)
     }
@@ -126,7 +138,7 @@ impl Opening {
         session
     }
 
-    /// The connection could not be opened.
+    /// Records that the connection could not be opened.
     pub fn failed(mut self, details: impl FnOnce() -> ErrorDetails) {
         let Some((hold, started, info)) = self.open.take() else { return };
         if hold.client.is_recording() {

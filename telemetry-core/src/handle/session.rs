@@ -19,6 +19,16 @@ use crate::record::enums::OperationType;
 /// a runtime.
 ///
 /// No method fails, waits, or does I/O. While telemetry is off, each is one branch.
+///
+/// ```
+/// use std::time::Duration;
+/// use telemetry_core::{ConnectionInfo, Lease, Operation, OperationType};
+///
+/// # let lease = Lease::disabled();
+/// let session = lease.opening(ConnectionInfo::new()).opened("01f0a1b2-c3d4");
+/// session.operation(Operation::new(OperationType::ListTables, Duration::from_millis(31)));
+/// session.closed(Duration::from_millis(3));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Session(Option<Arc<SessionScope>>);
 
@@ -37,7 +47,8 @@ impl Session {
         self.0.as_ref().filter(|inner| inner.client().is_recording())
     }
 
-    /// A statement starts now. The handle gathers what happens to it, and reports it whole when it ends.
+    /// Records that a statement starts, now. The handle gathers what happens to it, and reports it whole when
+    /// it ends.
     pub fn statement(&self) -> Statement {
         Statement::start(self.live())
     }
@@ -48,8 +59,8 @@ impl Session {
         Emitter::new(self.0.clone())
     }
 
-    /// A call of the driver's that is no statement, such as a metadata call or the transfer of a file, has
-    /// ended.
+    /// Records a call of the driver's that is no statement, such as a metadata call or the transfer of a
+    /// file, has ended.
     pub fn operation(&self, operation: Operation) {
         let Some(inner) = self.live() else { return };
         if operation.invalid_statement {
@@ -58,7 +69,7 @@ impl Session {
         inner.single(operation.into_body());
     }
 
-    /// An error that belongs to no statement.
+    /// Records an error that belongs to no statement.
     pub fn error(&self, details: impl FnOnce() -> ErrorDetails) {
         let Some(inner) = self.live() else { return };
         if let Some(error) = describe(inner.client(), details) {
@@ -66,7 +77,7 @@ impl Session {
         }
     }
 
-    /// The connection was closed, which took so long.
+    /// Records that the connection was closed, and how long that took.
     pub fn closed(&self, latency: Duration) {
         let Some(inner) = self.live() else { return };
         inner.single(Body::call(RecordKind::Connection, OperationType::DeleteSession, Some(latency)));

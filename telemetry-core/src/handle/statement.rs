@@ -20,6 +20,20 @@ use crate::record::{OperationType, ResultFormat, StatementType};
 /// with one more for each error that was kept.
 ///
 /// No method fails, waits, or does I/O. While telemetry is off, each is one branch.
+///
+/// ```
+/// use std::time::Duration;
+/// use telemetry_core::{Chunk, ErrorDetails, Fault, Session, StatementType};
+///
+/// # let session = Session::disabled();
+/// let mut statement = session.statement();
+/// statement.kind(StatementType::Query);
+/// statement.id("01f0a1b2-0001");
+/// statement.chunk(Chunk::new(0, Duration::from_millis(12)).bytes(65_536));
+/// statement.error(|| ErrorDetails::new("CHUNK_TIMEOUT").fault(Fault::Timeout).chunk(1));
+/// statement.result_consumed();
+/// statement.complete();
+/// ```
 pub struct Statement(Option<Active>);
 
 struct Active {
@@ -48,17 +62,17 @@ impl Statement {
         }
     }
 
-    /// What the statement is for.
+    /// Records what the statement is for.
     pub fn kind(&mut self, kind: StatementType) {
         self.apply(StatementEvent::Kind(kind));
     }
 
-    /// The call by which it runs; [`OperationType::ExecuteStatement`] unless said otherwise.
+    /// Records the call by which it runs; [`OperationType::ExecuteStatement`] unless said otherwise.
     pub fn operation(&mut self, operation: OperationType) {
         self.apply(StatementEvent::Operation(operation));
     }
 
-    /// The id that the service gave it. One that is none is left out and counted.
+    /// Records the id that the service gave it. What isn't an id is left out and counted.
     pub fn id(&mut self, id: &str) {
         let Some(active) = &mut self.0 else { return };
         match StatementId::new(id) {
@@ -67,37 +81,37 @@ impl Statement {
         }
     }
 
-    /// The service was asked whether it is done, which took so long.
+    /// Records that the service was asked whether it is done, and how long that took.
     pub fn poll(&mut self, latency: Duration) {
         self.apply(StatementEvent::Polled(latency));
     }
 
-    /// Requests of it were retried so many times more.
+    /// Records retries of its requests; they add up.
     pub fn retried(&mut self, times: u32) {
         self.apply(StatementEvent::Retried(times));
     }
 
-    /// Whether the driver runs it on its own account, not for its caller.
+    /// Records whether the driver runs it on its own account, not for its caller.
     pub fn internal(&mut self, internal: bool) {
         self.apply(StatementEvent::Internal(internal));
     }
 
-    /// How its result comes.
+    /// Records how its result comes.
     pub fn format(&mut self, format: ResultFormat) {
         self.apply(StatementEvent::Format(format));
     }
 
-    /// Whether its result comes compressed.
+    /// Records whether its result comes compressed.
     pub fn compressed(&mut self, compressed: bool) {
         self.apply(StatementEvent::Compressed(compressed));
     }
 
-    /// Whether a patched Arrow library is in use, for bindings to Java.
+    /// Records whether a patched Arrow library is in use, for bindings to Java.
     pub fn patched_arrow(&mut self, patched: bool) {
         self.apply(StatementEvent::PatchedArrow(patched));
     }
 
-    /// The first row can be read, now. The first call counts.
+    /// Records that the first row can be read, now. The first call counts.
     pub fn result_ready(&mut self) {
         if let Some(active) = &mut self.0 {
             let latency = active.since_start();
@@ -105,12 +119,12 @@ impl Statement {
         }
     }
 
-    /// The first row could be read so long after the start.
+    /// Records how long after the start the first row could be read. The first call counts.
     pub fn result_ready_after(&mut self, latency: Duration) {
         self.apply(StatementEvent::ResultReady(latency));
     }
 
-    /// The last row has been read, now. The last call counts.
+    /// Records that the last row has been read, now. The last call counts.
     pub fn result_consumed(&mut self) {
         if let Some(active) = &mut self.0 {
             let latency = active.since_start();
@@ -118,24 +132,24 @@ impl Statement {
         }
     }
 
-    /// The last row had been read so long after the start.
+    /// Records how long after the start the last row had been read. The last call counts.
     pub fn result_consumed_after(&mut self, latency: Duration) {
         self.apply(StatementEvent::ResultConsumed(latency));
     }
 
-    /// How many chunks the result has, as the service said.
+    /// Records how many chunks the result has, as the service said.
     pub fn chunks_present(&mut self, count: u32) {
         self.apply(StatementEvent::ChunksPresent(count));
     }
 
-    /// A chunk was downloaded.
+    /// Records that a chunk was downloaded.
     pub fn chunk(&mut self, chunk: Chunk) {
         if let Some(active) = &mut self.0 {
             active.aggregate.chunk(chunk);
         }
     }
 
-    /// A recorder for a download that runs beside this one. What it recorded is added when it is dropped.
+    /// A recorder for a download on another thread. What it records is added when it is dropped.
     pub fn chunk_recorder(&mut self) -> ChunkRecorder {
         match &mut self.0 {
             Some(active) => {
@@ -146,7 +160,7 @@ impl Statement {
         }
     }
 
-    /// Something went wrong. A [terminal](crate::ErrorClass::Terminal) error is sent at once, others with the
+    /// Records an error. A [terminal](crate::ErrorClass::Terminal) error is sent at once, others with the
     /// statement, which keeps [`max_errors`](crate::TelemetryConfig::max_errors) of them. The closure is
     /// called only while telemetry is on; a panic in it is counted.
     pub fn error(&mut self, details: impl FnOnce() -> ErrorDetails) {
@@ -156,7 +170,7 @@ impl Statement {
         }
     }
 
-    /// It is over, after all rows were read or by a failure.
+    /// Records that it is over, now: after all rows were read, or by a failure.
     pub fn complete(mut self) {
         if let Some(active) = self.0.take() {
             let latency = active.since_start();
@@ -164,7 +178,7 @@ impl Statement {
         }
     }
 
-    /// It is over, and took so long.
+    /// Records that it is over, and how long it took.
     pub fn complete_after(mut self, latency: Duration) {
         if let Some(active) = self.0.take() {
             active.finish(Some(latency));

@@ -7,6 +7,14 @@ use crate::config::Mode;
 use crate::plugin::credentials::CredentialProvider;
 
 /// What a connection wants telemetry for.
+///
+/// ```
+/// use telemetry_core::{Mode, StaticToken, Target};
+///
+/// let target = Target::new("dbc-a1b2.cloud.databricks.com");
+/// let target = target.credentials(StaticToken::new("…")).mode(Mode::On);
+/// # drop(target);
+/// ```
 #[derive(Clone)]
 pub struct Target {
     pub(super) host: String,

@@ -57,13 +57,38 @@ impl Sub<Tick> for Tick {
 
 /// Where the time comes from. The default is [`SystemClock`]; tests use a fake.
 ///
-/// Obligations of an implementation:
+/// Obligations of an implementation (where its methods run is said [here](crate::plugin#where-they-run)):
 ///
-/// - [`now`](Clock::now) never goes back, and neither waits nor locks: it is the one plug-in method that runs
-///   on the driver's own threads. A panic in it is contained; a hang could not be.
+/// - [`now`](Clock::now) never goes back, and neither waits nor locks. A panic in it is contained; a hang
+///   could not be.
 /// - [`wall`](Clock::wall) is for stamps alone; nothing is ever timed by it, so it may jump.
 /// - The future of [`sleep_until`](Clock::sleep_until) completes at `at` or soon after, at once when `at` has
-///   passed, and may be dropped at any time. It is polled on the worker's runtime.
+///   passed, and may be dropped at any time.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use telemetry_core::Clock;
+/// use telemetry_core::plugin::{BoxFuture, SystemClock, Tick};
+///
+/// /// The machine's clock, with stamps rounded to whole minutes.
+/// #[derive(Debug)]
+/// struct WholeMinutes(SystemClock);
+///
+/// impl Clock for WholeMinutes {
+///     fn now(&self) -> Tick {
+///         self.0.now()
+///     }
+///
+///     fn wall(&self) -> SystemTime {
+///         let seconds = self.0.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+///         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds / 60 * 60)
+///     }
+///
+///     fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()> {
+///         self.0.sleep_until(at)
+///     }
+/// }
+/// ```
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The present moment, monotonic.
     fn now(&self) -> Tick;

@@ -15,13 +15,34 @@ use crate::record::id::ScopeId;
 ///
 /// - [`scope`](CredentialProvider::scope) is equal for all connections of one principal, stays the same when
 ///   its token rotates, and differs between principals: records of one scope never travel under another's
-///   headers. It is asked once per connection, on the driver's thread, so it neither waits nor does I/O.
-/// - [`headers`](CredentialProvider::headers) is asked once per request, on the worker, and answers with what
-///   is valid now. It is **never interactive**: no browser, no prompt; if only a login would help, it fails
-///   with [`Fault::Authentication`](crate::Fault::Authentication).
+///   headers. It is asked once per connection, on the driver's own thread, so it neither waits nor does I/O.
+/// - [`headers`](CredentialProvider::headers) is asked once per request and answers with what is valid now.
+///   It is **never interactive**: no browser, no prompt; if only a login would help, it fails with
+///   [`Fault::Authentication`](crate::Fault::Authentication).
 /// - Its future may be dropped at any time. It is given the request timeout, after which the request is given
 ///   up; telemetry then waits and asks again, and nobody else notices.
 /// - Neither method shows a credential in an error or a log.
+///
+/// Where the methods run, and whether they may block, is said [here](crate::plugin#where-they-run).
+///
+/// ```
+/// use telemetry_core::plugin::{AuthHeaders, PluginError, ScopeId};
+/// use telemetry_core::{CredentialProvider, async_trait};
+///
+/// /// The connection's own login, which keeps its token fresh.
+/// struct Login;
+///
+/// #[async_trait]
+/// impl CredentialProvider for Login {
+///     fn scope(&self) -> ScopeId {
+///         ScopeId::derived_from("service-principal-7")
+///     }
+///
+///     async fn headers(&self) -> Result<AuthHeaders, PluginError> {
+///         Ok(AuthHeaders::bearer("the token that is valid now"))
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait CredentialProvider: Send + Sync + 'static {
     /// Who this is. See the trait's obligations.

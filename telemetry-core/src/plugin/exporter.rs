@@ -84,9 +84,29 @@ impl Receipt {
 /// - It sends `credentials` to `host` and to nobody else. Without credentials it sends nothing that
 ///   correlates: no workspace, session or statement id, no system configuration, no connection parameters, no
 ///   stack.
-/// - It doesn't block its thread, and calls nothing of this workspace that records.
+/// - It calls nothing of this workspace that records. Where it runs, and whether it may block, is said
+///   [here](crate::plugin#where-they-run).
 ///
 /// A panic or a hang in it is contained and counted, and costs the driver nothing, but the batch may be lost.
+///
+/// ```
+/// use telemetry_core::plugin::{Attempt, PluginError, Receipt};
+/// use telemetry_core::{Exporter, async_trait};
+///
+/// /// Prints what happened, and sends nothing.
+/// #[derive(Debug)]
+/// struct Printing;
+///
+/// #[async_trait]
+/// impl Exporter for Printing {
+///     async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
+///         for record in attempt.records {
+///             println!("{:?} took {:?}", record.body.kind, record.body.latency);
+///         }
+///         Ok(Receipt::new(attempt.records.len()))
+///     }
+/// }
+/// ```
 ///
 /// [`TelemetryConfig::request_timeout`]: crate::TelemetryConfig::request_timeout
 #[async_trait]

@@ -139,8 +139,8 @@ impl FlagSet {
 ///   false answer; a source that has an older answer gives that, as [`FlagOrigin::Stale`].
 /// - It reads no clock: the question says [when](FlagQuery::now) it is asked, and the answer for how long
 ///   from then it is fresh.
-/// - It is safe to cancel, ends by itself, and doesn't block its thread. It is cancelled after the request
-///   timeout.
+/// - It is safe to cancel, and ends by itself. It is cancelled after the request timeout. Where it runs, and
+///   whether it may block, is said [here](crate::plugin#where-they-run).
 /// - Credentials go to `host` alone. A refusal of one caller's credentials (401, 403) is that caller's
 ///   failure and settles nothing for others.
 ///

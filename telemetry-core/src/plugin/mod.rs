@@ -2,6 +2,19 @@
 //!
 //! Whoever writes an exporter, a source of flags, a breaker, a clock, a provider of credentials or a
 //! transport finds the trait here, with its obligations on it, and all that its methods take and return.
+//!
+//! # Where they run
+//!
+//! | method | on which thread | may it block? |
+//! | --- | --- | --- |
+//! | `Clock::now`, `CredentialProvider::scope` | the driver's | no: the driver waits |
+//! | `Clock::wall`, `Clock::sleep_until` | the provider's | no: all clients wait |
+//! | `BreakerSource::breaker`, `Breaker`, `Permit` | that of the call they admit | no: the call is late |
+//! | what is `async` in an exporter, flags, credentials | one of the call's own | not past the request timeout |
+//!
+//! A call that blocks its thread for longer than the request timeout is given up. Its thread counts until it
+//! ends: past 64 for a host or 1024 in all, that host counts as unreachable. A panic in any of them is
+//! contained.
 
 pub(crate) mod breaker;
 pub(crate) mod clock;

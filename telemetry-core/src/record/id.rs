@@ -5,8 +5,13 @@ use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use crate::error::BuildError;
 use crate::text::fields::holds_token;
+
+/// A text is not a session or statement id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an id: 1 to 63 letters, digits or -_.: are")]
+#[expect(clippy::exhaustive_structs, reason = "a unit type, complete as it is")]
+pub struct InvalidId;
 
 /// The longest session or statement id, in bytes. UUIDs take 36; the longest seen in a shipped driver is 38.
 pub const MAX_ID_BYTES: usize = 63;
@@ -78,10 +83,10 @@ macro_rules! inline_id {
         }
 
         impl FromStr for $name {
-            type Err = BuildError;
+            type Err = InvalidId;
 
-            fn from_str(text: &str) -> Result<Self, BuildError> {
-                $name::new(text).ok_or(BuildError::InvalidId)
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                $name::new(text).ok_or(InvalidId)
             }
         }
     };

@@ -25,7 +25,7 @@ pub use enums::{
 };
 pub use error_info::ErrorInfo;
 pub use execution::{ChunkDetails, OperationDetail, SqlExecution, VolumeOperation};
-pub use id::{EventId, MAX_ID_BYTES, SessionId, StatementId};
+pub use id::{EventId, InvalidId, MAX_ID_BYTES, SessionId, StatementId};
 pub use identity::{DriverIdentity, DriverIdentityBuilder};
 pub use kind::RecordKind;
 pub use params::{ConnectionParams, HostDetails};
