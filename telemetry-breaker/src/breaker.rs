@@ -61,7 +61,7 @@ impl CircuitBreaker {
         Ok(CircuitBreaker::valid(config, None))
     }
 
-    /// A closed breaker, and somebody to be told of its transitions: after each, under no lock. Two that
+    /// A closed breaker with an observer, which is told of each transition, under no lock. Two that
     /// follow closely may be told in either order; their times tell.
     ///
     /// # Errors

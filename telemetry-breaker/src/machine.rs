@@ -134,7 +134,7 @@ impl Machine {
         }
     }
 
-    /// An open interval that is over ends when somebody asks.
+    /// An open interval that is over ends at the next call.
     fn wake(&mut self, now: Tick) -> Option<Transition> {
         match self.state {
             State::Open { until } if until <= now => {

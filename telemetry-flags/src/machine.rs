@@ -10,7 +10,7 @@ use telemetry_core::{Fault, Host};
 const MIN_RETRY: Duration = Duration::from_secs(1);
 /// The longest, and the longest that a `Retry-After` can put it off.
 const MAX_RETRY: Duration = Duration::from_secs(900);
-/// How long an old value is given out while somebody else is asking for a new one.
+/// How long an old value is given out while another caller is asking for a new one.
 const WHILE_ASKING: Duration = Duration::from_secs(10);
 /// How long an asking may take. After it, it counts as lost, and another asks.
 const LOST: Duration = Duration::from_secs(30);
@@ -30,7 +30,7 @@ pub(crate) enum Lookup {
     Answer(Result<FlagSet, PluginError>),
     /// Ask the host, and say of this asking how it went, or that it was given up.
     Fetch(u64),
-    /// Wait until somebody else's asking is over, and look again.
+    /// Wait until another caller's question is answered, and look again.
     Wait,
 }
 

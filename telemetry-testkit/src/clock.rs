@@ -67,7 +67,7 @@ impl FakeClock {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Moves it forward to the next moment that somebody sleeps for; `false` if nobody does.
+    /// Moves it forward to the next moment that a task sleeps for; `false` if none does.
     pub fn advance_to_next(&self) -> bool {
         let Some(at) = self.next_wake() else { return false };
         let now = self.now();
@@ -85,7 +85,7 @@ impl FakeClock {
         self.lock().sleepers.len()
     }
 
-    /// The next moment that somebody sleeps for.
+    /// The next moment that a task sleeps for.
     pub fn next_wake(&self) -> Option<Tick> {
         let state = self.lock();
         state.sleepers.range((state.now, u64::MAX)..).map(|((at, _), _)| *at).find(|at| *at < Tick::MAX)

@@ -274,7 +274,7 @@ impl ScriptedFlags {
     }
 }
 
-/// One flag, on or off, fresh for so long.
+/// One flag, on or off, and for how long it is fresh.
 pub fn flag(name: &str, on: bool, fresh_for: Duration) -> FlagSet {
     FlagSet::new([(name.to_owned(), on.to_string())].into(), FlagOrigin::Fetched, fresh_for)
 }

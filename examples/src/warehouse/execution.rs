@@ -108,7 +108,7 @@ impl Execution {
         Ok(Outcome { columns, rows: vec![vec![Some(changed.to_string())]] })
     }
 
-    /// Waits until it is done, for so long at the most.
+    /// Waits until it is done, for `within` at the longest.
     pub(crate) fn wait(&self, within: Duration) {
         let phase = lock(&self.phase);
         drop(self.changed.wait_timeout_while(phase, within, |phase| phase.is_going()));

@@ -38,7 +38,7 @@ struct Inner {
 }
 
 impl Warehouse {
-    /// A warehouse that opens to these tokens, cuts results into chunks of so many rows, and holds what
+    /// A warehouse that opens to these tokens, cuts results into chunks of this many rows, and holds what
     /// `fill` puts there.
     ///
     /// # Errors

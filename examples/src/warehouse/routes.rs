@@ -22,7 +22,7 @@ struct Submit {
 }
 
 impl Warehouse {
-    /// Answers a request; `None` where it is for somebody else.
+    /// Answers a request; `None` where the request is not for it.
     pub fn route(&self, request: &Received) -> Option<Answer> {
         let path = request.path.split('?').next().unwrap_or_default();
         if let Some(rest) = path.strip_prefix("/results/") {

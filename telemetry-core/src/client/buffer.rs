@@ -40,7 +40,7 @@ struct Shard {
 /// What became of a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pushed {
-    /// It is in the buffer, with so many others.
+    /// It is in the buffer; how many wait there now.
     Waiting(usize),
     Refused,
 }
@@ -101,7 +101,7 @@ impl EventBuffer {
         }
     }
 
-    /// Takes out at most so many, the oldest, in the order they were recorded.
+    /// Takes out the oldest events, `most` at the most, in the order they were recorded.
     ///
     /// An event never comes out before one that caused it: what was recorded after the call began stays for
     /// the next.

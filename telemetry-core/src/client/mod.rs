@@ -168,7 +168,7 @@ impl Client {
         }
     }
 
-    /// Takes in so many events at the most, and then does more under the same hold of the lock, told how many
+    /// Takes in up to `most` events, and then does more under the same hold of the lock, told how many
     /// there were.
     fn absorb<T>(
         &self,

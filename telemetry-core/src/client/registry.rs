@@ -112,7 +112,7 @@ impl Registry {
         true
     }
 
-    /// Lets go of a client at the end of its flush, unless somebody has taken a lease of it.
+    /// Lets go of a client at the end of its flush, unless it has a lease again.
     pub(crate) fn retire(&self, client: &Arc<Client>) -> bool {
         let mut entries = lock(&self.entries);
         let entry = entries.iter().find(|(_, entry)| Arc::ptr_eq(&entry.client, client));

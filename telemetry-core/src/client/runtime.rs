@@ -118,7 +118,7 @@ impl Runner {
         matches!(self, Runner::Manual(_))
     }
 
-    /// Moves the workers that can move, until none can. A worker that is being moved by somebody else is left
+    /// Moves the workers that can move, until none can. A worker that another thread is moving is left
     /// to them.
     pub(crate) fn step(&self) {
         let Runner::Manual(tasks) = self else { return };

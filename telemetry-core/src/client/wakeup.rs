@@ -31,7 +31,7 @@ impl Wakeup {
         }
     }
 
-    /// Whether an event is to wake the worker, now that so many wait.
+    /// Whether an event is to wake the worker, given how many wait now.
     pub(crate) fn is_due(&self, waiting: usize, urgent: bool) -> bool {
         let high = waiting >= self.high_water && !self.called.swap(true, Ordering::SeqCst);
         urgent || high || self.parked.load(Ordering::SeqCst)

@@ -64,7 +64,7 @@ impl Drop for FinishWhenDropped {
 }
 
 enum Woken {
-    /// The time has come, or somebody has something new.
+    /// The time has come, or there is something new.
     Due,
     Sent(Delivered),
     Asked(Result<FlagSet, PluginError>),

@@ -1,4 +1,4 @@
-//! What a driver says of an error, described only when somebody will read it.
+//! What a driver says of an error, described only while telemetry is on.
 
 use std::fmt::{self, Write};
 

@@ -25,7 +25,7 @@ pub enum CloseOutcome {
     /// This was the client's last lease, and nothing was held any more when the client ended: every record
     /// was accepted, or had been dropped and counted before.
     Flushed,
-    /// This was the client's last lease, and so many records could not be delivered in time. They are counted
+    /// This was the client's last lease, and some records could not be delivered in time. They are counted
     /// as dropped.
     Incomplete {
         /// How many; those in flight, which may have arrived, included.

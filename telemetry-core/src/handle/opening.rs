@@ -85,7 +85,7 @@ impl ConnectionInfo {
 }
 
 /// A connection that is being opened: say [`opened`](Opening::opened) or [`failed`](Opening::failed). Dropped
-/// before, it counts as failed for a reason that nobody knows.
+/// before, it counts as failed for an unknown reason.
 ///
 /// ```
 /// use telemetry_core::{ConnectionInfo, ErrorDetails, Lease};

@@ -29,7 +29,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// A call that took so long.
+    /// A call and how long it took.
     pub fn new(operation: OperationType, latency: Duration) -> Self {
         Operation {
             operation,

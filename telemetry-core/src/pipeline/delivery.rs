@@ -240,7 +240,7 @@ impl Delivery {
         self.closing = Some(deadline);
     }
 
-    /// Ends the close: somebody needs the client again.
+    /// Ends the close: the client has a lease again.
     pub(crate) fn revive(&mut self) {
         self.closing = None;
     }

@@ -220,7 +220,7 @@ impl Pipeline {
         self.make_records(now);
     }
 
-    /// Ends the close: somebody needs the client again.
+    /// Ends the close: the client has a lease again.
     pub(crate) fn revive(&mut self) {
         self.closing = None;
         self.delivery.revive();

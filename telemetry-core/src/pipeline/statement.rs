@@ -54,7 +54,7 @@ pub(crate) enum StatementEvent {
     PatchedArrow(bool),
 }
 
-/// The errors kept with a statement: so many, and no more.
+/// The errors kept with a statement, up to a limit.
 #[derive(Debug)]
 pub(crate) struct Errors {
     kept: Vec<ErrorInfo>,

@@ -60,7 +60,7 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// A receipt for so many records.
+    /// A receipt for this many records.
     pub const fn new(accepted: usize) -> Self {
         Receipt { accepted }
     }

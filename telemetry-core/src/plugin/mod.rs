@@ -10,7 +10,7 @@
 //! | `Clock::now`, `CredentialProvider::scope` | the driver's | no: the driver waits |
 //! | `Clock::wall`, `Clock::sleep_until` | the provider's | no: all clients wait |
 //! | `BreakerSource::breaker`, `Breaker`, `Permit` | that of the call they admit | no: the call is late |
-//! | what is `async` in an exporter, flags, credentials | one of the call's own | not past the request timeout |
+//! | what is `async` in an exporter, flags, credentials | the call's own | not past the request timeout |
 //!
 //! A call that blocks its thread for longer than the request timeout is given up. Its thread counts until it
 //! ends: past 64 for a host or 1024 in all, that host counts as unreachable. A panic in any of them is

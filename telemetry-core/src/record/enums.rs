@@ -167,7 +167,7 @@ wire_enum! {
 }
 
 wire_enum! {
-    /// How an OAuth token is had.
+    /// How the driver obtains an OAuth token.
     AuthFlow {
         /// Not said.
         Unspecified = "TYPE_UNSPECIFIED",

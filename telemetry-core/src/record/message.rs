@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::record::enums::{AuthFlow, AuthMech, DriverMode, ProxyAuth, VolumeOperationType};
 
-/// A type of a field that can hold no text of anybody's, and so needs no rule.
+/// A type of a field that can hold no text, and so needs no rule.
 pub(crate) trait NoText {}
 
 macro_rules! no_text {

@@ -37,7 +37,7 @@ message! {
         use_proxy: bool,
         /// What proves who connects.
         auth_mech: AuthMech,
-        /// How an OAuth token is had.
+        /// How the driver obtains an OAuth token.
         auth_flow: AuthFlow,
         /// The OAuth scopes asked for.
         auth_scope: String => field,

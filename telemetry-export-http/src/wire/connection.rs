@@ -49,7 +49,7 @@ message! {
         use_proxy: bool = "lenient::flag",
         /// What proves who connects.
         auth_mech: EnumOrUnknown<AuthMech> = "lenient::any",
-        /// How an OAuth token is had.
+        /// How the driver obtains an OAuth token.
         auth_flow: EnumOrUnknown<AuthFlow> = "lenient::any",
         /// The OAuth scopes asked for.
         auth_scope: String = "lenient::text",

@@ -28,7 +28,7 @@ pub enum BreakerCall {
     Back(Duration),
 }
 
-/// Up to so many calls.
+/// Up to `most` calls.
 pub fn breaker_calls(most: usize) -> impl Strategy<Value = Vec<BreakerCall>> {
     vec(call(), 0..=most)
 }

@@ -112,7 +112,7 @@ impl DriverError {
     }
 }
 
-/// Up to so many events, of statements that run beside each other, in any order: also what makes no sense.
+/// Up to `most` events, of statements that run beside each other, in any order: also what makes no sense.
 ///
 /// ```
 /// use proptest::prelude::*;

@@ -47,7 +47,7 @@ pub enum Behaviour {
     Endless,
     /// 307 to this URL.
     Redirect(String),
-    /// 200, but counts only so many of the records, the first ones, as accepted. On the flags path like
+    /// 200, but counts only this many of the records, the first ones, as accepted. On the flags path like
     /// [`Normal`](Behaviour::Normal).
     PartiallyAccept(usize),
     /// 200, but lists errors and counts no record as accepted. On the flags path like

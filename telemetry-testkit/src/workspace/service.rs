@@ -113,7 +113,7 @@ pub(crate) async fn reply(state: &Watched<State>, path: Path, request: &Received
     }
 }
 
-/// Serves a request as a service that works, accepting no more than so many records.
+/// Serves a request as a service that works, accepting at most `most` records.
 fn serve(state: &Watched<State>, path: Path, request: &Received, most: usize) -> Answer {
     let refuse = |status, message: &str| Answer::json(status, &json!({"error": message}));
     let method = if path == Path::Flags { "GET" } else { "POST" };
