@@ -194,7 +194,9 @@ impl<'a, 'o> Prose<'a, 'o> {
         let alone = beside.iter().all(|kind| matches!(kind, Kind::Word | Kind::Space));
         let kept = match self.goes {
             Goes::Clause | Goes::Next => false,
-            Goes::Assigned => text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_digit()),
+            Goes::Assigned => {
+                text.len() <= 3 && !self.in_sql && text.bytes().all(|byte| byte.is_ascii_digit())
+            }
             Goes::Nothing => self.code || (alone && !self.in_sql && !names_user),
         };
         if self.goes != Goes::Clause {
@@ -382,6 +384,7 @@ mod tests {
             ("card 4111 1111 1111 1111 refused", "card *** refused"),
             ("call 555-1234 or 0171 555", "call *** or ***"),
             ("SELECT name FROM table LIMIT 42", "SELECT name FROM table LIMIT ***"),
+            ("SELECT name FROM table WHERE id = 42", "SELECT name FROM table WHERE id = ***"),
             ("update 3 rows", "update 3 rows"),
             ("error 1064 (42000): syntax", "error 1064 (42000): syntax"),
             ("SQLSTATE: 0A000, HTTP status 503", "SQLSTATE: 0A000, HTTP status 503"),
