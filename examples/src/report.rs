@@ -148,7 +148,13 @@ pub fn disagreements(run: &Run, workspace: &FakeWorkspace) -> Vec<String> {
 
 /// Each client once: with the connection that was closed last.
 fn clients(run: &Run) -> impl Iterator<Item = &Closing> {
-    run.closings.iter().filter(|closing| !matches!(closing.closed, CloseOutcome::Shared | CloseOutcome::Off))
+    use telemetry_core::status::OffReason;
+    run.closings.iter().filter(|closing| {
+        !matches!(
+            closing.closed,
+            CloseOutcome::Shared | CloseOutcome::Off(OffReason::Setting | OffReason::OptOut(_))
+        )
+    })
 }
 
 /// The records that the service accepted, read.

@@ -77,7 +77,7 @@ async fn samples() -> BTreeMap<&'static str, Value> {
         .query("SELECT * FROM invoices WHERE iban = 'DE89370400440532013000'", Fetch::Inline)
         .await
         .unwrap_err();
-    connection.close(Duration::from_secs(60)).await.unwrap();
+    let _ = connection.close(Duration::from_secs(60)).await.unwrap();
 
     let forced = provider(Mode::Forced);
     let lease = forced.acquire(Target::new(there.workspace.url()).credentials(StaticToken::new(ALICE)));
@@ -91,7 +91,7 @@ async fn samples() -> BTreeMap<&'static str, Value> {
     let (path, file) = ("/Volumes/main/default/in/orders.csv", "/home/ann/orders.csv");
     let put = Operation::volume(VolumeOperationType::Put, Duration::from_millis(3));
     session.operation(put.volume_path(path).local_file(file));
-    lease.close(Duration::from_secs(60)).await;
+    assert!(lease.close(Duration::from_secs(60)).await.is_delivered());
 
     let lease = forced.acquire(Target::new(there.workspace.url()));
     let session = lease.opening(ConnectionInfo::new().auth_type("pat")).opened(SHOWN);
@@ -99,7 +99,7 @@ async fn samples() -> BTreeMap<&'static str, Value> {
     statement.kind(StatementType::Query);
     statement.error(|| ErrorDetails::new("CHUNK_TIMEOUT").fault(Fault::Timeout).message("chunk 1 timed out"));
     statement.complete();
-    lease.close(Duration::from_secs(60)).await;
+    assert!(lease.close(Duration::from_secs(60)).await.is_delivered());
 
     let records = there.workspace.records();
     let find = |wanted: &dyn Fn(&Value) -> bool| {

@@ -104,7 +104,7 @@ async fn unwell(misbehaviour: Misbehaviour) -> (Embedded, Run) {
     for closing in &run.closings {
         // The deadline is what closing adds at the most; the rest is a busy machine's.
         assert!(closing.took < Duration::from_secs(20), "{} took {:?}", closing.connection, closing.took);
-        assert_eq!(closing.closed == CloseOutcome::Off, closing.connection == WITHOUT);
+        assert_eq!(closing.closed == CloseOutcome::Off(OffReason::Setting), closing.connection == WITHOUT);
     }
     assert!(there.workspace.records().is_empty(), "nothing arrived");
     (there, run)
@@ -113,7 +113,7 @@ async fn unwell(misbehaviour: Misbehaviour) -> (Embedded, Run) {
 fn dropped(run: &Run, reason: DropReason) -> u64 {
     run.closings
         .iter()
-        .filter(|closing| !matches!(closing.closed, CloseOutcome::Shared | CloseOutcome::Off))
+        .filter(|closing| !matches!(closing.closed, CloseOutcome::Shared | CloseOutcome::Off(_)))
         .map(|closing| closing.status.records.dropped.get(reason))
         .sum()
 }

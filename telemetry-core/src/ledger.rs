@@ -124,6 +124,15 @@ impl<R: Reason> Counts<R> {
         }
     }
 
+    /// What was counted since an earlier time.
+    pub(crate) fn since(&self, earlier: &Counts<R>) -> Counts<R> {
+        let mut counts = *self;
+        for (count, before) in counts.counts.iter_mut().zip(earlier.counts) {
+            *count = count.saturating_sub(before);
+        }
+        counts
+    }
+
     pub(crate) fn merge(&mut self, other: &Counts<R>) {
         for (sum, count) in self.counts.iter_mut().zip(other.counts) {
             *sum += count;

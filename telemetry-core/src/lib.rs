@@ -27,7 +27,7 @@
 //! use telemetry::plugin::AlwaysClosed;
 //! use telemetry::{BuildError, Exporter, FeatureFlagSource};
 //!
-//! # fn connect(exporter: impl Exporter, flags: impl FeatureFlagSource) -> Result<(), BuildError> {
+//! # async fn connect(exporter: impl Exporter, flags: impl FeatureFlagSource) -> Result<(), BuildError> {
 //! let identity = telemetry::DriverIdentity::builder()
 //!     .name("My Driver")
 //!     .version("1.0.0")
@@ -50,7 +50,9 @@
 //! statement.kind(telemetry::StatementType::Query);
 //! statement.chunk(telemetry::Chunk::new(0, Duration::from_millis(12)).bytes(4096));
 //! statement.complete();
-//! lease.close_blocking(telemetry::DEFAULT_CLOSE);
+//! // Waits until all is delivered, for 2 s at the most; `close_blocking` where there is no runtime.
+//! let outcome = lease.close(telemetry::DEFAULT_CLOSE).await;
+//! # assert!(outcome.undelivered() == 0);
 //! # Ok(())
 //! # }
 //! ```
@@ -102,9 +104,10 @@ pub use fault::{ErrorClass, Fault, classify};
 pub use handle::chunk_recorder::ChunkRecorder;
 pub use handle::emitter::Emitter;
 pub use handle::error_details::ErrorDetails;
-pub use handle::lease::{CloseOutcome, Lease};
+pub use handle::lease::Lease;
 pub use handle::opening::{ConnectionInfo, Opening};
 pub use handle::operation::Operation;
+pub use handle::outcome::{CloseOutcome, FlushOutcome};
 pub use handle::provider::{ClientProvider, ClientProviderBuilder};
 pub use handle::session::Session;
 pub use handle::statement::Statement;

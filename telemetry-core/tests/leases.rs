@@ -23,7 +23,7 @@ fn connections_of_one_principal_to_one_host_share_a_client() {
     assert_eq!(first.status().records.made, 4);
     assert_eq!(bench.close(&first, SECOND).0, CloseOutcome::Shared);
     open(&second).statement().complete();
-    assert_eq!(bench.close(&second, SECOND).0, CloseOutcome::Flushed);
+    assert!(bench.close(&second, SECOND).0.is_delivered());
     assert_eq!(bench.exporter.accepted().len(), 6);
 }
 
@@ -153,10 +153,8 @@ fn a_lease_taken_while_another_closes_gets_a_client_of_its_own_and_waits_for_not
     bench.exporter.script().set(Do::Give(Accept::All));
     bench.pass(10 * SECOND);
     assert_eq!(second.status().records.accepted, 1);
-    assert_eq!(
-        close.as_mut().poll(context),
-        std::task::Poll::Ready(CloseOutcome::Incomplete { undelivered: 2 })
-    );
+    let std::task::Poll::Ready(closed) = close.as_mut().poll(context) else { panic!("it is over") };
+    assert!(matches!(closed, CloseOutcome::TimedOut { dropped, .. } if dropped.total() == 2));
 }
 
 #[test]
@@ -170,8 +168,9 @@ fn a_lease_is_given_back_once_however_often_it_is_closed() {
     open(&second).statement().complete();
     bench.pass(6 * SECOND);
     assert_eq!(bench.exporter.accepted().len(), 2, "the second lease is untouched");
-    assert_eq!(bench.close(&second, SECOND).0, CloseOutcome::Flushed);
-    assert_eq!(bench.close(&bench.provider.acquire(Target::new("bad host")), SECOND).0, CloseOutcome::Off);
+    assert!(bench.close(&second, SECOND).0.is_delivered());
+    let off = bench.provider.acquire(Target::new("bad host"));
+    assert!(matches!(bench.close(&off, SECOND).0, CloseOutcome::Off(OffReason::InvalidHost(_))));
 }
 
 #[test]
@@ -187,7 +186,7 @@ fn dropping_a_closed_lease_takes_no_share_from_those_that_live() {
     bench.pass(6 * SECOND);
     assert_eq!(bench.exporter.accepted().len(), 2);
     assert_eq!(bench.flags.script().calls(), 1, "it is the same client");
-    assert_eq!(bench.close(&second, SECOND).0, CloseOutcome::Flushed);
+    assert!(bench.close(&second, SECOND).0.is_delivered());
 }
 
 #[test]
@@ -214,7 +213,7 @@ fn clients_are_capped_and_a_finished_one_makes_room() {
     let third = lease("c.databricks.com");
     assert_eq!(third.status().state, TelemetryState::Off(OffReason::TooManyClients));
     open(&third).statement().complete();
-    assert_eq!(bench.close(&first, SECOND).0, CloseOutcome::Flushed);
+    assert!(bench.close(&first, SECOND).0.is_delivered());
     assert_eq!(lease("c.databricks.com").status().state, TelemetryState::Undecided);
     drop(second);
 }

@@ -41,7 +41,7 @@ fn works_with_no_runtime_at_all() {
     let exporter = RecordingExporter::new();
     let lease = provider(Runtime::Own, &exporter).acquire(Target::new(HOST));
     open(&lease).statement().complete();
-    assert_eq!(lease.close_blocking(LONG), CloseOutcome::Flushed);
+    assert!(lease.close_blocking(LONG).is_delivered());
     assert_eq!(exporter.accepted().len(), 2);
 }
 
@@ -52,7 +52,7 @@ fn the_close_runs_on_any_executor() {
     open(&lease).statement().complete();
     // A runtime without timers or sockets.
     let bare = Builder::new_current_thread().build().unwrap();
-    assert_eq!(bare.block_on(lease.close(LONG)), CloseOutcome::Flushed);
+    assert!(bare.block_on(lease.close(LONG)).is_delivered());
 }
 
 #[test]
@@ -70,22 +70,77 @@ fn works_inside_runtimes_of_both_kinds_on_its_own_thread_and_on_theirs() {
                 drop(provider);
                 closed
             });
-            assert_eq!((closed, exporter.accepted().len()), (CloseOutcome::Flushed, 2));
+            assert_eq!((closed, exporter.accepted().len()), (CloseOutcome::Delivered { accepted: 2 }, 2));
         }
     }
 }
 
 #[test]
-fn a_blocking_close_on_a_runtimes_own_thread_returns_at_once() {
+fn a_blocking_close_delivers_on_any_thread_of_any_runtime() {
     for runtime in runtimes() {
-        let exporter = RecordingExporter::scripted(Script::always(Do::Hang));
-        let lease = provider(Runtime::Own, &exporter).acquire(Target::new(HOST));
-        let closed = runtime.block_on(async {
+        let exporter = RecordingExporter::new();
+        let provider = provider(Runtime::Own, &exporter);
+        let record = || {
+            let lease = provider.acquire(Target::new(HOST));
             open(&lease).statement().complete();
-            lease.close_blocking(LONG)
+            lease
+        };
+        let two = CloseOutcome::Delivered { accepted: 2 };
+        runtime.block_on(async {
+            assert_eq!(record().close_blocking(LONG), two);
+            let lease = record();
+            let blocking = tokio::task::spawn_blocking(move || lease.close_blocking(LONG)).await;
+            assert_eq!(blocking.unwrap(), two);
+            let lease = record();
+            let task = tokio::spawn(async move { lease.close_blocking(LONG) }).await;
+            assert_eq!(task.unwrap(), two);
         });
-        assert_eq!(closed, CloseOutcome::NotAwaited);
+        let local = tokio::task::LocalSet::new();
+        local.block_on(&runtime, async { assert_eq!(record().close_blocking(LONG), two) });
+        assert_eq!(exporter.accepted().len(), 8);
     }
+}
+
+#[test]
+fn a_blocking_close_does_not_wait_where_the_work_may_wait_for_its_thread() {
+    for runtime in runtimes() {
+        let exporter = RecordingExporter::new();
+        let provider = provider(Runtime::Handle(runtime.handle().clone()), &exporter);
+        let lease = provider.acquire(Target::new(HOST));
+        open(&lease).statement().complete();
+        let blocking = async move { (lease.flush_blocking(LONG), lease.close_blocking(LONG)) };
+        let task = runtime.block_on(async { tokio::spawn(blocking).await });
+        assert_eq!(task.unwrap(), (FlushOutcome::NotAwaited, CloseOutcome::NotAwaited));
+        // It goes on in the background.
+        runtime.block_on(async {
+            while exporter.accepted().len() < 2 {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+}
+
+#[test]
+fn a_flush_works_on_any_runtime_and_without_one() {
+    let exporter = RecordingExporter::new();
+    let provider = provider(Runtime::Own, &exporter);
+    let lease = provider.acquire(Target::new(HOST));
+    let session = open(&lease);
+    assert_eq!(lease.flush_blocking(LONG), FlushOutcome::Delivered { accepted: 1 });
+    for runtime in runtimes() {
+        session.statement().complete();
+        assert_eq!(
+            runtime.block_on(async { lease.flush(LONG).await }),
+            FlushOutcome::Delivered { accepted: 1 }
+        );
+        session.statement().complete();
+        assert_eq!(
+            runtime.block_on(async { lease.flush_blocking(LONG) }),
+            FlushOutcome::Delivered { accepted: 1 }
+        );
+    }
+    assert_eq!(lease.flush_blocking(LONG), FlushOutcome::Delivered { accepted: 0 }, "there is nothing left");
+    assert!(matches!(Lease::disabled().flush_blocking(LONG), FlushOutcome::Off(OffReason::Setting)));
 }
 
 #[test]
@@ -103,10 +158,7 @@ fn a_runtime_that_shuts_down_under_us_is_counted_and_hurts_nobody() {
         let dropped = lease.status().records.dropped;
         assert_eq!(dropped.total(), lease.status().records.made);
         assert_balanced(&lease);
-        assert!(matches!(
-            lease.close_blocking(LONG),
-            CloseOutcome::Flushed | CloseOutcome::Incomplete { .. }
-        ));
+        assert!(matches!(lease.close_blocking(LONG), CloseOutcome::Lost { .. }));
         // And a connection that comes later is none the wiser.
         open(&provider.acquire(Target::new(HOST))).statement().complete();
     }
@@ -138,13 +190,13 @@ fn the_closing_deadline_fires_without_the_workers_help() {
     let lease = provider(Runtime::Handle(runtime.handle().clone()), &exporter).acquire(Target::new(HOST));
     open(&lease).statement().complete();
     let closed = lease.close_blocking(Duration::from_millis(20));
-    assert_eq!(closed, CloseOutcome::Incomplete { undelivered: 2 });
+    assert!(matches!(closed, CloseOutcome::TimedOut { dropped, .. } if dropped.total() == 2));
     assert_balanced(&lease);
     let other = provider(Runtime::Handle(runtime.handle().clone()), &exporter).acquire(Target::new(HOST));
     open(&other).statement().complete();
     let elsewhere = Builder::new_current_thread().build().unwrap();
     let closed = elsewhere.block_on(other.close(Duration::from_millis(20)));
-    assert_eq!(closed, CloseOutcome::Incomplete { undelivered: 2 });
+    assert!(matches!(closed, CloseOutcome::TimedOut { dropped, .. } if dropped.total() == 2));
 }
 
 #[test]
@@ -176,7 +228,7 @@ fn many_threads_of_a_synchronous_driver_lose_nothing() {
             });
         }
     });
-    assert_eq!(lease.close_blocking(LONG), CloseOutcome::Flushed);
+    assert!(lease.close_blocking(LONG).is_delivered());
     let status = lease.status();
     assert_eq!(status.events.refused.total(), 0, "{}", status.events);
     assert_eq!(status.records.accepted, 1 + 8 * 400);

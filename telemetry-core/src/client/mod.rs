@@ -54,6 +54,8 @@ pub(crate) struct Client {
     recording: AtomicBool,
     wakeup: Wakeup,
     finished: watch::Sender<bool>,
+    /// The number of the oldest record that is still held.
+    left: watch::Sender<u64>,
     breaker: OnceLock<Arc<dyn Breaker>>,
 }
 
@@ -92,6 +94,7 @@ impl Client {
             recording: AtomicBool::new(true),
             wakeup: Wakeup::new(config.batch_size.min(config.max_events / 2).max(1)),
             finished: watch::Sender::new(false),
+            left: watch::Sender::new(0),
             breaker: OnceLock::new(),
             plugins,
         }
@@ -206,7 +209,40 @@ impl Client {
         let mut pipeline = lock(&self.pipeline);
         let changed = change(&mut pipeline);
         self.recording.store(pipeline.is_recording(), Ordering::Relaxed);
+        let left = pipeline.left();
+        drop(pipeline);
+        // Under no lock: it may wake who waits for a flush. A thread that is late here has an older number.
+        self.left.send_if_modified(|before| {
+            let later = left > *before;
+            *before = left.max(*before);
+            later
+        });
         changed
+    }
+
+    /// Takes in what was recorded so far, and sends it as soon as may be. The number up to which records are
+    /// to have [left](Self::left) then.
+    pub(crate) fn flush(&self) -> u64 {
+        let wall = self.plugins.clock.wall();
+        let mut slices = self.plugins.config.max_events as u64 / SLICE + 1;
+        loop {
+            slices -= 1;
+            let upto = self.absorb(SLICE, wall, |pipeline, _, taken| {
+                (slices == 0 || taken < SLICE as usize).then(|| pipeline.flush())
+            });
+            if let Some(upto) = upto {
+                self.wake_up();
+                return upto;
+            }
+        }
+    }
+
+    /// Completes when all records before this number have left, or the client is finished.
+    pub(crate) fn left(&self, upto: u64) -> impl Future<Output = ()> + Send + 'static {
+        let mut left = self.left.subscribe();
+        async move {
+            let _ = left.wait_for(|left| *left >= upto).await;
+        }
     }
 
     /// The end: whatever is still held is dropped under `reason`, what is under way is given up, and nothing

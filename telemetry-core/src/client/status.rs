@@ -17,6 +17,9 @@ use crate::plugin::flags::FlagOrigin;
 pub struct Status {
     /// Whether telemetry is on, and why.
     pub state: TelemetryState,
+    /// Whether the client was closed. [`state`](Self::state) says what had held until then, unless it had
+    /// been on.
+    pub closed: bool,
     /// What became of the events. All zero for a connection that was off from the start.
     pub events: EventLedger,
     /// What became of the records.
@@ -92,6 +95,7 @@ impl Status {
     pub(crate) fn off(reason: OffReason) -> Self {
         Status {
             state: TelemetryState::Off(reason),
+            closed: false,
             events: EventLedger::default(),
             records: RecordLedger::default(),
             breaker: None,
@@ -108,7 +112,7 @@ impl Status {
             client.snapshot();
         let flag = || client.plugins.driver.identity.flag().to_owned();
         let state = match known {
-            _ if finished => TelemetryState::Off(OffReason::Closed),
+            FlagState::Unknown | FlagState::Enabled(_) if finished => TelemetryState::Off(OffReason::Closed),
             _ if client.forced => TelemetryState::Forced,
             FlagState::Unknown => TelemetryState::Undecided,
             FlagState::Enabled(origin) => TelemetryState::On(origin),
@@ -118,6 +122,7 @@ impl Status {
         };
         Status {
             state,
+            closed: finished,
             events,
             records,
             breaker,

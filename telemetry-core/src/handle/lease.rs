@@ -2,51 +2,32 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::task::Poll;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
 
-use crate::client::Client;
 use crate::client::lease_guard::{BeginClose, LeaseGuard};
-use crate::client::pool::Pool;
+use crate::client::runtime::Runner;
 use crate::client::status::{OffReason, Status};
 use crate::guard::own_work::own_work;
 use crate::guard::panic::catch_panic;
 use crate::handle::opening::{ConnectionInfo, Opening};
+use crate::handle::outcome::{self, CloseOutcome, FlushOutcome};
 use crate::ledger::DropReason;
-use crate::plugin::clock::Tick;
-
-/// How a close ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CloseOutcome {
-    /// This was the client's last lease, and nothing was held any more when the client ended: every record
-    /// was accepted, or had been dropped and counted before.
-    Flushed,
-    /// This was the client's last lease, and some records could not be delivered in time. They are counted
-    /// as dropped.
-    Incomplete {
-        /// How many; those in flight, which may have arrived, included.
-        undelivered: u64,
-    },
-    /// Other connections use the client, which goes on and delivers what this one recorded.
-    Shared,
-    /// This lease had been closed before.
-    Already,
-    /// Telemetry is off for this connection, or this is a forked child: there is nothing to close.
-    Off,
-    /// The client flushes in the background, but a runtime's own thread may not wait for it.
-    NotAwaited,
-}
+use crate::plugin::clock::{BoxFuture, Tick};
 
 /// A connection's share of telemetry. One per connection; dropping it, and the handles made from it, gives it
 /// back.
 ///
 /// The last lease of a client starts its final flush when it is dropped, which takes at most
 /// [`TelemetryConfig::close_timeout`](crate::TelemetryConfig::close_timeout) and which nobody waits for. To
-/// wait, [`close`](Lease::close) it.
+/// wait, [`close`](Lease::close) it: **a program that ends without either loses what is held**, up to a flush
+/// interval's records (5 s by default), and what is in flight.
+#[must_use = "dropped at once, the connection has no telemetry"]
 pub struct Lease {
     held: Result<Arc<LeaseGuard>, OffReason>,
 }
@@ -65,17 +46,15 @@ impl Lease {
         Lease::off(OffReason::Setting)
     }
 
-    /// Says that a connection is being opened. The clock runs from here.
+    /// Records that a connection is being opened. The clock runs from here.
     pub fn opening(&self, info: ConnectionInfo) -> Opening {
         Opening::new(self.held.as_ref().ok().cloned(), info)
     }
 
     /// What holds for this connection, and why.
     pub fn status(&self) -> Status {
-        match &self.held {
-            Err(reason) => Status::off(reason.clone()),
-            // A forked child must not touch a lock that may be held for ever.
-            Ok(hold) if !hold.client.plugins.in_parent_process() => Status::off(OffReason::ForkedChild),
+        match self.held() {
+            Err(reason) => Status::off(reason),
             Ok(hold) => Status::of(&hold.client),
         }
     }
@@ -87,43 +66,106 @@ impl Lease {
     /// Close while the credentials still work. It runs on any executor. Given up half-way, it goes on in the
     /// background to the same deadline. What is recorded through handles of this lease after the close of the
     /// client is refused and counted.
+    ///
+    /// ```
+    /// use telemetry_core::{CloseOutcome, DEFAULT_CLOSE, Lease};
+    ///
+    /// # async fn shut_down(lease: Lease) {
+    /// match lease.close(DEFAULT_CLOSE).await {
+    ///     CloseOutcome::Lost { dropped, .. } | CloseOutcome::TimedOut { dropped, .. } => {
+    ///         tracing::debug!("telemetry lost {dropped}");
+    ///     }
+    ///     _ => {}
+    /// }
+    /// # }
+    /// ```
     pub async fn close(&self, within: Duration) -> CloseOutcome {
-        let Ok(hold) = &self.held else { return CloseOutcome::Off };
-        let deadline = match begin_close(hold, within) {
-            Ok(deadline) => deadline,
-            Err(outcome) => return outcome,
+        let hold = match self.held() {
+            Ok(hold) => hold,
+            Err(reason) => return CloseOutcome::Off(reason),
         };
-        let client = &hold.client;
-        if hold.pool.runner.is_manual() {
-            end_by(client, &hold.pool, deadline).await;
-        } else {
-            let watched = Arc::clone(hold);
-            // A thread of its own, because neither the worker nor the caller's executor can be relied upon.
-            let watch = move || watch(&watched, deadline);
-            if std::thread::Builder::new().name("telemetry-close".to_owned()).spawn(watch).is_err() {
-                client.finish(DropReason::Closed);
+        match hold.begin_close(within) {
+            BeginClose::Last { deadline } => {
+                let in_time = wait(hold, deadline, Until::Finished).await;
+                closed(hold, deadline, in_time)
             }
-            client.finished().await;
+            began => ended(began),
         }
-        outcome(client)
     }
 
-    /// [`close`](Lease::close) for drivers without a runtime: waits on this thread.
+    /// [`close`](Lease::close) for programs without a runtime: waits on this thread, for `within` at the
+    /// most.
     ///
-    /// On a thread of a tokio runtime, where waiting is not allowed, it returns [`CloseOutcome::NotAwaited`]
-    /// at once, and the flush goes on in the background. So it does in `spawn_blocking`, which can't be told
-    /// apart; wait there with `Handle::block_on(lease.close(..))`.
+    /// On a thread of a runtime it waits as well, and holds up the other tasks of that thread meanwhile;
+    /// prefer `close(..).await` there. Only where the client's work may wait for this very thread, which is
+    /// so on a runtime's thread with [`Runtime::Handle`](crate::Runtime::Handle), it returns
+    /// [`CloseOutcome::NotAwaited`] at once, and the flush goes on in the background.
     pub fn close_blocking(&self, within: Duration) -> CloseOutcome {
-        let Ok(hold) = &self.held else { return CloseOutcome::Off };
-        let deadline = match begin_close(hold, within) {
-            Ok(deadline) => deadline,
-            Err(outcome) => return outcome,
+        let hold = match self.held() {
+            Ok(hold) => hold,
+            Err(reason) => return CloseOutcome::Off(reason),
         };
-        if Handle::try_current().is_ok() {
-            return CloseOutcome::NotAwaited;
+        match hold.begin_close(within) {
+            BeginClose::Last { deadline } if may_wait(hold) => {
+                let in_time = wait_blocking(hold, deadline, Until::Finished);
+                closed(hold, deadline, in_time)
+            }
+            began => ended(began),
         }
-        watch(hold, deadline);
-        outcome(&hold.client)
+    }
+
+    /// Delivers what was recorded so far, for `within` at the most, and waits for that; nothing is closed,
+    /// and open statements stay open. For programs that are frozen between two calls, for tests, and for
+    /// checkpoints.
+    ///
+    /// It obeys what delivery obeys: the flag, the breaker, the pauses that the service asked for. At the
+    /// deadline nothing is dropped. It runs on any executor. The records are those of the client, which
+    /// connections to the same host as the same principal share.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use telemetry_core::Lease;
+    ///
+    /// # async fn checkpoint(lease: &Lease) {
+    /// let outcome = lease.flush(Duration::from_millis(500)).await;
+    /// tracing::debug!(?outcome, "telemetry flushed");
+    /// # }
+    /// ```
+    pub async fn flush(&self, within: Duration) -> FlushOutcome {
+        let (hold, before, deadline, upto) = match self.begin_flush(within) {
+            Ok(begun) => begun,
+            Err(reason) => return FlushOutcome::Off(reason),
+        };
+        let in_time = wait(hold, deadline, Until::Left(upto)).await;
+        outcome::of_flush(&before, Status::of(&hold.client), in_time)
+    }
+
+    /// [`flush`](Lease::flush) for programs without a runtime: waits on this thread, as
+    /// [`close_blocking`](Lease::close_blocking) does.
+    pub fn flush_blocking(&self, within: Duration) -> FlushOutcome {
+        let (hold, before, deadline, upto) = match self.begin_flush(within) {
+            Ok(begun) => begun,
+            Err(reason) => return FlushOutcome::Off(reason),
+        };
+        if !may_wait(hold) {
+            return FlushOutcome::NotAwaited;
+        }
+        let in_time = wait_blocking(hold, deadline, Until::Left(upto));
+        outcome::of_flush(&before, Status::of(&hold.client), in_time)
+    }
+
+    fn begin_flush(&self, within: Duration) -> Result<(&Arc<LeaseGuard>, Status, Tick, u64), OffReason> {
+        let hold = self.held()?;
+        let deadline = hold.client.plugins.clock.now() + within;
+        let (before, upto) = (Status::of(&hold.client), hold.client.flush());
+        Ok((hold, before, deadline, upto))
+    }
+
+    /// What it holds, unless it is off, or this is a forked child, which must not touch a lock that may be
+    /// held for ever.
+    fn held(&self) -> Result<&Arc<LeaseGuard>, OffReason> {
+        let hold = self.held.as_ref().map_err(Clone::clone)?;
+        if hold.client.plugins.in_parent_process() { Ok(hold) } else { Err(OffReason::ForkedChild) }
     }
 }
 
@@ -136,56 +178,124 @@ impl std::fmt::Debug for Lease {
     }
 }
 
-/// Begins the close: its deadline, or how it ended already.
-fn begin_close(hold: &LeaseGuard, within: Duration) -> Result<Tick, CloseOutcome> {
-    match hold.begin_close(within) {
-        BeginClose::Last { deadline } => Ok(deadline),
-        BeginClose::Shared => Err(CloseOutcome::Shared),
-        BeginClose::Already => Err(CloseOutcome::Already),
-        BeginClose::InForkedChild => Err(CloseOutcome::Off),
+/// How a close ended that was waited for. At the deadline the worker may have ended the client before who
+/// waits did.
+fn closed(hold: &LeaseGuard, deadline: Tick, in_time: bool) -> CloseOutcome {
+    let in_time = in_time && hold.client.plugins.clock.now() < deadline;
+    outcome::of_close(Status::of(&hold.client), in_time)
+}
+
+/// How a close ended that had nothing to wait for.
+fn ended(began: BeginClose) -> CloseOutcome {
+    match began {
+        BeginClose::Last { .. } => CloseOutcome::NotAwaited,
+        BeginClose::Shared => CloseOutcome::Shared,
+        BeginClose::Already => CloseOutcome::Already,
+        BeginClose::InForkedChild => CloseOutcome::Off(OffReason::ForkedChild),
     }
 }
 
-/// Waits on this thread until the client is finished, and finishes it at the deadline.
-fn watch(hold: &LeaseGuard, deadline: Tick) {
-    let client = &hold.client;
-    own_work(|| {
-        catch_panic(|| {
-            if let Ok(runtime) = Builder::new_current_thread().enable_time().build() {
-                runtime.block_on(end_by(client, &hold.pool, deadline));
-            }
-        });
-        if !client.is_finished() {
-            client.finish(DropReason::Closed);
-        }
-    });
+/// What is waited for.
+#[derive(Clone, Copy, Debug)]
+enum Until {
+    /// The client is finished; at the deadline it is.
+    Finished,
+    /// All records up to this one have left.
+    Left(u64),
 }
 
-/// Completes when the client is finished, and finishes it at the deadline.
-async fn end_by(client: &Arc<Client>, pool: &Pool, deadline: Tick) {
-    let mut finished = pin!(client.finished());
+/// Whether waiting on this thread can end: the client's work must not wait for this thread.
+fn may_wait(hold: &LeaseGuard) -> bool {
+    !matches!(hold.pool.runner, Runner::Handle(_)) || Handle::try_current().is_err()
+}
+
+/// Waits, on any executor; whether it came in time. Given up half-way, the wait for an end goes on in the
+/// background.
+async fn wait(hold: &Arc<LeaseGuard>, deadline: Tick, until: Until) -> bool {
+    if hold.pool.runner.is_manual() {
+        return reach(hold, deadline, until).await;
+    }
+    let (reached, answer) = oneshot::channel();
+    match aside(hold, deadline, until, move |in_time| _ = reached.send(in_time)) {
+        Some(_) => answer.await.unwrap_or(false),
+        None => false,
+    }
+}
+
+/// Waits on this thread; whether it came in time.
+fn wait_blocking(hold: &Arc<LeaseGuard>, deadline: Tick, until: Until) -> bool {
+    if Handle::try_current().is_err() {
+        return wait_here(hold, deadline, until);
+    }
+    // A runtime can't be driven on a thread of another: a thread beside it does, and this one waits as any
+    // thread does.
+    let (reached, answer) = mpsc::channel();
+    match aside(hold, deadline, until, move |in_time| _ = reached.send(in_time)) {
+        Some(_) => answer.recv().unwrap_or(false),
+        None => false,
+    }
+}
+
+/// Waits on a thread of its own, because neither the worker nor the caller's executor can be relied upon.
+/// `None` when the system has none to give; then what was to be ended is.
+fn aside(
+    hold: &Arc<LeaseGuard>,
+    deadline: Tick,
+    until: Until,
+    then: impl FnOnce(bool) + Send + 'static,
+) -> Option<JoinHandle<()>> {
+    let waiting = Arc::clone(hold);
+    let run = move || then(wait_here(&waiting, deadline, until));
+    match std::thread::Builder::new().name("telemetry-close".to_owned()).spawn(run) {
+        Ok(thread) => Some(thread),
+        Err(_) => {
+            if let Until::Finished = until {
+                hold.client.finish(DropReason::Closed);
+            }
+            None
+        }
+    }
+}
+
+/// Waits on this thread, which is no runtime's.
+fn wait_here(hold: &LeaseGuard, deadline: Tick, until: Until) -> bool {
+    own_work(|| {
+        let reached = catch_panic(|| {
+            let runtime = Builder::new_current_thread().enable_time().build().ok()?;
+            Some(runtime.block_on(reach(hold, deadline, until)))
+        });
+        if let Until::Finished = until
+            && !hold.client.is_finished()
+        {
+            hold.client.finish(DropReason::Closed);
+        }
+        reached.flatten().unwrap_or(false)
+    })
+}
+
+/// Completes when what is waited for has come, or the deadline; which of both.
+async fn reach(hold: &LeaseGuard, deadline: Tick, until: Until) -> bool {
+    let LeaseGuard { client, pool, .. } = hold;
+    let mut reached = match until {
+        Until::Finished => Box::pin(client.finished()) as BoxFuture<'static, ()>,
+        Until::Left(upto) => Box::pin(client.left(upto)),
+    };
     let mut late = pin!(client.plugins.clock.sleep_until(deadline));
-    std::future::poll_fn(|cx| {
+    let in_time = std::future::poll_fn(|cx| {
         if pool.runner.is_manual() {
             client.wake_up();
             pool.step();
         }
-        if finished.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(());
+        if reached.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(true);
         }
-        Pin::new(&mut late).poll(cx)
+        Pin::new(&mut late).poll(cx).map(|()| false)
     })
     .await;
-    if !client.is_finished() {
+    if let Until::Finished = until
+        && !client.is_finished()
+    {
         client.finish(DropReason::Closed);
     }
-}
-
-fn outcome(client: &Client) -> CloseOutcome {
-    let dropped = client.snapshot().records.dropped;
-    let reasons = [DropReason::Closed, DropReason::OutcomeUnknown, DropReason::RuntimeGone];
-    match reasons.into_iter().map(|reason| dropped.get(reason)).sum() {
-        0 => CloseOutcome::Flushed,
-        undelivered => CloseOutcome::Incomplete { undelivered },
-    }
+    in_time
 }

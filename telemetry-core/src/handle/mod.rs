@@ -6,6 +6,7 @@ pub(crate) mod error_details;
 pub(crate) mod lease;
 pub(crate) mod opening;
 pub(crate) mod operation;
+pub(crate) mod outcome;
 pub(crate) mod provider;
 pub(crate) mod session;
 pub(crate) mod session_scope;

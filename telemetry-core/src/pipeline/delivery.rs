@@ -25,11 +25,12 @@ use crate::pipeline::backoff::{Backoff, Pause};
 /// The least wait after a breaker's rejection.
 const MIN_REJECTION: Duration = Duration::from_millis(100);
 
-/// A record and when it was made.
+/// A record, when it was made, and as which of all.
 #[derive(Clone, Debug)]
 struct Queued {
     record: Arc<Record>,
     since: Tick,
+    number: u64,
 }
 
 /// What delivery wants.
@@ -69,6 +70,8 @@ pub(crate) struct Delivery {
     /// Halved when a batch was too large, doubled by a success.
     batch_limit: usize,
     urgent: bool,
+    /// Records before this number go at once.
+    flush_to: u64,
     closing: Option<Tick>,
     ledger: RecordLedger,
     backoff: Backoff,
@@ -92,6 +95,7 @@ impl Delivery {
             pause: Pause::new(config),
             batch_limit: config.batch_size,
             urgent: false,
+            flush_to: 0,
             closing: None,
             ledger: RecordLedger::default(),
             backoff: Backoff::new(config, seed),
@@ -119,9 +123,9 @@ impl Delivery {
     /// Takes a record in. Past the bound the oldest that is not an error makes room, or the oldest error if
     /// all are.
     pub(crate) fn push(&mut self, record: Arc<Record>, urgent: bool, now: Tick) {
-        self.ledger.made += 1;
         self.urgent |= urgent;
-        self.queue.push_back(Queued { record, since: now });
+        self.queue.push_back(Queued { record, since: now, number: self.ledger.made });
+        self.ledger.made += 1;
         while self.held() > self.max_records {
             let oldest = self.queue.iter().position(|held| held.record.body.error.is_none()).unwrap_or(0);
             self.drop_at(oldest, DropReason::Overflow);
@@ -147,6 +151,7 @@ impl Delivery {
         let at_once = self.urgent
             || self.retrying.is_some()
             || self.closing.is_some()
+            || oldest.number < self.flush_to
             || self.queue.len() >= self.batch_limit;
         let due = if at_once { now } else { oldest.since + self.flush_interval };
         let at = due.max(self.not_before).max(self.pause.until());
@@ -233,6 +238,18 @@ impl Delivery {
         } else {
             self.not_before = now + retry_after;
         }
+    }
+
+    /// Sends what waits now as soon as may be. The number of the first record that isn't among it.
+    pub(crate) fn flush(&mut self) -> u64 {
+        self.flush_to = self.ledger.made;
+        self.flush_to
+    }
+
+    /// The number of the oldest record that is still held: all before it have left.
+    pub(crate) fn left(&self) -> u64 {
+        let oldest = self.in_flight.first().or(self.queue.front());
+        oldest.map_or(self.ledger.made, |oldest| oldest.number)
     }
 
     /// Begins the close, which ends at `deadline`: what waits goes at once.

@@ -206,6 +206,16 @@ impl Pipeline {
         }
     }
 
+    /// Sends what waits now as soon as may be. The number of the first record that isn't among it.
+    pub(crate) fn flush(&mut self) -> u64 {
+        self.delivery.flush()
+    }
+
+    /// The number of the oldest record that is still held: all before it have left.
+    pub(crate) fn left(&self) -> u64 {
+        self.delivery.left()
+    }
+
     /// Begins the close: what waits goes at once. Open statements are ended as they are once what is still in
     /// the buffer has been taken in, as that may end them properly.
     pub(crate) fn close_by(&mut self, deadline: Tick) {

@@ -79,6 +79,11 @@ impl Bench {
         self.provider.step();
     }
 
+    /// Whether a close timed out, how many records were lost, and how long it took.
+    pub fn timed_out((closed, took): &(CloseOutcome, Duration)) -> (bool, u64, Duration) {
+        (matches!(closed, CloseOutcome::TimedOut { .. }), closed.undelivered(), *took)
+    }
+
     /// Closes a lease while time passes, until it is closed; how long that took.
     pub fn close(&self, lease: &Lease, within: Duration) -> (CloseOutcome, Duration) {
         let start = telemetry_core::Clock::now(&self.clock);

@@ -1,0 +1,122 @@
+//! How a close or a flush ended.
+
+use crate::client::status::{OffReason, Status, TelemetryState};
+use crate::ledger::{Counts, DropReason};
+
+/// How a close ended. It says what became of *all* records of the client, which connections to the same host as the same
+/// principal share, since its first lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "it says whether records were lost"]
+#[non_exhaustive]
+pub enum CloseOutcome {
+    /// This was the client's last lease, and every record was accepted.
+    Delivered {
+        /// How many.
+        accepted: u64,
+    },
+    /// This was the client's last lease, and some records were lost.
+    Lost {
+        /// How many were accepted.
+        accepted: u64,
+        /// How many were dropped, by reason.
+        dropped: Counts<DropReason>,
+    },
+    /// This was the client's last lease, and the deadline came while records were still held: what was left is among the
+    /// dropped.
+    TimedOut {
+        /// How many were accepted.
+        accepted: u64,
+        /// How many were dropped, by reason; those in flight, which may have arrived, included.
+        dropped: Counts<DropReason>,
+    },
+    /// Other connections use the client, which goes on and delivers what this one recorded.
+    Shared,
+    /// This lease had been closed before.
+    Already,
+    /// Telemetry is off, and nothing was to be delivered.
+    Off(OffReason),
+    /// The client flushes in the background, as this thread must not wait: it is a
+    /// runtime's, and the client works on one that [`Runtime::Handle`](crate::Runtime::Handle) gave to it.
+    NotAwaited,
+}
+
+impl CloseOutcome {
+    /// Whether nothing was lost that this close is answerable for: all was delivered, or is in other hands.
+    pub fn is_delivered(&self) -> bool {
+        matches!(self, CloseOutcome::Delivered { .. })
+    }
+
+    /// How many records of the client were lost.
+    pub fn undelivered(&self) -> u64 {
+        match self {
+            CloseOutcome::Lost { dropped, .. } | CloseOutcome::TimedOut { dropped, .. } => dropped.total(),
+            _ => 0,
+        }
+    }
+}
+
+/// How a flush ended. It says what became of the records that were held when it began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "it says whether records were lost"]
+#[non_exhaustive]
+pub enum FlushOutcome {
+    /// Every record was accepted.
+    Delivered {
+        /// How many.
+        accepted: u64,
+    },
+    /// Some records were lost.
+    Lost {
+        /// How many were accepted.
+        accepted: u64,
+        /// How many were dropped, by reason.
+        dropped: Counts<DropReason>,
+    },
+    /// The deadline came first. What is still held is delivered later.
+    TimedOut {
+        /// How many were accepted.
+        accepted: u64,
+        /// How many were dropped, by reason.
+        dropped: Counts<DropReason>,
+        /// How many are still held.
+        held: u64,
+    },
+    /// Telemetry is off, and nothing was to be delivered.
+    Off(OffReason),
+    /// The flush goes on in the background, as this thread must not wait: it is a
+    /// runtime's, and the client works on one that [`Runtime::Handle`](crate::Runtime::Handle) gave to it.
+    NotAwaited,
+}
+
+impl FlushOutcome {
+    /// Whether every record that was held was accepted.
+    pub fn is_delivered(&self) -> bool {
+        matches!(self, FlushOutcome::Delivered { .. })
+    }
+}
+
+/// What the client's books say after its end.
+pub(super) fn of_close(status: Status, in_time: bool) -> CloseOutcome {
+    let (accepted, dropped) = (status.records.accepted, status.records.dropped);
+    // What is dropped by the end itself was held until then.
+    let cut_off = dropped.get(DropReason::Closed) + dropped.get(DropReason::OutcomeUnknown);
+    let in_time = in_time || cut_off == 0;
+    match status.state {
+        TelemetryState::Off(reason) if reason != OffReason::Closed => CloseOutcome::Off(reason),
+        _ if dropped.total() == 0 => CloseOutcome::Delivered { accepted },
+        _ if in_time => CloseOutcome::Lost { accepted, dropped },
+        _ => CloseOutcome::TimedOut { accepted, dropped },
+    }
+}
+
+/// What changed in the client's books by a flush.
+pub(super) fn of_flush(before: &Status, status: Status, in_time: bool) -> FlushOutcome {
+    let accepted = status.records.accepted - before.records.accepted;
+    let dropped = status.records.dropped.since(&before.records.dropped);
+    match status.state {
+        TelemetryState::Off(reason) if reason != OffReason::Closed => FlushOutcome::Off(reason),
+        _ if !in_time => FlushOutcome::TimedOut { accepted, dropped, held: status.records.held },
+        _ if dropped.total() == 0 => FlushOutcome::Delivered { accepted },
+        _ => FlushOutcome::Lost { accepted, dropped },
+    }
+}
