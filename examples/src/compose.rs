@@ -11,7 +11,7 @@ use telemetry_core::plugin::{Attempt, PluginError, Receipt, Transport};
 use telemetry_core::{
     BuildError, ClientProvider, ClientProviderBuilder, DriverIdentity, Exporter, TelemetryConfig,
 };
-use telemetry_export_http::{Endpoints, HttpExporter, ReqwestTransport, default_exporter};
+use telemetry_export_http::{HttpExporter, ReqwestTransport, default_exporter};
 use telemetry_flags::{FlagCache, HttpFlagSource};
 
 /// The feature flag that turns this driver's telemetry on.
@@ -22,13 +22,9 @@ pub const FLAG: &str = "databricks.partnerplatform.clientConfigsFeatureFlags.ena
 /// # Errors
 ///
 /// [`BuildError`] when a part can't be set up: the one moment at which telemetry has errors.
-pub fn telemetry(
-    config: TelemetryConfig,
-    endpoints: Endpoints,
-    dump: Option<Dump>,
-) -> Result<ClientProviderBuilder, BuildError> {
+pub fn telemetry(config: TelemetryConfig, dump: Option<Dump>) -> Result<ClientProviderBuilder, BuildError> {
     let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new()?);
-    let http = HttpExporter::new(Arc::clone(&transport)).endpoints(endpoints);
+    let http = HttpExporter::new(Arc::clone(&transport));
     let exporter = match dump {
         Some(dump) => Arc::new(Dumping { http, dump }),
         None => default_exporter(http),

@@ -29,7 +29,7 @@ pub fn statements(run: &Run) -> String {
 pub fn telemetry(run: &Run) -> String {
     let mut text = String::from("Telemetry\n");
     for Closing { connection, closed, took, state, .. } in &run.closings {
-        let _ = writeln!(text, "  {connection:8} {state}; closed in {} ms: {closed:?}", took.as_millis());
+        let _ = writeln!(text, "  {connection:8} {state}; closed in {} ms: {closed}", took.as_millis());
     }
     for closing in clients(run) {
         let status = &closing.status;

@@ -13,7 +13,6 @@ use telemetry_core::{
     ClientProvider, ConnectionInfo, DriverIdentity, ErrorDetails, Fault, HostPolicy, Mode, Operation,
     StatementType, StaticToken, Target, TelemetryConfig,
 };
-use telemetry_export_http::Endpoints;
 
 const DOCUMENT: &str = include_str!("../../docs/TELEMETRY.md");
 
@@ -67,7 +66,7 @@ async fn samples() -> BTreeMap<&'static str, Value> {
     let there = Embedded::start(None).unwrap();
     let provider = |mode| {
         let config = Embedded::config().mode(mode);
-        compose::telemetry(config, Endpoints::PLAN, None).unwrap().environment(|_| None).build().unwrap()
+        compose::telemetry(config, None).unwrap().environment(|_| None).build().unwrap()
     };
     let driver = Driver::new(provider(Mode::On)).unwrap();
     let connection = driver.connect(there.options(ALICE)).await.unwrap();

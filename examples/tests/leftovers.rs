@@ -9,14 +9,13 @@ use examples::embedded::{ALICE, Embedded, Misbehaviour};
 use telemetry_core::{
     ClientProvider, ConnectionInfo, ErrorClass, ErrorDetails, Lease, Mode, StatementType, StaticToken, Target,
 };
-use telemetry_export_http::Endpoints;
 
 /// Long enough for the busiest machine; nothing waits for it when all is well.
 const SAFETY_NET: Duration = Duration::from_secs(60);
 
 fn provider() -> ClientProvider {
     let config = Embedded::config().mode(Mode::On);
-    compose::telemetry(config, Endpoints::PLAN, None).unwrap().environment(|_| None).build().unwrap()
+    compose::telemetry(config, None).unwrap().environment(|_| None).build().unwrap()
 }
 
 fn run_something(provider: &ClientProvider, there: &Embedded) -> Lease {

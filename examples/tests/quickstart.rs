@@ -12,7 +12,6 @@ use examples::workload::{self, EMBEDDED, Run, WITHOUT};
 use telemetry_core::plugin::BreakerState;
 use telemetry_core::status::{DropReason, OffReason, TelemetryState};
 use telemetry_core::{CloseOutcome, Mode, TelemetryConfig};
-use telemetry_export_http::Endpoints;
 use telemetry_export_http::wire::Upload;
 
 /// How long closing may take. Long where it is to succeed, and short where a fault is to use it up.
@@ -26,8 +25,7 @@ async fn run_with(
     dump: Option<Dump>,
 ) -> (Embedded, Run) {
     let there = Embedded::start(misbehaviour).unwrap();
-    let telemetry =
-        compose::telemetry(config, Endpoints::PLAN, dump).unwrap().environment(|_| None).build().unwrap();
+    let telemetry = compose::telemetry(config, dump).unwrap().environment(|_| None).build().unwrap();
     let driver = Driver::new(telemetry).unwrap();
     let (alice, bob) = (there.options(ALICE), there.options(BOB));
     let run = workload::run(&driver, alice, bob, EMBEDDED, within(misbehaviour)).await.unwrap();

@@ -128,3 +128,16 @@ fn a_close_that_lost_everything_says_so() {
     assert_eq!(dropped.get(DropReason::Terminal), 2);
     assert_eq!(lease.status().last_failure, Some(PluginError::new(404)), "and it says what was failing");
 }
+
+#[test]
+fn outcomes_read_as_sentences() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    open(&lease).statement().complete();
+    assert_eq!(flush(&bench, &lease, SECOND).0.to_string(), "delivered all 2 records");
+    bench.exporter.script().set(Do::Fail(PluginError::new(404)));
+    open(&lease);
+    let closed = bench.close(&lease, SECOND).0;
+    assert_eq!(closed.to_string(), "delivered 2 records, lost 1: 1 refused for good");
+    assert_eq!(Lease::disabled().close_blocking(SECOND).to_string(), "was off: the setting");
+}

@@ -11,13 +11,13 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// The paths that the service's plan names: the default.
+    /// The paths that the service's plan names. A workspace that doesn't have them answers 404.
     pub const PLAN: Endpoints = Endpoints {
         authenticated: std::borrow::Cow::Borrowed("/api/2.0/sql/telemetry-ext"),
         unauthenticated: std::borrow::Cow::Borrowed("/api/2.0/sql/telemetry-unauth"),
     };
 
-    /// The paths that shipped drivers post to.
+    /// The paths that shipped drivers post to: the default.
     pub const SHIPPED: Endpoints = Endpoints {
         authenticated: std::borrow::Cow::Borrowed("/telemetry-ext"),
         unauthenticated: std::borrow::Cow::Borrowed("/telemetry-unauth"),
@@ -49,7 +49,7 @@ impl Endpoints {
 
 impl Default for Endpoints {
     fn default() -> Self {
-        Endpoints::PLAN
+        Endpoints::SHIPPED
     }
 }
 

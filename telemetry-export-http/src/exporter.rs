@@ -32,11 +32,11 @@ pub struct HttpExporter {
 }
 
 impl HttpExporter {
-    /// An exporter over this transport, to [`Endpoints::PLAN`].
+    /// An exporter over this transport, to [`Endpoints::SHIPPED`].
     pub fn new(transport: Arc<dyn Transport>) -> Self {
         HttpExporter {
             transport,
-            endpoints: Endpoints::PLAN,
+            endpoints: Endpoints::default(),
             max_body_bytes: MAX_BODY_BYTES,
             timeout: Duration::from_secs(10),
         }

@@ -54,7 +54,7 @@ async fn asked_to_wait(status: u16, value: &str) -> Option<Duration> {
 async fn each_pair_of_endpoints_is_posted_to_exactly() {
     let own = Endpoints::new("/gateway/ext", "/gateway/unauth").unwrap();
     for (endpoints, authenticated, unauthenticated) in [
-        (Endpoints::default(), "/api/2.0/sql/telemetry-ext", "/api/2.0/sql/telemetry-unauth"),
+        (Endpoints::default(), "/telemetry-ext", "/telemetry-unauth"),
         (Endpoints::PLAN, "/api/2.0/sql/telemetry-ext", "/api/2.0/sql/telemetry-unauth"),
         (Endpoints::SHIPPED, "/telemetry-ext", "/telemetry-unauth"),
         (own, "/gateway/ext", "/gateway/unauth"),

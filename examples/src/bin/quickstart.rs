@@ -12,7 +12,7 @@ use examples::embedded::{ALICE, BOB, Embedded, Misbehaviour};
 use examples::report;
 use examples::workload::{self, ANYWHERE, Closing, EMBEDDED};
 use telemetry_core::{DEFAULT_CLOSE, Mode, TelemetryConfig};
-use telemetry_export_http::{DRY_RUN_VARIABLE, Endpoints};
+use telemetry_export_http::DRY_RUN_VARIABLE;
 
 const HELP: &str = "\
 Runs a mixed workload through a small SQL driver with telemetry, and shows what became of every record.
@@ -24,7 +24,7 @@ Runs a mixed workload through a small SQL driver with telemetry, and shows what 
 --forced      sends whatever the service's feature flag says; an opt-out in the environment still wins
 
 Without more it starts a workspace on this machine, whose warehouse executes on SQLite. With DATABRICKS_HOST, DATABRICKS_TOKEN
-and DATABRICKS_WAREHOUSE_ID set it is the same driver against that workspace.
+and DATABRICKS_WAREHOUSE_ID set it is the same driver against that workspace; set in part, they are an error.
 
 DATABRICKS_TELEMETRY_DRY_RUN=FILE writes telemetry to FILE instead of sending it; DO_NOT_TRACK=1 turns it off.";
 
@@ -65,13 +65,10 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let workspace = variable("DATABRICKS_HOST")
-        .zip(variable("DATABRICKS_TOKEN"))
-        .zip(variable("DATABRICKS_WAREHOUSE_ID"));
-    let ran = match workspace {
-        Some(((host, token), warehouse)) => remote(arguments, &host, &token, &warehouse).await,
-        None => embedded(arguments).await,
+    let ran = match workspace(|name| std::env::var(name).ok()) {
+        Ok(Some([host, token, warehouse])) => remote(arguments, &host, &token, &warehouse).await,
+        Ok(None) => embedded(arguments).await,
+        Err(error) => Err(error.into()),
     };
     match ran {
         Ok(wrong) if wrong.is_empty() => ExitCode::SUCCESS,
@@ -80,10 +77,35 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("{}", chain(&*error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// What names a workspace: all of it, or nothing.
+const WORKSPACE: [&str; 3] = ["DATABRICKS_HOST", "DATABRICKS_TOKEN", "DATABRICKS_WAREHOUSE_ID"];
+
+fn workspace(variable: impl Fn(&str) -> Option<String>) -> Result<Option<[String; 3]>, String> {
+    let values = WORKSPACE.map(|name| variable(name).filter(|value| !value.is_empty()));
+    let missing: Vec<_> =
+        WORKSPACE.iter().zip(&values).filter(|(_, value)| value.is_none()).map(|(name, _)| *name).collect();
+    match values {
+        [Some(host), Some(token), Some(warehouse)] => Ok(Some([host, token, warehouse])),
+        [None, None, None] => Ok(None),
+        _ => Err(format!("a workspace needs {} too", missing.join(" and "))),
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 async fn embedded(arguments: Arguments) -> Result<Vec<String>, Box<dyn Error>> {
@@ -91,7 +113,7 @@ async fn embedded(arguments: Arguments) -> Result<Vec<String>, Box<dyn Error>> {
     let dump = dump.as_deref().map(Dump::create).transpose()?;
     let there = Embedded::start(fault)?;
     let config = Embedded::config().mode(mode);
-    let driver = Driver::new(compose::telemetry(config, Endpoints::PLAN, dump)?.build()?)?;
+    let driver = Driver::new(compose::telemetry(config, dump)?.build()?)?;
 
     let start = Instant::now();
     let run =
@@ -133,11 +155,50 @@ async fn remote(
     }
     let dump = dump.as_deref().map(Dump::create).transpose()?;
     let config = TelemetryConfig::default().mode(mode);
-    let driver = Driver::new(compose::telemetry(config, Endpoints::SHIPPED, dump)?.build()?)?;
+    let driver = Driver::new(compose::telemetry(config, dump)?.build()?)?;
     let host = host.trim_end_matches('/');
     let url = if host.starts_with("https://") { host.to_owned() } else { format!("https://{host}") };
     let options = Options::new(url, token, warehouse);
     let run = workload::run(&driver, options.clone(), options, ANYWHERE, DEFAULT_CLOSE).await?;
     println!("{}\n{}", report::statements(&run), report::telemetry(&run));
     Ok(report::unbalanced(&run))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workspace_is_named_whole_or_not_at_all() {
+        let of = |names: &'static [&'static str]| {
+            workspace(move |name| names.contains(&name).then(|| name.to_lowercase()))
+        };
+        assert_eq!(of(&[]), Ok(None));
+        assert!(of(&WORKSPACE).is_ok_and(|workspace| workspace.is_some()));
+        let missing = of(&["DATABRICKS_HOST"]).unwrap_err();
+        assert_eq!(missing, "a workspace needs DATABRICKS_TOKEN and DATABRICKS_WAREHOUSE_ID too");
+        assert!(
+            workspace(|_| Some(String::new())).is_ok_and(|workspace| workspace.is_none()),
+            "empty is none"
+        );
+    }
+
+    #[test]
+    fn an_error_is_shown_with_its_causes() {
+        #[derive(Debug)]
+        struct Outer(std::io::Error);
+
+        impl std::fmt::Display for Outer {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("outer")
+            }
+        }
+
+        impl Error for Outer {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+        assert_eq!(chain(&Outer(std::io::Error::other("inner"))), "outer: inner");
+    }
 }

@@ -1,10 +1,12 @@
 //! How a close or a flush ended.
 
+use std::fmt;
+
 use crate::client::status::{OffReason, Status, TelemetryState};
 use crate::ledger::{Counts, DropReason};
 
-/// How a close ended. It says what became of *all* records of the client, which connections to the same host as the same
-/// principal share, since its first lease.
+/// How a close ended. It says what became of *all* records of the client, which connections to the same host
+/// as the same principal share, since its first lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "it says whether records were lost"]
 #[non_exhaustive]
@@ -21,8 +23,8 @@ pub enum CloseOutcome {
         /// How many were dropped, by reason.
         dropped: Counts<DropReason>,
     },
-    /// This was the client's last lease, and the deadline came while records were still held: what was left is among the
-    /// dropped.
+    /// This was the client's last lease, and the deadline came while records were still held: what was left
+    /// is among the dropped.
     TimedOut {
         /// How many were accepted.
         accepted: u64,
@@ -92,6 +94,44 @@ impl FlushOutcome {
     /// Whether every record that was held was accepted.
     pub fn is_delivered(&self) -> bool {
         matches!(self, FlushOutcome::Delivered { .. })
+    }
+}
+
+impl fmt::Display for CloseOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CloseOutcome::Delivered { accepted } => write!(f, "delivered all {accepted} records"),
+            CloseOutcome::Lost { accepted, dropped } => {
+                write!(f, "delivered {accepted} records, lost {}: {dropped}", dropped.total())
+            }
+            CloseOutcome::TimedOut { accepted, dropped } => {
+                write!(f, "timed out: delivered {accepted} records, lost {}: {dropped}", dropped.total())
+            }
+            CloseOutcome::Shared => f.write_str("other connections go on with the client"),
+            CloseOutcome::Already => f.write_str("was closed before"),
+            CloseOutcome::Off(reason) => write!(f, "was off: {reason}"),
+            CloseOutcome::NotAwaited => f.write_str("goes on in the background"),
+        }
+    }
+}
+
+impl fmt::Display for FlushOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FlushOutcome::Delivered { accepted } => write!(f, "delivered all {accepted} records"),
+            FlushOutcome::Lost { accepted, dropped } => {
+                write!(f, "delivered {accepted} records, lost {}: {dropped}", dropped.total())
+            }
+            FlushOutcome::TimedOut { accepted, dropped, held } => {
+                let lost = dropped.total();
+                write!(
+                    f,
+                    "timed out: delivered {accepted} records, lost {lost} ({dropped}), {held} still held"
+                )
+            }
+            FlushOutcome::Off(reason) => write!(f, "is off: {reason}"),
+            FlushOutcome::NotAwaited => f.write_str("goes on in the background"),
+        }
     }
 }
 
