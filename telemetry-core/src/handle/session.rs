@@ -49,12 +49,14 @@ impl Session {
 
     /// Records that a statement starts, now. The handle gathers what happens to it, and reports it whole when
     /// it ends.
+    #[must_use = "dropped at once, the statement is over"]
     pub fn statement(&self) -> Statement {
         Statement::start(self.live())
     }
 
     /// For drivers that can't keep a handle with a statement: an emitter that speaks of statements by their
     /// id.
+    #[must_use]
     pub fn emitter(&self) -> Emitter {
         Emitter::new(self.0.clone())
     }
