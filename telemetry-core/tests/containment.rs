@@ -262,9 +262,7 @@ fn a_plug_in_that_blocks_its_thread_holds_up_no_other_host() {
         .unwrap();
     let stuck = provider.acquire(Target::new(HOST));
     open(&stuck).statement().complete();
-    while accept.calls() == 0 {
-        std::thread::yield_now();
-    }
+    eventually("the exporter is called", || accept.calls() > 0);
     let other = provider.acquire(Target::new("good.databricks.com"));
     open(&other).statement().complete();
     assert!(other.close_blocking(60 * SECOND).is_delivered());
@@ -286,9 +284,7 @@ fn a_close_ends_at_its_deadline_though_whoever_moves_the_worker_by_hand_is_block
     open(&lease).error(|| ErrorDetails::new("DENIED").fault(403));
     let closed = std::thread::scope(|scope| {
         scope.spawn(|| bench.provider.step());
-        while script.calls() == 0 {
-            std::thread::yield_now();
-        }
+        eventually("the exporter is called", || script.calls() > 0);
         let closed = bench.close(&lease, 2 * SECOND);
         script.release();
         closed
@@ -322,12 +318,11 @@ fn blocking_flags_credentials_and_breakers_hold_up_nobody() {
             .unwrap();
         let stuck = provider.acquire(Target::new(HOST).credentials(credentials));
         open(&stuck).statement().complete();
-        while gate.calls() == 0
-            && (method != "flags" || flag_script.calls() == 0)
-            && (method != "headers" || headers.calls() == 0)
-        {
-            std::thread::yield_now();
-        }
+        eventually(method, || {
+            gate.calls() > 0
+                || (method == "flags" && flag_script.calls() > 0)
+                || (method == "headers" && headers.calls() > 0)
+        });
         let other = provider.acquire(Target::new("good.databricks.com"));
         open(&other).statement().complete();
         assert!(other.close_blocking(60 * SECOND).is_delivered(), "{method}");
