@@ -156,17 +156,22 @@ impl Client {
     pub(crate) fn step(&self, busy: Busy) -> Step {
         let wall = self.plugins.clock.wall();
         self.wakeup.looking();
-        // Drivers may go on recording meanwhile; what comes after a buffer's worth is for the next step.
+        // The next step follows from what was taken in last.
+        self.absorb_all(wall, |pipeline, now| pipeline.step(now, busy))
+    }
+
+    /// Takes in what was recorded, slice by slice, and then does more under the same hold of the lock as the
+    /// last of them.
+    fn absorb_all<T>(&self, wall: SystemTime, mut then: impl FnMut(&mut Pipeline, Tick) -> T) -> T {
+        // Drivers may go on recording meanwhile; what comes after a buffer's worth is for the next time.
         let mut slices = self.plugins.config.max_events as u64 / SLICE + 1;
         loop {
             slices -= 1;
-            // The next step follows from what was taken in last, so it is made under the same hold of the
-            // lock.
-            let step = self.absorb(SLICE, wall, |pipeline, now, taken| {
-                (slices == 0 || taken < SLICE as usize).then(|| pipeline.step(now, busy))
+            let done = self.absorb(SLICE, wall, |pipeline, now, taken| {
+                (slices == 0 || taken < SLICE as usize).then(|| then(pipeline, now))
             });
-            if let Some(step) = step {
-                return step;
+            if let Some(done) = done {
+                return done;
             }
         }
     }
@@ -211,7 +216,8 @@ impl Client {
         self.recording.store(pipeline.is_recording(), Ordering::Relaxed);
         let left = pipeline.left();
         drop(pipeline);
-        // Under no lock: it may wake who waits for a flush. A thread that is late here has an older number.
+        // Not under its lock: it may wake who waits for a flush. A thread that is late here has an older
+        // number.
         self.left.send_if_modified(|before| {
             let later = left > *before;
             *before = left.max(*before);
@@ -223,18 +229,9 @@ impl Client {
     /// Takes in what was recorded so far, and sends it as soon as may be. The number up to which records are
     /// to have [left](Self::left) then.
     pub(crate) fn flush(&self) -> u64 {
-        let wall = self.plugins.clock.wall();
-        let mut slices = self.plugins.config.max_events as u64 / SLICE + 1;
-        loop {
-            slices -= 1;
-            let upto = self.absorb(SLICE, wall, |pipeline, _, taken| {
-                (slices == 0 || taken < SLICE as usize).then(|| pipeline.flush())
-            });
-            if let Some(upto) = upto {
-                self.wake_up();
-                return upto;
-            }
-        }
+        let upto = self.absorb_all(self.plugins.clock.wall(), |pipeline, _| pipeline.flush());
+        self.wake_up();
+        upto
     }
 
     /// Completes when all records before this number have left, or the client is finished.

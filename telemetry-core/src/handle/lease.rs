@@ -4,7 +4,6 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, mpsc};
 use std::task::Poll;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
@@ -213,13 +212,13 @@ fn may_wait(hold: &LeaseGuard) -> bool {
 /// background.
 async fn wait(hold: &Arc<LeaseGuard>, deadline: Tick, until: Until) -> bool {
     if hold.pool.runner.is_manual() {
-        return reach(hold, deadline, until).await;
+        let in_time = reach(hold, deadline, until).await;
+        end(hold, until);
+        return in_time;
     }
     let (reached, answer) = oneshot::channel();
-    match aside(hold, deadline, until, move |in_time| _ = reached.send(in_time)) {
-        Some(_) => answer.await.unwrap_or(false),
-        None => false,
-    }
+    aside(hold, deadline, until, move |in_time| _ = reached.send(in_time));
+    answer.await.unwrap_or(false)
 }
 
 /// Waits on this thread; whether it came in time.
@@ -230,30 +229,17 @@ fn wait_blocking(hold: &Arc<LeaseGuard>, deadline: Tick, until: Until) -> bool {
     // A runtime can't be driven on a thread of another: a thread beside it does, and this one waits as any
     // thread does.
     let (reached, answer) = mpsc::channel();
-    match aside(hold, deadline, until, move |in_time| _ = reached.send(in_time)) {
-        Some(_) => answer.recv().unwrap_or(false),
-        None => false,
-    }
+    aside(hold, deadline, until, move |in_time| _ = reached.send(in_time));
+    answer.recv().unwrap_or(false)
 }
 
 /// Waits on a thread of its own, because neither the worker nor the caller's executor can be relied upon.
-/// `None` when the system has none to give; then what was to be ended is.
-fn aside(
-    hold: &Arc<LeaseGuard>,
-    deadline: Tick,
-    until: Until,
-    then: impl FnOnce(bool) + Send + 'static,
-) -> Option<JoinHandle<()>> {
+/// When the system has none to give, what was to be ended is ended, and `then` is dropped.
+fn aside(hold: &Arc<LeaseGuard>, deadline: Tick, until: Until, then: impl FnOnce(bool) + Send + 'static) {
     let waiting = Arc::clone(hold);
     let run = move || then(wait_here(&waiting, deadline, until));
-    match std::thread::Builder::new().name("telemetry-close".to_owned()).spawn(run) {
-        Ok(thread) => Some(thread),
-        Err(_) => {
-            if let Until::Finished = until {
-                hold.client.finish(DropReason::Closed);
-            }
-            None
-        }
+    if std::thread::Builder::new().name("telemetry-close".to_owned()).spawn(run).is_err() {
+        end(hold, until);
     }
 }
 
@@ -264,13 +250,18 @@ fn wait_here(hold: &LeaseGuard, deadline: Tick, until: Until) -> bool {
             let runtime = Builder::new_current_thread().enable_time().build().ok()?;
             Some(runtime.block_on(reach(hold, deadline, until)))
         });
-        if let Until::Finished = until
-            && !hold.client.is_finished()
-        {
-            hold.client.finish(DropReason::Closed);
-        }
+        end(hold, until);
         reached.flatten().unwrap_or(false)
     })
+}
+
+/// After the wait for its end, a client is finished, however the wait went.
+fn end(hold: &LeaseGuard, until: Until) {
+    if let Until::Finished = until
+        && !hold.client.is_finished()
+    {
+        hold.client.finish(DropReason::Closed);
+    }
 }
 
 /// Completes when what is waited for has come, or the deadline; which of both.
@@ -281,7 +272,7 @@ async fn reach(hold: &LeaseGuard, deadline: Tick, until: Until) -> bool {
         Until::Left(upto) => Box::pin(client.left(upto)),
     };
     let mut late = pin!(client.plugins.clock.sleep_until(deadline));
-    let in_time = std::future::poll_fn(|cx| {
+    std::future::poll_fn(|cx| {
         if pool.runner.is_manual() {
             client.wake_up();
             pool.step();
@@ -291,11 +282,5 @@ async fn reach(hold: &LeaseGuard, deadline: Tick, until: Until) -> bool {
         }
         Pin::new(&mut late).poll(cx).map(|()| false)
     })
-    .await;
-    if let Until::Finished = until
-        && !client.is_finished()
-    {
-        client.finish(DropReason::Closed);
-    }
-    in_time
+    .await
 }

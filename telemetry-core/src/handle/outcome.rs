@@ -97,15 +97,18 @@ impl FlushOutcome {
     }
 }
 
+fn lost(f: &mut fmt::Formatter<'_>, accepted: u64, dropped: &Counts<DropReason>) -> fmt::Result {
+    write!(f, "delivered {accepted} records, lost {}: {dropped}", dropped.total())
+}
+
 impl fmt::Display for CloseOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CloseOutcome::Delivered { accepted } => write!(f, "delivered all {accepted} records"),
-            CloseOutcome::Lost { accepted, dropped } => {
-                write!(f, "delivered {accepted} records, lost {}: {dropped}", dropped.total())
-            }
+            CloseOutcome::Lost { accepted, dropped } => lost(f, *accepted, dropped),
             CloseOutcome::TimedOut { accepted, dropped } => {
-                write!(f, "timed out: delivered {accepted} records, lost {}: {dropped}", dropped.total())
+                f.write_str("timed out: ")?;
+                lost(f, *accepted, dropped)
             }
             CloseOutcome::Shared => f.write_str("other connections go on with the client"),
             CloseOutcome::Already => f.write_str("was closed before"),
@@ -119,9 +122,7 @@ impl fmt::Display for FlushOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FlushOutcome::Delivered { accepted } => write!(f, "delivered all {accepted} records"),
-            FlushOutcome::Lost { accepted, dropped } => {
-                write!(f, "delivered {accepted} records, lost {}: {dropped}", dropped.total())
-            }
+            FlushOutcome::Lost { accepted, dropped } => lost(f, *accepted, dropped),
             FlushOutcome::TimedOut { accepted, dropped, held } => {
                 let lost = dropped.total();
                 write!(

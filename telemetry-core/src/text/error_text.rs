@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::TextLevel;
+use crate::text::fields::cut;
 use crate::text::message::sanitize;
 use crate::text::rules::TextRules;
 
@@ -122,10 +123,7 @@ fn kept(own: &str, raw: &str, rules: &TextRules) -> String {
         text.push('\n');
     }
     text.push_str(&foreign);
-    if let Some((end, _)) = text.char_indices().nth(MAX_TEXT_CHARS) {
-        text.truncate(end);
-    }
-    text.truncate(text.trim_end().len());
+    cut(&mut text, MAX_TEXT_CHARS);
     text
 }
 

@@ -32,11 +32,16 @@ pub(crate) fn field(text: &str) -> Option<String> {
         let masked = |word| if looks_like_token(word) || is_address(word) { MARK } else { word };
         words.map(masked).collect::<Vec<_>>().join(" ")
     };
-    if let Some((end, _)) = kept.char_indices().nth(MAX_FIELD_CHARS) {
-        kept.truncate(end);
-    }
-    kept.truncate(kept.trim_end().len());
+    cut(&mut kept, MAX_FIELD_CHARS);
     (!kept.is_empty()).then_some(kept)
+}
+
+/// Cuts a text to this many characters, and the white space at its end.
+pub(super) fn cut(text: &mut String, characters: usize) {
+    if let Some((end, _)) = text.char_indices().nth(characters) {
+        text.truncate(end);
+    }
+    text.truncate(text.trim_end().len());
 }
 
 /// Whether a field says more than a field's value should.

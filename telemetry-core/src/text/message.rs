@@ -6,6 +6,7 @@
 use crate::config::TextLevel;
 use crate::text::frames::frame;
 use crate::text::rules::TextRules;
+use crate::text::sqlstate::SqlState;
 use crate::text::tokens::{Atom, Kind, MARK, cut, looked_at};
 use crate::text::vocabulary::Class;
 use crate::text::words::Key;
@@ -233,12 +234,9 @@ fn starts_sql(word: &str, class: Class) -> bool {
         && (word.eq_ignore_ascii_case("select") || word.bytes().all(|byte| byte.is_ascii_uppercase()))
 }
 
-/// Five capitals and digits, with a digit in front, as SQLSTATEs have it (`42P01`, `0A000`); also those that
-/// begin with a letter.
+/// A SQLSTATE that is no word in capitals: at least two of it are digits (`42P01`, `0A000`, `HY000`).
 fn is_sqlstate(text: &str) -> bool {
-    text.len() == 5
-        && text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
-        && text.bytes().filter(u8::is_ascii_digit).count() >= 2
+    SqlState::new(text).is_some() && text.bytes().filter(u8::is_ascii_digit).count() >= 2
 }
 
 struct Render<'a, 'o> {
