@@ -35,6 +35,8 @@ pub enum Fault {
     TooLarge,
     /// The request can't be made at all: a header or a value that doesn't encode.
     Unsendable,
+    /// A file could not be written.
+    Write(io::ErrorKind),
     /// A plug-in panicked.
     Panicked,
     /// Anything else.
@@ -57,8 +59,8 @@ pub enum ErrorClass {
 /// The class of a fault, of an HTTP status, or of an [`io::Error`].
 ///
 /// Terminal: HTTP 400, 401, 403, 404, authentication, a refused host, a redirect. Retryable: 408, 425, 429,
-/// 500, 502, 503, 504, a timeout, a connection refused or reset, a name that doesn't resolve. All else is
-/// unknown. (The sets are those that Databricks' drivers share.)
+/// 500, 502, 503, 504, a timeout, a connection refused or reset, a name that doesn't resolve, a full disk.
+/// All else is unknown. (The sets are those that Databricks' drivers share.)
 ///
 /// ```
 /// use telemetry_core::{ErrorClass, classify};
@@ -79,11 +81,17 @@ pub fn classify(fault: impl Into<Fault>) -> ErrorClass {
         | Fault::Connect
         | Fault::Reset
         | Fault::NoSuchHost => ErrorClass::Retryable,
+        // What another process or an administrator may end.
+        Fault::Write(
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::Interrupted,
+        )
+        | Fault::Write(io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => ErrorClass::Retryable,
         Fault::Status(_)
         | Fault::Tls
         | Fault::BadAnswer
         | Fault::TooLarge
         | Fault::Unsendable
+        | Fault::Write(_)
         | Fault::Panicked
         | Fault::Other => ErrorClass::Unknown,
     }
@@ -123,6 +131,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
             Fault::Status(status) => return write!(f, "HTTP status {status}"),
+            Fault::Write(kind) => return write!(f, "file not written: {kind}"),
             Fault::Authentication => "no valid credential",
             Fault::Timeout => "timeout",
             Fault::Connect => "no connection",

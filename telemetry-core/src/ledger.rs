@@ -79,6 +79,8 @@ reasons! {
         BadAnswer = "unreadable answer",
         /// The service took the batch, but not this record.
         NotAccepted = "not accepted",
+        /// It could not be written to the file of a dry run.
+        NotWritten = "not written",
         /// It is too large to be sent, even alone.
         TooLarge = "too large",
         /// The exporter panicked with it in hand.
@@ -202,7 +204,7 @@ impl fmt::Display for EventLedger {
     }
 }
 
-/// What became of the records that were made: `made = accepted + dropped + held`.
+/// What became of the records that were made: `made = accepted + written + dropped + held`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordLedger {
@@ -210,6 +212,8 @@ pub struct RecordLedger {
     pub made: u64,
     /// Records that the service accepted.
     pub accepted: u64,
+    /// Records that were written down on this machine, and sent to nobody: a dry run's.
+    pub written: u64,
     /// Records that were dropped, by reason.
     pub dropped: Counts<DropReason>,
     /// Records that wait or are in flight.
@@ -219,14 +223,18 @@ pub struct RecordLedger {
 impl RecordLedger {
     /// Whether the books balance.
     pub fn balances(&self) -> bool {
-        self.made == self.accepted + self.dropped.total() + self.held
+        self.made == self.accepted + self.written + self.dropped.total() + self.held
     }
 }
 
 impl fmt::Display for RecordLedger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RecordLedger { made, accepted, dropped, held } = self;
-        write!(f, "{made} made = {accepted} accepted + {} dropped ({dropped}) + {held} held", dropped.total())
+        let RecordLedger { made, accepted, written, dropped, held } = self;
+        write!(f, "{made} made = {accepted} accepted + ")?;
+        if *written > 0 {
+            write!(f, "{written} written to a file + ")?;
+        }
+        write!(f, "{} dropped ({dropped}) + {held} held", dropped.total())
     }
 }
 

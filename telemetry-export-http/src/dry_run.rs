@@ -33,13 +33,14 @@ pub const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
 /// file is opened for each batch, and made its owner's alone where the system knows such a thing, also when
 /// it was there before; one that can't be is not written.
 ///
-/// What can't be written fails as [`Fault::Other`]: the batch is dropped, and counted as unclassified. It
-/// stands against the host's breaker as every such failure does, so once that is open, records wait, and one
-/// batch at a time is tried. Where the system's error is one that a connection would be tried again after,
-/// such as a timeout, the batch is kept and tried again, as there.
-#[derive(Debug)]
+/// What was written counts as [written](telemetry_core::status::RecordLedger::written), never as accepted.
+/// What can't be written fails as [`Fault::Write`]: the batch is kept while the disk is full, and else
+/// dropped and counted as not written; the status says which file it is and why. It stands against the host's
+/// breaker as every failure does, so once that is open, records wait, and one batch at a time is tried. No
+/// half of a line is left behind.
 pub struct DryRunExporter {
     request: HttpExporter,
+    file: Option<PathBuf>,
     out: Mutex<Output>,
 }
 
@@ -75,7 +76,11 @@ impl DryRunExporter {
     }
 
     fn new(out: Output) -> Self {
-        DryRunExporter { request: HttpExporter::new(Arc::new(Nowhere)), out: Mutex::new(out) }
+        let file = match &out {
+            Output::File { path, .. } => Some(path.clone()),
+            Output::Writer(_) => None,
+        };
+        DryRunExporter { request: HttpExporter::new(Arc::new(Nowhere)), file, out: Mutex::new(out) }
     }
 
     /// The same for requests as this exporter would make them: to its paths, within its limit.
@@ -99,7 +104,7 @@ impl DryRunExporter {
         if matches!(&*out, Output::File { max_bytes, .. } if line.len() as u64 > *max_bytes) {
             return Err(Fault::TooLarge.into());
         }
-        out.write(&line).map_err(|error| Fault::from(&error).into())
+        out.write(&line).map_err(|error| Fault::Write(error.kind()).into())
     }
 }
 
@@ -116,11 +121,32 @@ impl Output {
                     fs::rename(&*path, aside)?;
                     file = open(path)?;
                 }
-                // One call, so that two processes that write to one file don't mix their lines.
-                file.write_all(line)
+                append(&mut file, line)
             }
         }
     }
+}
+
+/// Appends a line whole, or not at all.
+fn append(file: &mut File, line: &[u8]) -> io::Result<()> {
+    let before = file.metadata()?.len();
+    let mut written = 0;
+    loop {
+        // One call as a rule, so that two processes that write to one file don't mix their lines.
+        match file.write(&line[written..]) {
+            Ok(0) if written < line.len() => break Err(ErrorKind::WriteZero.into()),
+            Ok(more) if written + more == line.len() => break Ok(()),
+            Ok(more) => written += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => break Err(error),
+        }
+    }
+    .inspect_err(|_| {
+        // Unless somebody else has written behind it.
+        if file.metadata().is_ok_and(|now| now.len() == before + written as u64) {
+            _ = file.set_len(before);
+        }
+    })
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -165,11 +191,25 @@ impl fmt::Debug for Output {
     }
 }
 
+impl fmt::Debug for DryRunExporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the path, which may name a user.
+        f.debug_struct("DryRunExporter")
+            .field("request", &self.request)
+            .field("out", &self.out)
+            .finish_non_exhaustive()
+    }
+}
+
 #[async_trait]
 impl Exporter for DryRunExporter {
     /// Accepts all that it could write.
     async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
-        self.write(attempt).map(|()| Receipt::new(attempt.records.len()))
+        self.write(attempt).map(|()| Receipt::written(attempt.records.len()))
+    }
+
+    fn dry_run(&self) -> Option<PathBuf> {
+        self.file.clone()
     }
 }
 

@@ -10,14 +10,19 @@ use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use common::{CANARY, credentials, export, public_host, record, records, session, transport, wall};
 use serde::Deserialize;
-use telemetry_core::plugin::{Attempt, AuthHeaders, PluginError, Receipt};
+use telemetry_core::plugin::{AlwaysClosed, Attempt, AuthHeaders, PluginError, Receipt};
 use telemetry_core::record::Record;
-use telemetry_core::{ErrorClass, Fault, Host};
+use telemetry_core::status::{DropReason, Status};
+use telemetry_core::{
+    ClientProvider, CloseOutcome, ConnectionInfo, DriverIdentity, ErrorClass, Fault, Host, Mode, Target,
+    TelemetryConfig,
+};
 use telemetry_export_http::{DryRunExporter, Endpoints, HttpExporter, TeeExporter};
-use telemetry_testkit::{Behaviour, FakeWorkspace, ScriptedTransport};
+use telemetry_testkit::{Behaviour, FakeWorkspace, ScriptedFlags, ScriptedTransport};
 
 /// A line, with these fields and no others.
 #[derive(Debug, PartialEq, Deserialize)]
@@ -142,7 +147,7 @@ async fn each_attempt_is_a_line_with_the_very_body_and_is_accepted_whole() {
     for (count, credentials) in [(1, Some(&credentials)), (3, None), (2, Some(&credentials))] {
         let records = records(count);
         let receipt = export(&exporter, &host, &records, credentials).await;
-        assert_eq!(receipt, Ok(Receipt::new(count.into())));
+        assert_eq!(receipt, Ok(Receipt::written(count.into())));
         expected.push(line_of(&scripted(&accepting()), &host, &records, credentials));
         assert_eq!(page.flushed.load(Ordering::SeqCst), page.text().len(), "nothing waits in a buffer");
     }
@@ -231,13 +236,14 @@ async fn a_link_and_a_device_are_refused() {
         std::os::unix::fs::symlink(directory.0.join(target), directory.file()).unwrap();
         let exporter = DryRunExporter::file(directory.file());
         let result = export(&exporter, &public_host(), &records(1), None).await;
-        assert_eq!(result, Err(Fault::Other.into()), "{target}");
+        assert_eq!(result, Err(Fault::Write(ErrorKind::InvalidInput).into()), "{target}");
         assert_eq!(directory.names(), ["kept", "requests.jsonl"]);
         fs::remove_file(directory.file()).unwrap();
     }
     assert_eq!(directory.read("kept"), "kept");
     let exporter = DryRunExporter::file("/dev/null");
-    assert_eq!(export(&exporter, &public_host(), &records(1), None).await, Err(Fault::Other.into()));
+    let refused = Err(Fault::Write(ErrorKind::InvalidInput).into());
+    assert_eq!(export(&exporter, &public_host(), &records(1), None).await, refused);
 }
 
 /// The length of the line of this batch.
@@ -296,7 +302,7 @@ async fn a_line_that_just_fits_its_file_is_written_and_one_that_never_will_is_to
     let bound = length(&one).await;
     let exporter = DryRunExporter::bounded_file(directory.file(), bound);
     for _ in 0..3 {
-        assert_eq!(export(&exporter, &host, &one, None).await, Ok(Receipt::new(1)));
+        assert_eq!(export(&exporter, &host, &one, None).await, Ok(Receipt::written(1)));
         // It is asked again with half, which fits.
         assert_eq!(export(&exporter, &host, &two, None).await, Err(Fault::TooLarge.into()));
         assert!(directory.bytes() <= 2 * bound);
@@ -311,10 +317,13 @@ async fn what_can_not_be_written_fails_classified_and_is_written_once_it_can_be(
     let exporter = DryRunExporter::file(missing.join("requests.jsonl"));
     for _ in 0..2 {
         let failure = export(&exporter, &host, &records, None).await.unwrap_err();
-        assert_eq!((failure.fault, failure.class()), (Fault::Other, ErrorClass::Unknown));
+        assert_eq!(
+            (failure.fault, failure.class()),
+            (Fault::Write(ErrorKind::NotFound), ErrorClass::Unknown)
+        );
     }
     fs::create_dir(&missing).unwrap();
-    assert_eq!(export(&exporter, &host, &records, None).await, Ok(Receipt::new(1)));
+    assert_eq!(export(&exporter, &host, &records, None).await, Ok(Receipt::written(1)));
     assert_eq!(lines(&fs::read_to_string(missing.join("requests.jsonl")).unwrap()).len(), 1);
     // A directory is no file.
     let exporter = DryRunExporter::file(&directory.0);
@@ -338,16 +347,70 @@ async fn a_file_that_can_not_be_set_aside_grows_no_further() {
 }
 
 #[tokio::test]
-async fn a_writer_that_fails_is_told_as_the_same_failure_of_a_connection() {
-    for (kind, fault, class) in [
-        (ErrorKind::BrokenPipe, Fault::Reset, ErrorClass::Retryable),
-        (ErrorKind::TimedOut, Fault::Timeout, ErrorClass::Retryable),
-        (ErrorKind::StorageFull, Fault::Other, ErrorClass::Unknown),
+async fn a_writer_that_fails_says_how_and_only_what_may_end_is_tried_again() {
+    for (kind, class) in [
+        (ErrorKind::StorageFull, ErrorClass::Retryable),
+        (ErrorKind::QuotaExceeded, ErrorClass::Retryable),
+        (ErrorKind::TimedOut, ErrorClass::Retryable),
+        (ErrorKind::BrokenPipe, ErrorClass::Unknown),
+        (ErrorKind::PermissionDenied, ErrorClass::Unknown),
     ] {
         let exporter = DryRunExporter::writer(Broken(kind));
         let failure = export(&exporter, &public_host(), &records(1), None).await.unwrap_err();
-        assert_eq!((failure.fault, failure.class()), (fault, class), "{kind}");
+        assert_eq!((failure.fault, failure.class()), (Fault::Write(kind), class), "{kind}");
     }
+}
+
+fn provider(exporter: DryRunExporter) -> ClientProvider {
+    let identity = DriverIdentity::builder().name("Driver").version("1").client("D").flag("on");
+    ClientProvider::builder(identity.build().unwrap())
+        .config(TelemetryConfig::default().mode(Mode::Forced))
+        .exporter(exporter)
+        .flags(ScriptedFlags::fixed("on", true))
+        .breakers(AlwaysClosed)
+        .environment(|_| None)
+        .build()
+        .unwrap()
+}
+
+async fn closed(provider: &ClientProvider) -> (CloseOutcome, Status) {
+    let lease = provider.acquire(Target::new("workspace.example.com"));
+    lease
+        .opening(ConnectionInfo::new())
+        .opened("01f0a1b2-c3d4-1e5f-8a9b-0c1d2e3f4a5b")
+        .statement()
+        .complete();
+    let outcome = lease.close(Duration::from_secs(60)).await;
+    (outcome, lease.status())
+}
+
+#[tokio::test]
+async fn a_dry_run_is_never_a_delivery() {
+    let directory = Directory::new();
+    let (outcome, status) = closed(&provider(DryRunExporter::file(directory.file()))).await;
+    assert_eq!(outcome, CloseOutcome::Written { written: 2 });
+    assert!(!outcome.is_delivered());
+    assert_eq!(outcome.to_string(), "wrote all 2 records to a file, and sent none");
+    assert_eq!((status.records.accepted, status.records.written), (0, 2));
+    assert!(status.balances());
+    assert_eq!(
+        status.records.to_string(),
+        "2 made = 0 accepted + 2 written to a file + 0 dropped (none) + 0 held"
+    );
+    assert_eq!(status.dry_run, Some(directory.file()));
+}
+
+#[tokio::test]
+async fn a_dry_run_that_can_not_write_says_which_file_and_why() {
+    let directory = Directory::new();
+    let file = directory.0.join("missing/requests.jsonl");
+    let (outcome, status) = closed(&provider(DryRunExporter::file(&file))).await;
+    let CloseOutcome::Lost { accepted: 0, dropped } = outcome else { panic!("{outcome}") };
+    assert_eq!((dropped.get(DropReason::NotWritten), dropped.total()), (2, 2));
+    assert!(status.balances());
+    assert_eq!(status.dry_run, Some(file));
+    let failure = status.last_failure.unwrap();
+    assert_eq!(failure.to_string(), "file not written: entity not found");
 }
 
 #[tokio::test]

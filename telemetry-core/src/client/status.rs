@@ -1,9 +1,11 @@
 //! What holds, and why.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::client::{Client, Snapshot};
 use crate::fault::PluginError;
+use crate::guard::panic::catch_panic;
 use crate::host::InvalidHost;
 use crate::ledger::{EventLedger, RecordLedger};
 use crate::pipeline::gate::FlagState;
@@ -26,6 +28,9 @@ pub struct Status {
     pub records: RecordLedger,
     /// What the host's breaker did when it was last asked.
     pub breaker: Option<BreakerState>,
+    /// The file that records are written to instead of being sent: the exporter is a dry run's. Why it can't
+    /// be written is the [`last_failure`](Self::last_failure).
+    pub dry_run: Option<PathBuf>,
     /// The last failure of an attempt, of the credentials or of the flag.
     pub last_failure: Option<PluginError>,
     /// Statements open by id.
@@ -99,6 +104,7 @@ impl Status {
             events: EventLedger::default(),
             records: RecordLedger::default(),
             breaker: None,
+            dry_run: None,
             last_failure: None,
             open_statements: 0,
             text_bytes: 0,
@@ -126,6 +132,7 @@ impl Status {
             events,
             records,
             breaker,
+            dry_run: catch_panic(|| client.plugins.exporter.dry_run()).flatten(),
             last_failure,
             open_statements,
             text_bytes: client.text.held(),

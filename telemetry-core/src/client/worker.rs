@@ -107,6 +107,9 @@ fn settle(client: &Client, delivered: Delivered) {
         pipeline.settle(attempted, now);
     });
     match attempted {
+        AttemptOutcome::Answered(Ok(receipt)) if receipt.written => {
+            log!(host = %client.host, written = receipt.accepted, "telemetry written to a file")
+        }
         AttemptOutcome::Answered(Ok(receipt)) => {
             log!(host = %client.host, accepted = receipt.accepted, "telemetry delivered")
         }

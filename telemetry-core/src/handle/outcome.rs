@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::client::status::{OffReason, Status, TelemetryState};
-use crate::ledger::{Counts, DropReason};
+use crate::ledger::{Counts, DropReason, RecordLedger};
 
 /// How a close ended. It says what became of *all* records of the client, which connections to the same host
 /// as the same principal share, since its first lease.
@@ -16,9 +16,15 @@ pub enum CloseOutcome {
         /// How many.
         accepted: u64,
     },
+    /// This was the client's last lease, and every record was written to a file, and sent to nobody: the
+    /// exporter is a dry run's.
+    Written {
+        /// How many.
+        written: u64,
+    },
     /// This was the client's last lease, and some records were lost.
     Lost {
-        /// How many were accepted.
+        /// How many were accepted, or, in a dry run, written.
         accepted: u64,
         /// How many were dropped, by reason.
         dropped: Counts<DropReason>,
@@ -26,7 +32,7 @@ pub enum CloseOutcome {
     /// This was the client's last lease, and the deadline came while records were still held: what was left
     /// is among the dropped.
     TimedOut {
-        /// How many were accepted.
+        /// How many were accepted, or, in a dry run, written.
         accepted: u64,
         /// How many were dropped, by reason; those in flight, which may have arrived, included.
         dropped: Counts<DropReason>,
@@ -43,7 +49,7 @@ pub enum CloseOutcome {
 }
 
 impl CloseOutcome {
-    /// Whether nothing was lost that this close is answerable for: all was delivered, or is in other hands.
+    /// Whether all records of the client were accepted by the service. A dry run delivers none.
     pub fn is_delivered(&self) -> bool {
         matches!(self, CloseOutcome::Delivered { .. })
     }
@@ -67,16 +73,21 @@ pub enum FlushOutcome {
         /// How many.
         accepted: u64,
     },
+    /// Every record was written to a file, and sent to nobody: the exporter is a dry run's.
+    Written {
+        /// How many.
+        written: u64,
+    },
     /// Some records were lost.
     Lost {
-        /// How many were accepted.
+        /// How many were accepted, or, in a dry run, written.
         accepted: u64,
         /// How many were dropped, by reason.
         dropped: Counts<DropReason>,
     },
     /// The deadline came first. What is still held is delivered later.
     TimedOut {
-        /// How many were accepted.
+        /// How many were accepted, or, in a dry run, written.
         accepted: u64,
         /// How many were dropped, by reason.
         dropped: Counts<DropReason>,
@@ -101,10 +112,15 @@ fn lost(f: &mut fmt::Formatter<'_>, accepted: u64, dropped: &Counts<DropReason>)
     write!(f, "delivered {accepted} records, lost {}: {dropped}", dropped.total())
 }
 
+fn written_down(f: &mut fmt::Formatter<'_>, written: u64) -> fmt::Result {
+    write!(f, "wrote all {written} records to a file, and sent none")
+}
+
 impl fmt::Display for CloseOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CloseOutcome::Delivered { accepted } => write!(f, "delivered all {accepted} records"),
+            CloseOutcome::Written { written } => written_down(f, *written),
             CloseOutcome::Lost { accepted, dropped } => lost(f, *accepted, dropped),
             CloseOutcome::TimedOut { accepted, dropped } => {
                 f.write_str("timed out: ")?;
@@ -122,6 +138,7 @@ impl fmt::Display for FlushOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FlushOutcome::Delivered { accepted } => write!(f, "delivered all {accepted} records"),
+            FlushOutcome::Written { written } => written_down(f, *written),
             FlushOutcome::Lost { accepted, dropped } => lost(f, *accepted, dropped),
             FlushOutcome::TimedOut { accepted, dropped, held } => {
                 let lost = dropped.total();
@@ -138,26 +155,31 @@ impl fmt::Display for FlushOutcome {
 
 /// What the client's books say after its end.
 pub(super) fn of_close(status: Status, in_time: bool) -> CloseOutcome {
-    let (accepted, dropped) = (status.records.accepted, status.records.dropped);
+    let RecordLedger { accepted, written, dropped, .. } = status.records;
     // What is dropped by the end itself was held until then.
     let cut_off = dropped.get(DropReason::Closed) + dropped.get(DropReason::OutcomeUnknown);
     let in_time = in_time || cut_off == 0;
     match status.state {
         TelemetryState::Off(reason) if reason != OffReason::Closed => CloseOutcome::Off(reason),
+        _ if dropped.total() == 0 && written > 0 => CloseOutcome::Written { written },
         _ if dropped.total() == 0 => CloseOutcome::Delivered { accepted },
-        _ if in_time => CloseOutcome::Lost { accepted, dropped },
-        _ => CloseOutcome::TimedOut { accepted, dropped },
+        _ if in_time => CloseOutcome::Lost { accepted: accepted + written, dropped },
+        _ => CloseOutcome::TimedOut { accepted: accepted + written, dropped },
     }
 }
 
 /// What changed in the client's books by a flush.
 pub(super) fn of_flush(before: &Status, status: Status, in_time: bool) -> FlushOutcome {
     let accepted = status.records.accepted - before.records.accepted;
+    let written = status.records.written - before.records.written;
     let dropped = status.records.dropped.since(&before.records.dropped);
     match status.state {
         TelemetryState::Off(reason) if reason != OffReason::Closed => FlushOutcome::Off(reason),
-        _ if !in_time => FlushOutcome::TimedOut { accepted, dropped, held: status.records.held },
+        _ if !in_time => {
+            FlushOutcome::TimedOut { accepted: accepted + written, dropped, held: status.records.held }
+        }
+        _ if dropped.total() == 0 && written > 0 => FlushOutcome::Written { written },
         _ if dropped.total() == 0 => FlushOutcome::Delivered { accepted },
-        _ => FlushOutcome::Lost { accepted, dropped },
+        _ => FlushOutcome::Lost { accepted: accepted + written, dropped },
     }
 }

@@ -197,7 +197,8 @@ impl Delivery {
     fn accepted(&mut self, receipt: Receipt) {
         let sent = self.in_flight.len();
         let accepted = receipt.accepted.min(sent);
-        self.ledger.accepted += accepted as u64;
+        let sum = if receipt.written { &mut self.ledger.written } else { &mut self.ledger.accepted };
+        *sum += accepted as u64;
         self.ledger.dropped.add(DropReason::NotAccepted, (sent - accepted) as u64);
         self.in_flight.clear();
         self.attempt = 0;
@@ -228,6 +229,7 @@ impl Delivery {
             ErrorClass::Unknown => self.drop_in_flight(match fault {
                 Fault::BadAnswer => DropReason::BadAnswer,
                 Fault::Panicked => DropReason::Panicked,
+                Fault::Write(_) => DropReason::NotWritten,
                 fault if is_too_large(fault) => DropReason::TooLarge,
                 _ => DropReason::Unclassified,
             }),

@@ -1,6 +1,7 @@
 //! What delivers records.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -57,12 +58,20 @@ pub struct Receipt {
     /// How many of the batch's records were accepted. More than were sent counts as all; the others are
     /// counted as dropped by the service, and never sent again.
     pub accepted: usize,
+    /// Whether they were written down on this machine, and sent to nobody. The books then count them as
+    /// [`written`](crate::status::RecordLedger::written).
+    pub written: bool,
 }
 
 impl Receipt {
     /// A receipt for this many records.
     pub const fn new(accepted: usize) -> Self {
-        Receipt { accepted }
+        Receipt { accepted, written: false }
+    }
+
+    /// A receipt of a dry run, for this many records.
+    pub const fn written(count: usize) -> Self {
+        Receipt { accepted: count, written: true }
     }
 }
 
@@ -113,6 +122,13 @@ impl Receipt {
 pub trait Exporter: fmt::Debug + Send + Sync + 'static {
     /// Delivers one batch once.
     async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError>;
+
+    /// The file that it writes to instead of sending; none by default. For
+    /// [`Status::dry_run`](crate::status::Status::dry_run). An exporter around another says what that one
+    /// says.
+    fn dry_run(&self) -> Option<PathBuf> {
+        None
+    }
 }
 
 #[async_trait]
@@ -121,6 +137,10 @@ impl<T: Exporter + ?Sized> Exporter for Arc<T> {
     async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
         (**self).export(attempt).await
     }
+
+    fn dry_run(&self) -> Option<PathBuf> {
+        (**self).dry_run()
+    }
 }
 
 #[async_trait]
@@ -128,5 +148,9 @@ impl<T: Exporter + ?Sized> Exporter for Arc<T> {
 impl<T: Exporter + ?Sized> Exporter for Box<T> {
     async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
         (**self).export(attempt).await
+    }
+
+    fn dry_run(&self) -> Option<PathBuf> {
+        (**self).dry_run()
     }
 }
