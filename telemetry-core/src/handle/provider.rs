@@ -1,5 +1,6 @@
 //! The one thing a driver builds and owns: everything else is reached through it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::client::Client;
@@ -13,7 +14,8 @@ use crate::client::status::OffReason;
 use crate::client::worker::work;
 use crate::config::{Mode, TEXT_LEVEL_VARIABLE, TelemetryConfig, opt_out};
 use crate::error::BuildError;
-use crate::guard::fork::Process;
+use crate::guard::fork::{InChild, Process};
+use crate::guard::own_work::{log, own_work};
 use crate::guard::panic::catch_panic;
 use crate::handle::lease::Lease;
 use crate::handle::target::Target;
@@ -34,6 +36,8 @@ use crate::text::rules::TextRules;
 #[derive(Clone, Debug)]
 pub struct ClientProvider {
     shared: Arc<Pool>,
+    /// What a forked child uses instead.
+    child: Option<Arc<Rebuild>>,
 }
 
 impl ClientProvider {
@@ -54,13 +58,79 @@ impl ClientProvider {
         builder.environment(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
 
+    /// Builds a provider by this recipe, and another in a forked child: by itself, with the first lease that
+    /// the child acquires. For servers that fork workers (prefork) after they have built their provider.
+    ///
+    /// A provider that was built without a recipe is off in a forked child, for good: a lock may be held for
+    /// ever there, a connection belongs to the parent, and the worker's thread doesn't exist. A recipe makes
+    /// every part anew, so that a child begins with empty books and connections of its own. A recipe must
+    /// hand out no part that exists already. Leases that the parent acquired stay off in the child. The
+    /// recipe runs on the thread that acquires, once in each child; if it fails or panics, the child is off.
+    ///
+    /// ```
+    /// use telemetry_core::plugin::AlwaysClosed;
+    /// use telemetry_core::{BuildError, ClientProvider, DriverIdentity, Exporter, FeatureFlagSource};
+    ///
+    /// # fn build<E: Exporter, F: FeatureFlagSource>(
+    /// #     identity: DriverIdentity,
+    /// #     exporter: fn() -> E,
+    /// #     flags: fn() -> F,
+    /// # ) -> Result<ClientProvider, BuildError> {
+    /// ClientProvider::rebuilt_after_fork(move || {
+    ///     ClientProvider::builder(identity.clone())
+    ///         .exporter(exporter())
+    ///         .flags(flags())
+    ///         .breakers(AlwaysClosed)
+    ///         .build()
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the recipe returns when it builds the first one.
+    pub fn rebuilt_after_fork(
+        recipe: impl Fn() -> Result<ClientProvider, BuildError> + Send + Sync + 'static,
+    ) -> Result<Self, BuildError> {
+        let provider = recipe()?;
+        Ok(provider.with_recipe(Arc::new(recipe)))
+    }
+
+    fn with_recipe(mut self, recipe: Recipe) -> Self {
+        self.child = Some(Arc::new(Rebuild { recipe, provider: InChild::default() }));
+        self
+    }
+
+    /// The provider of this process: itself, or, in a forked child, the one that is built there.
+    fn here(&self) -> Option<&ClientProvider> {
+        if self.shared.plugins.in_parent_process() {
+            return Some(self);
+        }
+        let Rebuild { recipe, provider } = &**self.child.as_ref()?;
+        let build = || {
+            let built = catch_panic(|| recipe())?;
+            own_work(|| match built {
+                Ok(provider) => Some(provider.with_recipe(Arc::clone(recipe))),
+                Err(error) => {
+                    log!(%error, "telemetry could not be rebuilt in a forked child");
+                    None
+                }
+            })
+        };
+        provider.get_or_make(build)?.here()
+    }
+
     /// A connection's share of telemetry. It never fails, waits or does I/O: where telemetry can't be had,
     /// the lease is off and says [why](Lease::status).
     ///
     /// What decides, in this order: an opt-out in the environment; [`Target::mode`];
     /// [`TelemetryConfig::mode`]; the service's feature flag, unless one of the settings is [`Mode::Forced`].
     pub fn acquire(&self, target: Target) -> Lease {
-        match self.try_acquire(target) {
+        let hold = match self.here() {
+            Some(provider) => provider.try_acquire(target),
+            None => Err(OffReason::ForkedChild),
+        };
+        match hold {
             Ok(hold) => Lease::on(hold),
             Err(reason) => Lease::off(reason),
         }
@@ -69,9 +139,6 @@ impl ClientProvider {
     fn try_acquire(&self, target: Target) -> Result<LeaseGuard, OffReason> {
         let Target { host, credentials, mode } = target;
         let shared = &self.shared;
-        if !shared.plugins.in_parent_process() {
-            return Err(OffReason::ForkedChild);
-        }
         if let Some(variable) = shared.opted_out {
             return Err(OffReason::OptOut(variable));
         }
@@ -110,7 +177,23 @@ impl ClientProvider {
     /// What was recorded is taken in, what is due is sent, and answers are settled, as far as no worker has
     /// to wait for the clock or a plug-in.
     pub fn step(&self) {
-        self.shared.step();
+        if let Some(provider) = self.here() {
+            provider.shared.step();
+        }
+    }
+}
+
+type Recipe = Arc<dyn Fn() -> Result<ClientProvider, BuildError> + Send + Sync>;
+
+/// How a forked child makes a provider of its own.
+struct Rebuild {
+    recipe: Recipe,
+    provider: InChild<ClientProvider>,
+}
+
+impl fmt::Debug for Rebuild {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rebuild")
     }
 }
 
@@ -228,6 +311,6 @@ impl ClientProviderBuilder {
             plugins,
             opted_out,
         };
-        Ok(ClientProvider { shared: Arc::new(shared) })
+        Ok(ClientProvider { shared: Arc::new(shared), child: None })
     }
 }
