@@ -1,4 +1,4 @@
-//! How a driver composes its telemetry: once, of one implementation of each trait.
+//! How a driver composes its telemetry, once.
 
 use std::fs::File;
 use std::io::Write;
@@ -6,29 +6,19 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use telemetry_breaker::BreakerRegistry;
-use telemetry_core::plugin::{Attempt, PluginError, Receipt, Transport};
-use telemetry_core::{
-    BuildError, ClientProvider, ClientProviderBuilder, DriverIdentity, Exporter, TelemetryConfig,
-};
-use telemetry_export_http::{HttpExporter, ReqwestTransport, default_exporter};
-use telemetry_flags::{FlagCache, HttpFlagSource};
+use telemetry_databricks::export::HttpExporter;
+use telemetry_databricks::plugin::{Attempt, PluginError, Receipt};
+use telemetry_databricks::{BuildError, Composition, DriverIdentity, Exporter, TelemetryConfig};
 
 /// The feature flag that turns this driver's telemetry on.
 pub const FLAG: &str = "databricks.partnerplatform.clientConfigsFeatureFlags.enableTelemetryForExampleDriver";
 
-/// A provider for the example driver; what else the caller wants to say is said before it is built.
+/// The example driver's telemetry; what else the caller wants to say is said before it is built.
 ///
 /// # Errors
 ///
 /// [`BuildError`] when a part can't be set up: the one moment at which telemetry has errors.
-pub fn telemetry(config: TelemetryConfig, dump: Option<Dump>) -> Result<ClientProviderBuilder, BuildError> {
-    let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new()?);
-    let http = HttpExporter::new(Arc::clone(&transport));
-    let exporter = match dump {
-        Some(dump) => Arc::new(Dumping { http, dump }),
-        None => default_exporter(http),
-    };
+pub fn telemetry(config: TelemetryConfig, dump: Option<Dump>) -> Result<Composition, BuildError> {
     let version = env!("CARGO_PKG_VERSION");
     let identity = DriverIdentity::builder()
         .name("Example Driver")
@@ -36,11 +26,11 @@ pub fn telemetry(config: TelemetryConfig, dump: Option<Dump>) -> Result<ClientPr
         .client("EXAMPLE")
         .flag(FLAG)
         .build()?;
-    Ok(ClientProvider::builder(identity)
-        .config(config)
-        .exporter(exporter)
-        .flags(FlagCache::new(HttpFlagSource::new(transport)))
-        .breakers(BreakerRegistry::default()))
+    let composition = Composition::new(identity).config(config);
+    Ok(match dump.map(Arc::new) {
+        Some(dump) => composition.exporter(move |http| Dumping { http, dump: Arc::clone(&dump) }),
+        None => composition,
+    })
 }
 
 /// A file that every delivered body is written to, one JSON document a line.
@@ -62,7 +52,7 @@ impl Dump {
 #[derive(Debug)]
 struct Dumping {
     http: HttpExporter,
-    dump: Dump,
+    dump: Arc<Dump>,
 }
 
 #[async_trait]

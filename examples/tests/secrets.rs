@@ -280,7 +280,7 @@ fn shown() -> Vec<(&'static str, String)> {
     let builder = || {
         ClientProvider::builder(identity())
             .exporter(http())
-            .flags(FlagCache::new(HttpFlagSource::new(transport()).user_agent(CANARY)))
+            .flags(FlagCache::new(HttpFlagSource::new(transport())))
             .breakers(BreakerRegistry::default())
             .system(system(&url))
     };

@@ -1,6 +1,5 @@
 //! Seeing what would be sent.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -249,14 +248,16 @@ impl Exporter for TeeExporter {
 }
 
 /// What a driver composes: this exporter, unless the user has set [`DRY_RUN_VARIABLE`] to a file's path; then
-/// a [`DryRunExporter`] that writes there, and nothing is sent. A path that can't be written is found out by
-/// the first batch, and costs the driver nothing.
+/// [`DryRunExporter`], as [`dry_run_or`] has it. It reads the variable once, now.
 pub fn default_exporter(exporter: HttpExporter) -> Arc<dyn Exporter> {
-    chosen(exporter, std::env::var_os(DRY_RUN_VARIABLE))
+    dry_run_or(exporter, std::env::var_os(DRY_RUN_VARIABLE).map(PathBuf::from))
 }
 
-fn chosen(exporter: HttpExporter, dry_run: Option<OsString>) -> Arc<dyn Exporter> {
-    match dry_run.filter(|path| !path.is_empty()) {
+/// This exporter, unless there is a path that isn't empty; then a [`DryRunExporter`] that writes there, and
+/// nothing is sent. A path that can't be written is found out by the first batch, and costs the driver
+/// nothing; the [status](telemetry_core::status::Status::dry_run) names it.
+pub fn dry_run_or(exporter: HttpExporter, path: Option<PathBuf>) -> Arc<dyn Exporter> {
+    match path.filter(|path| !path.as_os_str().is_empty()) {
         Some(path) => Arc::new(DryRunExporter::file(path).as_sent_by(&exporter)),
         None => Arc::new(exporter),
     }
@@ -269,10 +270,8 @@ mod tests {
     #[test]
     fn the_variable_turns_sending_into_writing() {
         let exporter = || HttpExporter::new(Arc::new(Nowhere));
-        let is_dry = |value: Option<&str>| {
-            format!("{:?}", chosen(exporter(), value.map(Into::into))).starts_with("DryRun")
-        };
-        assert!(is_dry(Some("requests.jsonl")));
-        assert!(!is_dry(None) && !is_dry(Some("")));
+        let file = |value: Option<&str>| dry_run_or(exporter(), value.map(PathBuf::from)).dry_run();
+        assert_eq!(file(Some("requests.jsonl")), Some("requests.jsonl".into()));
+        assert_eq!((file(None), file(Some(""))), (None, None));
     }
 }

@@ -44,7 +44,7 @@ fn with_everything(record: &Record) -> Result<String, PluginError> {
     let Record { id, stamp, session, body } = record;
     let Body { kind: _, statement_id, latency, sql, volume, error } = body;
     let constant = session.encoded.get_or_try_make(FORMAT, || constant(session))?;
-    let user_agent = session.user_agent.clone().unwrap_or_else(|| session.driver.user_agent());
+    let user_agent = session.user_agent.as_deref().unwrap_or(session.driver.identity.user_agent()).to_owned();
     let log = OssSqlDriverTelemetryLog {
         sql_statement_id: statement_id.map(|id| id.as_str().to_owned()),
         vol_operation: volume.as_ref().map(volume_operation),
@@ -83,7 +83,7 @@ fn with_nothing_that_correlates(record: &Record) -> Result<String, PluginError> 
     let frontend = Frontend {
         workspace_id: None,
         frontend_log_event_id: Some(id.to_string()),
-        context: Some(context(*stamp, session.driver.user_agent())),
+        context: Some(context(*stamp, session.driver.identity.user_agent().to_owned())),
         entry: Some(wire::Entry { sql_driver_log: Some(log) }),
     };
     serde_json::to_string(&frontend).map_err(|_| Fault::Unsendable.into())

@@ -85,7 +85,7 @@ impl HttpExporter {
         request.headers.push("accept", "application/json");
         if let Some(record) = attempt.records.first() {
             let own = record.session.user_agent.as_deref().filter(|_| authenticated);
-            let user_agent = own.map_or_else(|| record.session.driver.user_agent(), str::to_owned);
+            let user_agent = own.unwrap_or(record.session.driver.identity.user_agent());
             request.headers.push("user-agent", user_agent);
         }
         request.body = body;

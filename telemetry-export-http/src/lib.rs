@@ -32,8 +32,13 @@ mod exporter;
 mod reqwest_transport;
 pub mod wire;
 
-pub use dry_run::{DRY_RUN_VARIABLE, DryRunExporter, MAX_FILE_BYTES, TeeExporter, default_exporter};
+pub use dry_run::{
+    DRY_RUN_VARIABLE, DryRunExporter, MAX_FILE_BYTES, TeeExporter, default_exporter, dry_run_or,
+};
 pub use endpoints::Endpoints;
 pub use exporter::{HttpExporter, MAX_BODY_BYTES, parse_answer};
+/// The library that [`ReqwestTransportBuilder::configure`] configures a client of.
+#[cfg(feature = "reqwest")]
+pub use reqwest;
 #[cfg(feature = "reqwest")]
 pub use reqwest_transport::{ReqwestTransport, ReqwestTransportBuilder};

@@ -30,20 +30,12 @@ const MAX_ANSWER_BYTES: usize = 256 * 1024;
 #[derive(Clone)]
 pub struct HttpFlagSource {
     transport: Arc<dyn Transport>,
-    user_agent: Option<String>,
 }
 
 impl HttpFlagSource {
     /// A source over this transport.
     pub fn new(transport: Arc<dyn Transport>) -> Self {
-        HttpFlagSource { transport, user_agent: None }
-    }
-
-    /// The same with a `user-agent` header.
-    #[must_use]
-    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
-        self.user_agent = Some(user_agent.into());
-        self
+        HttpFlagSource { transport }
     }
 }
 
@@ -63,9 +55,7 @@ impl FeatureFlagSource for HttpFlagSource {
         let mut request = HttpRequest::new(Method::Get, query.host.clone(), path);
         request.headers = credentials.for_another_request();
         request.headers.push("accept", "application/json");
-        if let Some(user_agent) = &self.user_agent {
-            request.headers.push("user-agent", user_agent);
-        }
+        request.headers.push("user-agent", query.driver.user_agent());
         request.max_response_bytes = MAX_ANSWER_BYTES;
         let body = self.transport.send(request).await?.into_success(query.wall)?;
         let Answer { values, ttl } = parse(&body).ok_or(Fault::BadAnswer)?;

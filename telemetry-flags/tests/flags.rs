@@ -56,14 +56,14 @@ fn cache(flags: &ScriptedFlags) -> FlagCache<ScriptedFlags> {
 #[test]
 fn asks_the_hosts_own_path_under_the_connections_credentials() {
     let (clock, transport) = (FakeClock::new(), ScriptedTransport::answering(200, BODY));
-    let flags = ask(&over_http(&transport).user_agent("Test/1"), &clock, "a.com", "t").unwrap();
+    let flags = ask(&over_http(&transport), &clock, "a.com", "t").unwrap();
     assert!(flags.is_on("flag") && !flags.is_on("other"));
     assert_eq!(flags.fresh_for, Duration::from_secs(900));
     let request = transport.requests().remove(0);
     assert_eq!((request.method, request.host.name()), (Method::Get, "a.com"));
     assert_eq!(request.path, "/api/2.0/connector-service/feature-flags/TEST/1.2.3");
     assert_eq!(request.headers.get("authorization"), Some("Bearer t"));
-    assert_eq!(request.headers.get("user-agent"), Some("Test/1"));
+    assert_eq!(request.headers.get("user-agent"), Some("Test/1.2.3"));
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn credentials_that_come_with_headers_of_another_request_break_none() {
     let credentials = credentials.with("Accept", "application/vnd.apache.arrow").with("content-length", "77");
     let credentials = credentials.with("content-type", "application/x-thrift").with("User-Agent", "Mine/1");
     let credentials = credentials.with("accept-encoding", "gzip").with("Host", "b.com");
-    let source = over_http(&transport).user_agent("Test/1");
+    let source = over_http(&transport);
     now(source.flags(
         &FlagQuery::new(&host, &driver(), clock.now(), clock.wall()).with_credentials(Some(&credentials)),
     ))
@@ -84,7 +84,7 @@ fn credentials_that_come_with_headers_of_another_request_break_none() {
         ("authorization", "Bearer t"),
         ("x-databricks-org-id", "7"),
         ("accept", "application/json"),
-        ("user-agent", "Test/1"),
+        ("user-agent", "Test/1.2.3"),
     ];
     assert_eq!(headers, expected);
 }

@@ -43,7 +43,7 @@ pub struct ClientProvider {
 impl ClientProvider {
     /// Starts to compose a provider for this driver.
     pub fn builder(identity: DriverIdentity) -> ClientProviderBuilder {
-        let builder = ClientProviderBuilder {
+        ClientProviderBuilder {
             identity,
             config: TelemetryConfig::default(),
             exporter: None,
@@ -52,10 +52,8 @@ impl ClientProvider {
             clock: None,
             runtime: Runtime::default(),
             system: None,
-            opted_out: None,
-            error_text: None,
-        };
-        builder.environment(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+            environment: None,
+        }
     }
 
     /// Builds a provider by this recipe, and another in a forked child: by itself, with the first lease that
@@ -210,9 +208,24 @@ pub struct ClientProviderBuilder {
     clock: Option<Arc<dyn Clock>>,
     runtime: Runtime,
     system: Option<SystemInfo>,
+    environment: Option<Environment>,
+}
+
+/// What the user's variables say.
+#[derive(Debug)]
+struct Environment {
     opted_out: Option<&'static str>,
-    /// What the user's variable says of error text.
     error_text: Option<String>,
+}
+
+impl Environment {
+    fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
+        Environment { opted_out: opt_out(&variable), error_text: variable(TEXT_LEVEL_VARIABLE) }
+    }
+
+    fn of_process() -> Self {
+        Environment::read(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    }
 }
 
 impl ClientProviderBuilder {
@@ -259,11 +272,11 @@ impl ClientProviderBuilder {
         self
     }
 
-    /// How environment variables are read that opt out or narrow what leaves; the process's own by default.
-    /// For bindings whose host language keeps an environment of its own, and for tests.
+    /// How environment variables are read that opt out or narrow what leaves. They are read here, once; the
+    /// process's own are read by [`build`](Self::build) unless this is called. For bindings whose host
+    /// language keeps an environment of its own, and for tests.
     pub fn environment(mut self, variable: impl Fn(&str) -> Option<String>) -> Self {
-        self.opted_out = opt_out(&variable);
-        self.error_text = variable(TEXT_LEVEL_VARIABLE);
+        self.environment = Some(Environment::read(variable));
         self
     }
 
@@ -283,9 +296,9 @@ impl ClientProviderBuilder {
             clock,
             runtime,
             system,
-            opted_out,
-            error_text,
+            environment,
         } = self;
+        let Environment { opted_out, error_text } = environment.unwrap_or_else(Environment::of_process);
         config.validate()?;
         let level = config.error_text.narrowed(error_text.as_deref());
         let text = TextRules::new(level, config.own_words, config.own_packages)?;

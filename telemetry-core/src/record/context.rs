@@ -22,7 +22,7 @@ pub struct SessionContext {
     pub session_id: Option<SessionId>,
     /// The workspace's id.
     pub workspace_id: Option<i64>,
-    /// The user agent of this connection; [`DriverContext::user_agent`] where it has none of its own.
+    /// The user agent of this connection; [`DriverIdentity::user_agent`] where it has none of its own.
     pub user_agent: Option<String>,
     /// The authentication type, as the driver's configuration names it, such as `pat`.
     pub auth_type: Option<String>,
@@ -59,14 +59,6 @@ pub struct DriverContext {
     pub identity: DriverIdentity,
     /// What the program runs on.
     pub system: SystemInfo,
-}
-
-impl DriverContext {
-    /// The driver's own user agent, `Name/version`, with what a header's product name can't hold left out.
-    pub fn user_agent(&self) -> String {
-        let name: String = self.identity.name().chars().filter(char::is_ascii_alphanumeric).collect();
-        format!("{}/{}", if name.is_empty() { "driver" } else { &name }, self.identity.version())
-    }
 }
 
 /// A place where an exporter keeps the text that it made of a [`SessionContext`], for as long as that lives,

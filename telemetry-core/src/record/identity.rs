@@ -11,6 +11,7 @@ pub struct DriverIdentity {
     version: String,
     client: String,
     flag: String,
+    user_agent: String,
 }
 
 impl DriverIdentity {
@@ -51,6 +52,11 @@ impl DriverIdentity {
     pub fn flag(&self) -> &str {
         &self.flag
     }
+
+    /// What requests and records say that they come from.
+    pub fn user_agent(&self) -> &str {
+        &self.user_agent
+    }
 }
 
 /// The parts of a [`DriverIdentity`].
@@ -61,6 +67,7 @@ pub struct DriverIdentityBuilder {
     version: Option<String>,
     client: Option<String>,
     flag: Option<String>,
+    user_agent: Option<String>,
 }
 
 impl DriverIdentityBuilder {
@@ -91,6 +98,14 @@ impl DriverIdentityBuilder {
         self
     }
 
+    /// The user agent of requests and records where a connection has none of its own: visible ASCII and
+    /// spaces, 1 to 128. `Name/version` by default, with what a header's product name can't hold left out of
+    /// the name.
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.user_agent = Some(user_agent.into());
+        self
+    }
+
     /// The identity.
     ///
     /// # Errors
@@ -99,11 +114,21 @@ impl DriverIdentityBuilder {
     /// what it may not.
     pub fn build(self) -> Result<DriverIdentity, BuildError> {
         let path = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
+        let prose = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+        let name = checked("driver name", self.name, prose)?;
+        let version = checked("driver version", self.version, path)?;
+        let user_agent = self.user_agent.unwrap_or_else(|| {
+            let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+            format!("{}/{version}", if name.is_empty() { "driver" } else { &name })
+        });
+        // The default may be longer than a name.
+        let user_agent = checked("user agent", Some(user_agent.chars().take(128).collect()), prose)?;
         Ok(DriverIdentity {
-            name: checked("driver name", self.name, |byte| byte.is_ascii_graphic() || byte == b' ')?,
-            version: checked("driver version", self.version, path)?,
+            name,
+            version,
             client: checked("client name", self.client, path)?,
             flag: checked("flag name", self.flag, |byte| byte.is_ascii_graphic())?,
+            user_agent,
         })
     }
 }

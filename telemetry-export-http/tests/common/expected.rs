@@ -161,7 +161,7 @@ pub(crate) fn expected(record: &Record, authenticated: bool) -> Value {
     ]);
     let log = if authenticated { merged([constant(record), varying]) } else { varying };
     let own = session.user_agent.clone().filter(|_| authenticated);
-    let user_agent = own.unwrap_or_else(|| session.driver.user_agent());
+    let user_agent = own.unwrap_or_else(|| session.driver.identity.user_agent().to_owned());
     object([
         ("workspace_id", session.workspace_id.filter(|_| authenticated).map(Value::from)),
         ("frontend_log_event_id", Some(record.id.to_string().into())),

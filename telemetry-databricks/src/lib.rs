@@ -1,0 +1,45 @@
+//! The telemetry of a Databricks driver, composed in one expression.
+//!
+//! [`Composition`] puts together what the other crates have: [`HttpExporter`] over [`ReqwestTransport`], the
+//! service's feature flag behind a cache, a breaker for each host, and the dry run that a user asks for by
+//! setting a variable. All of it can be replaced. The root has everything of [`telemetry_core`].
+//!
+//! ```
+//! use telemetry_databricks::{Composition, ConnectionInfo, DEFAULT_CLOSE, DriverIdentity, StaticToken, Target};
+//!
+//! # async fn connect() -> Result<(), telemetry_databricks::BuildError> {
+//! // Once, in the driver.
+//! let identity = DriverIdentity::builder()
+//!     .name("My SQL Driver")
+//!     .version(env!("CARGO_PKG_VERSION"))
+//!     .client("MYDRIVER")
+//!     .flag("databricks.partnerplatform.clientConfigsFeatureFlags.enableTelemetryForMyDriver")
+//!     .build()?;
+//! let provider = Composition::new(identity).build()?;
+//!
+//! // For each connection.
+//! let target = Target::new("dbc-a1b2.cloud.databricks.com").credentials(StaticToken::new("…"));
+//! let lease = provider.acquire(target);
+//! let session = lease.opening(ConnectionInfo::new()).opened("01f0a1b2-c3d4-1e5f-8a9b-0c1d2e3f4a5b");
+//! session.statement().complete();
+//! let outcome = lease.close(DEFAULT_CLOSE).await;
+//! # assert!(!outcome.is_delivered());
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod composition;
+
+pub use composition::Composition;
+pub use telemetry_breaker as breaker;
+pub use telemetry_core::*;
+pub use telemetry_export_http as export;
+#[cfg(feature = "reqwest")]
+pub use telemetry_export_http::reqwest;
+pub use telemetry_flags as flags;
+
+// For the links above.
+#[cfg(doc)]
+use telemetry_export_http::{HttpExporter, ReqwestTransport};
