@@ -1,8 +1,8 @@
 //! How a driver composes its telemetry, once.
 
 use std::fs::File;
-use std::io::Write;
-use std::path::Path;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -42,10 +42,19 @@ impl Dump {
     ///
     /// # Errors
     ///
-    /// What the system says.
-    pub fn create(path: &Path) -> std::io::Result<Self> {
-        File::create(path).map(|file| Dump(Mutex::new(file)))
+    /// [`NoDump`], which names the path.
+    pub fn create(path: &Path) -> Result<Self, NoDump> {
+        let named = |source| NoDump { path: path.to_owned(), source };
+        File::create(path).map(|file| Dump(Mutex::new(file))).map_err(named)
     }
+}
+
+/// A dump's file can't be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{} can't be written", path.display())]
+pub struct NoDump {
+    path: PathBuf,
+    source: io::Error,
 }
 
 /// An exporter of one's own is a few lines: this one delivers, and keeps a copy of what was delivered.

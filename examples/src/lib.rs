@@ -8,7 +8,9 @@
 pub mod compose;
 pub mod driver;
 pub mod embedded;
+pub mod load;
 pub mod report;
+pub mod terminal;
 pub mod tpch;
 pub mod warehouse;
 pub mod workload;

@@ -1,76 +1,166 @@
 //! What a run says for itself, readably, and whether its numbers agree with each other.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
+use comfy_table::{Table, presets};
 use telemetry_core::CloseOutcome;
 use telemetry_core::plugin::BreakerState;
+use telemetry_core::status::{OffReason, Status};
 use telemetry_export_http::wire::{EnumOrUnknown, Frontend, OssSqlDriverTelemetryLog};
 use telemetry_testkit::FakeWorkspace;
 
+use crate::load::{Load, Loaded};
 use crate::tpch;
 use crate::warehouse::Warehouse;
 use crate::workload::{Act, Closing, Run, WITHOUT};
 
-/// What came of every statement.
-pub fn statements(run: &Run) -> String {
-    let mut text = String::from("Statements\n");
-    for outcome in &run.outcomes {
-        let came = match &outcome.result {
-            Ok(rows) => format!("{} rows in {} chunks", rows.rows.len(), rows.chunks),
-            Err(error) => format!("error: {}", error.to_string().lines().next().unwrap_or_default()),
-        };
-        let _ = writeln!(text, "  {:8} {:18} {came}", outcome.connection, outcome.name);
+/// A table with these headings.
+fn table<const N: usize>(headings: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(headings);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
     }
-    text
+    table
 }
 
-/// How telemetry ended on every connection, and both books of every client.
-pub fn telemetry(run: &Run) -> String {
-    let mut text = String::from("Telemetry\n");
+/// A part of the report: its heading, what its words mean, and the rest.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Part {
+    /// The heading.
+    pub heading: &'static str,
+    /// What the words in it mean, where they need it.
+    pub legend: &'static str,
+    /// A table.
+    pub body: String,
+}
+
+impl Part {
+    fn new(heading: &'static str, legend: &'static str, body: &Table) -> Self {
+        Part { heading, legend, body: body.trim_fmt() }
+    }
+}
+
+/// What came of every statement.
+pub fn statements(run: &Run) -> Part {
+    let mut table = table(["connection", "statement", "result"]);
+    for outcome in &run.outcomes {
+        let came = match &outcome.result {
+            Ok(rows) => format!("{} in {}", count(rows.rows.len(), "row"), count(rows.chunks, "chunk")),
+            Err(error) => {
+                let text = error.to_string();
+                let line = text.lines().next().unwrap_or_default();
+                format!("error: {}", line.split(". ").next().unwrap_or_default())
+            }
+        };
+        table.add_row([outcome.connection, outcome.name, &came]);
+    }
+    Part::new("Statements", "What the driver's caller got.", &table)
+}
+
+fn count(count: impl TryInto<u64>, what: &str) -> String {
+    match count.try_into().unwrap_or(u64::MAX) {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
+}
+
+/// How telemetry ended on every connection.
+pub fn endings(run: &Run) -> Part {
+    let mut table = table(["connection", "telemetry was", "closing took", "and ended so"]);
     for Closing { connection, closed, took, state, .. } in &run.closings {
-        let _ = writeln!(text, "  {connection:8} {state}; closed in {} ms: {closed}", took.as_millis());
+        let took = format!("{} ms", took.as_millis());
+        table.add_row([*connection, &state.to_string(), &took, &closed.to_string()]);
     }
+    Part::new(
+        "Telemetry of each connection",
+        "Connections to one host under one token share a client; the last of them to close delivers for all.",
+        &table,
+    )
+}
+
+/// Both books of every client.
+pub fn books(run: &Run) -> Part {
+    let mut table = table(["client of", "book", "it adds up"]);
     for closing in clients(run) {
-        let status = &closing.status;
-        let _ = writeln!(text, "Books of the client of {}", closing.connection);
-        let _ = writeln!(text, "  events   {}", status.events);
-        let _ = writeln!(text, "  records  {}", status.records);
-        if let Some(breaker) = status.breaker {
-            let _ = writeln!(text, "  breaker  {}", name(breaker));
-        }
-        if let Some(failure) = &status.last_failure {
-            let _ = writeln!(text, "  last failure: {failure}");
-        }
+        add_books(&mut table, closing.connection, &closing.status);
     }
-    text
+    Part::new(
+        "Books",
+        "An event is one call of the driver's, such as a chunk; those of a statement are folded into its records.\n\
+         A record is what is sent. Every event and every record is accounted for.",
+        &table,
+    )
+}
+
+fn add_books(table: &mut Table, client: &str, status: &Status) {
+    table.add_row([client, "events", &status.events.to_string()]);
+    table.add_row(["", "records", &status.records.to_string()]);
+    if let Some(breaker) = status.breaker.filter(|breaker| *breaker != BreakerState::Closed) {
+        table.add_row(["", "breaker", name(breaker)]);
+    }
+    if let Some(failure) = &status.last_failure {
+        table.add_row(["", "last failure", &failure.to_string()]);
+    }
+    if let Some(file) = &status.dry_run {
+        table.add_row(["", "dry run", &format!("nothing is sent; records go to {}", file.display())]);
+    }
 }
 
 fn name(breaker: BreakerState) -> &'static str {
     match breaker {
-        BreakerState::Closed => "closed",
-        BreakerState::Open { .. } => "open",
-        BreakerState::HalfOpen => "half-open",
+        BreakerState::Closed => "closed: the service is called",
+        BreakerState::Open { .. } => "open: the service is left alone, as it failed again and again",
+        BreakerState::HalfOpen => "half-open: one call tries whether the service works again",
         _ => "unknown",
     }
 }
 
 /// What the service has: requests, and records by what they are.
-pub fn delivered(workspace: &FakeWorkspace) -> String {
-    let mut text = format!(
-        "Delivered: {} records; {} telemetry requests, {} questions for flags\n",
-        workspace.records().len(),
-        workspace.telemetry_requests().len(),
-        workspace.flag_requests().len()
-    );
+pub fn arrived(workspace: &FakeWorkspace) -> Part {
     let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
     for record in records(workspace) {
         *kinds.entry(what(&record)).or_default() += 1;
     }
+    let mut table = table(["number", "what arrived"]);
+    table.add_row([workspace.flag_requests().len().to_string(), "questions for the feature flag".to_owned()]);
+    let requests = workspace.telemetry_requests().len();
+    table.add_row([requests.to_string(), "requests with telemetry, refused ones included".to_owned()]);
+    table.add_row([workspace.records().len().to_string(), "records accepted, of which".to_owned()]);
     for (kind, count) in kinds {
-        let _ = writeln!(text, "  {count:4} {kind}");
+        table.add_row([count.to_string(), format!("  {kind}")]);
     }
-    text
+    Part::new("At the service", "", &table)
+}
+
+/// What a load came to, and what an outage cost.
+pub fn loaded(load: &Load, loaded: &Loaded) -> [Part; 2] {
+    let mut noticed =
+        table(["the service of telemetry", "statements", "median", "99 % took at most", "slowest"]);
+    for (when, latencies) in [("works", &loaded.well), ("is out", &loaded.out)] {
+        if latencies.count() == 0 {
+            continue;
+        }
+        let time = |percent| format!("{:.1} ms", latencies.percentile(percent).as_secs_f64() * 1000.0);
+        noticed.add_row([when, &latencies.count().to_string(), &time(50), &time(99), &time(100)]);
+    }
+    if loaded.failed > 0 {
+        noticed.add_row(["", &loaded.failed.to_string(), "failed", "", ""]);
+    }
+    let mut cost = table(["client of", "book", "it adds up"]);
+    add_books(&mut cost, "the load", &loaded.status);
+    cost.add_row(["", "held at the most", &count(loaded.most_held, "record")]);
+    cost.add_row(["", "closing", &loaded.closed.to_string()]);
+    let heading = if load.outage.is_zero() { "What the load came to" } else { "What the outage cost" };
+    [
+        Part::new("What the driver's caller noticed", "", &noticed),
+        Part::new(
+            heading,
+            "While the service is out, records are held up to a bound; past it the oldest are dropped and counted.",
+            &cost,
+        ),
+    ]
 }
 
 /// Where the caller didn't get what it would have got of SQLite itself. The run is done over, on the same
@@ -148,7 +238,6 @@ pub fn disagreements(run: &Run, workspace: &FakeWorkspace) -> Vec<String> {
 
 /// Each client once: with the connection that was closed last.
 fn clients(run: &Run) -> impl Iterator<Item = &Closing> {
-    use telemetry_core::status::OffReason;
     run.closings.iter().filter(|closing| {
         !matches!(
             closing.closed,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use examples::compose;
-use examples::driver::{Driver, Fetch};
+use examples::driver::{Driver, Fetch, TIMEOUT};
 use examples::embedded::{ALICE, Embedded};
 use serde_json::{Value, json};
 use telemetry_core::record::VolumeOperationType;
@@ -68,7 +68,7 @@ async fn samples() -> BTreeMap<&'static str, Value> {
         let config = Embedded::config().mode(mode);
         compose::telemetry(config, None).unwrap().environment(|_| None).build().unwrap()
     };
-    let driver = Driver::new(provider(Mode::On)).unwrap();
+    let driver = Driver::new(provider(Mode::On), TIMEOUT).unwrap();
     let connection = driver.connect(there.options(ALICE)).await.unwrap();
     let lines = "SELECT * FROM lineitem ORDER BY l_orderkey, l_linenumber LIMIT 1000";
     connection.query(lines, Fetch::Links).await.unwrap();

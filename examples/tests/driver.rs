@@ -44,7 +44,7 @@ fn bench_with(
     .environment(|_| None)
     .build()
     .unwrap();
-    Bench { warehouse, workspace, exporter, driver: Driver::new(provider).unwrap() }
+    Bench { warehouse, workspace, exporter, driver: Driver::new(provider, driver::TIMEOUT).unwrap() }
 }
 
 impl Bench {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use examples::compose::{self, Dump};
-use examples::driver::Driver;
+use examples::driver::{Driver, TIMEOUT};
 use examples::embedded::{ALICE, BOB, Embedded, Misbehaviour};
 use examples::report;
 use examples::workload::{self, EMBEDDED, Run, WITHOUT};
@@ -26,7 +26,7 @@ async fn run_with(
 ) -> (Embedded, Run) {
     let there = Embedded::start(misbehaviour).unwrap();
     let telemetry = compose::telemetry(config, dump).unwrap().environment(|_| None).build().unwrap();
-    let driver = Driver::new(telemetry).unwrap();
+    let driver = Driver::new(telemetry, TIMEOUT).unwrap();
     let (alice, bob) = (there.options(ALICE), there.options(BOB));
     let run = workload::run(&driver, alice, bob, EMBEDDED, within(misbehaviour)).await.unwrap();
     (there, run)

@@ -5,7 +5,8 @@
 //! setting a variable. All of it can be replaced. The root has everything of [`telemetry_core`].
 //!
 //! ```
-//! use telemetry_databricks::{Composition, ConnectionInfo, DEFAULT_CLOSE, DriverIdentity, StaticToken, Target};
+//! use telemetry_databricks as telemetry;
+//! use telemetry::{Composition, ConnectionInfo, DEFAULT_CLOSE, DriverIdentity, StaticToken, Target};
 //!
 //! # async fn connect() -> Result<(), telemetry_databricks::BuildError> {
 //! // Once, in the driver.

@@ -1,86 +1,126 @@
 //! A driver runs real SQL, and shows what became of its telemetry. `--help` says how.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program for people to look at")]
 
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use clap::Parser;
+use clap::builder::PossibleValuesParser;
 use examples::compose::{self, Dump};
 use examples::driver::{Driver, Options};
 use examples::embedded::{ALICE, BOB, Embedded, Misbehaviour};
-use examples::report;
+use examples::load::{self, Load};
+use examples::report::{self, Part};
+use examples::terminal::{self, NotPrinted, Output};
 use examples::workload::{self, ANYWHERE, Closing, EMBEDDED};
-use telemetry_core::{DEFAULT_CLOSE, Mode, TelemetryConfig};
-use telemetry_export_http::DRY_RUN_VARIABLE;
+use telemetry_core::{DEFAULT_CLOSE, Mode, OPT_OUT_VARIABLES, TelemetryConfig};
+use telemetry_databricks::export::DRY_RUN_VARIABLE;
+use telemetry_testkit::Behaviour;
 
-const HELP: &str = "\
-Runs a mixed workload through a small SQL driver with telemetry, and shows what became of every record.
-
-    quickstart [--dump FILE] [--fault NAME]
-
---dump FILE   writes the body of every delivered request to FILE, one JSON document a line
---fault NAME  lets the service of telemetry misbehave: 503, 429, hang, flag-off, flag-hang, garbage or reset
---forced      sends whatever the service's feature flag says; an opt-out in the environment still wins
-
-Without more it starts a workspace on this machine, whose warehouse executes on SQLite. With DATABRICKS_HOST, DATABRICKS_TOKEN
-and DATABRICKS_WAREHOUSE_ID set it is the same driver against that workspace; set in part, they are an error.
-
-DATABRICKS_TELEMETRY_DRY_RUN=FILE writes telemetry to FILE instead of sending it; DO_NOT_TRACK=1 turns it off.";
-
+/// Runs a mixed workload through a small SQL driver with telemetry, and shows what became of every record.
+///
+/// Without more it starts a workspace on this machine, whose warehouse executes on SQLite. With
+/// DATABRICKS_HOST, DATABRICKS_TOKEN and DATABRICKS_WAREHOUSE_ID set it is the same driver against that
+/// workspace; set in part, they are an error.
+///
+/// DATABRICKS_TELEMETRY_DRY_RUN=FILE writes telemetry to FILE instead of sending it; DO_NOT_TRACK=1 turns it
+/// off. The exit code is 0 where every number agrees, 1 where one doesn't or something failed, 2 for a
+/// command line that makes no sense.
+#[derive(Debug, Parser)]
+#[command(name = "quickstart")]
 struct Arguments {
+    /// Writes the body of every delivered request to FILE, one JSON document a line.
+    #[arg(long, value_name = "FILE")]
     dump: Option<PathBuf>,
-    fault: Option<Misbehaviour>,
-    mode: Mode,
+    /// Lets the service of telemetry on this machine misbehave.
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Misbehaviour::ALL.map(|(name, _)| name)))]
+    fault: Option<String>,
+    /// Sends whatever the service's feature flag says; an opt-out in the environment still wins.
+    #[arg(long)]
+    forced: bool,
+    /// How long the driver waits for an answer to a request of its own.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
+    /// Runs so many small statements a second on one connection, instead of the mixed workload.
+    #[arg(long, value_name = "STATEMENTS", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rate: Option<u32>,
+    /// With --rate: for how long.
+    #[arg(long = "for", value_name = "SECONDS", requires = "rate", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    length: u64,
+    /// With --rate: in the middle, the service of telemetry on this machine answers 503 for so long.
+    #[arg(long, value_name = "SECONDS", requires = "rate", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    outage: u64,
 }
 
 impl Arguments {
-    /// `None` where help was asked for.
-    fn read(mut from: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
-        let mut arguments = Arguments { dump: None, fault: None, mode: Mode::On };
-        while let Some(argument) = from.next() {
-            let mut value = || from.next().ok_or_else(|| format!("{argument} needs a value; see --help"));
-            match argument.as_str() {
-                "--help" | "-h" => return Ok(None),
-                "--dump" => arguments.dump = Some(value()?.into()),
-                "--fault" => arguments.fault = Some(value()?.parse()?),
-                "--forced" => arguments.mode = Mode::Forced,
-                _ => return Err(format!("{argument} is not known; see --help")),
+    fn fault(&self) -> Option<Misbehaviour> {
+        self.fault.as_deref().and_then(|name| name.parse().ok())
+    }
+
+    fn config(&self) -> TelemetryConfig {
+        Embedded::config().mode(self.mode())
+    }
+
+    fn mode(&self) -> Mode {
+        if self.forced { Mode::Forced } else { Mode::On }
+    }
+
+    fn load(&self) -> Option<Load> {
+        let (length, outage) = (Duration::from_secs(self.length), Duration::from_secs(self.outage));
+        self.rate.map(|rate| Load { rate, length, outage })
+    }
+
+    fn driver(&self, config: TelemetryConfig) -> Result<Driver, Box<dyn Error>> {
+        let dump = self.dump.as_deref().map(Dump::create).transpose()?;
+        let provider = compose::telemetry(config, dump)?.build()?;
+        Ok(Driver::new(provider, Duration::from_secs(self.timeout))?)
+    }
+
+    /// Where it runs, and under what settings.
+    fn introduce(&self, out: &mut Output, place: &str) -> Result<(), NotPrinted> {
+        let on = if self.forced {
+            "on, whatever the service's flag says"
+        } else {
+            "on where the service's flag is"
+        };
+        out.line(format_args!("A small SQL driver with telemetry, against {place}."))?;
+        out.line(format_args!(
+            "Telemetry is {on}; a batch goes after 5 s at the latest; closing waits for {} s at the most.",
+            DEFAULT_CLOSE.as_secs()
+        ))?;
+        for variable in OPT_OUT_VARIABLES.into_iter().chain([DRY_RUN_VARIABLE]) {
+            if let Some(value) = std::env::var_os(variable) {
+                out.line(format_args!("{variable} is set: {}.", value.display()))?;
             }
         }
-        Ok(Some(arguments))
+        if let Some(fault) = &self.fault {
+            out.line(format_args!("The service of telemetry misbehaves: {fault}."))?;
+        }
+        Ok(())
     }
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = match Arguments::read(std::env::args().skip(1)) {
-        Ok(Some(arguments)) => arguments,
-        Ok(None) => {
-            println!("{HELP}");
-            return ExitCode::SUCCESS;
+    let arguments = Arguments::parse();
+    terminal::end(run(arguments, &mut Output::new()).await)
+}
+
+async fn run(arguments: Arguments, out: &mut Output) -> Result<ExitCode, Box<dyn Error>> {
+    let wrong = match workspace(|name| std::env::var(name).ok())? {
+        Some(_) if arguments.fault.is_some() || arguments.outage > 0 => {
+            return Err(
+                "--fault and --outage are for the workspace on this machine: unset DATABRICKS_HOST".into()
+            );
         }
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::from(2);
-        }
+        Some([host, token, warehouse]) => remote(&arguments, out, &host, &token, &warehouse).await?,
+        None => embedded(&arguments, out).await?,
     };
-    let ran = match workspace(|name| std::env::var(name).ok()) {
-        Ok(Some([host, token, warehouse])) => remote(arguments, &host, &token, &warehouse).await,
-        Ok(None) => embedded(arguments).await,
-        Err(error) => Err(error.into()),
-    };
-    match ran {
-        Ok(wrong) if wrong.is_empty() => ExitCode::SUCCESS,
-        Ok(wrong) => {
-            eprintln!("What doesn't agree:\n  {}", wrong.join("\n  "));
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("{}", chain(&*error));
-            ExitCode::FAILURE
-        }
+    if wrong.is_empty() {
+        return Ok(ExitCode::SUCCESS);
     }
+    Err(format!("what doesn't agree:\n  {}", wrong.join("\n  ")).into())
 }
 
 /// What names a workspace: all of it, or nothing.
@@ -97,35 +137,40 @@ fn workspace(variable: impl Fn(&str) -> Option<String>) -> Result<Option<[String
     }
 }
 
-/// An error with its causes.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
+fn show(out: &mut Output, part: &Part) -> Result<(), NotPrinted> {
+    out.heading(part.heading)?;
+    if !part.legend.is_empty() {
+        out.line(part.legend)?;
     }
-    text
+    out.line(&part.body)
 }
 
-async fn embedded(arguments: Arguments) -> Result<Vec<String>, Box<dyn Error>> {
-    let Arguments { dump, fault, mode } = arguments;
-    let dump = dump.as_deref().map(Dump::create).transpose()?;
+async fn embedded(arguments: &Arguments, out: &mut Output) -> Result<Vec<String>, Box<dyn Error>> {
+    let fault = arguments.fault();
     let there = Embedded::start(fault)?;
-    let config = Embedded::config().mode(mode);
-    let driver = Driver::new(compose::telemetry(config, dump)?.build()?)?;
-
+    arguments.introduce(
+        out,
+        &format!("a workspace on this machine ({}), which runs SQL on SQLite", there.workspace.url()),
+    )?;
+    let driver = arguments.driver(arguments.config())?;
+    if let Some(load) = arguments.load() {
+        let outage = |is_out| {
+            there.workspace.on_telemetry(if is_out { Behaviour::Status(503) } else { Behaviour::Normal });
+        };
+        return under_load(&driver, there.options(ALICE), load, out, outage).await;
+    }
     let start = Instant::now();
     let run =
         workload::run(&driver, there.options(ALICE), there.options(BOB), EMBEDDED, DEFAULT_CLOSE).await?;
     let took = start.elapsed();
-
-    println!(
-        "{}\n{}\n{}",
+    for part in [
         report::statements(&run),
-        report::telemetry(&run),
-        report::delivered(&there.workspace)
-    );
+        report::endings(&run),
+        report::books(&run),
+        report::arrived(&there.workspace),
+    ] {
+        show(out, &part)?;
+    }
     let mut wrong = report::wrong_results(&run)?;
     wrong.extend(report::unbalanced(&run));
     // A user who opted out, or only looks, sees nothing arrive.
@@ -134,34 +179,49 @@ async fn embedded(arguments: Arguments) -> Result<Vec<String>, Box<dyn Error>> {
         wrong.extend(report::disagreements(&run, &there.workspace));
     }
     if wrong.is_empty() {
-        println!(
-            "{} statements in {} ms: what SQLite gives when asked directly. The books balance.",
+        out.line(format_args!(
+            "\n{} statements in {} ms. Each gave what SQLite gives when it is asked directly, and the books balance.",
             run.outcomes.len(),
             took.as_millis()
-        );
+        ))?;
     }
     Ok(wrong)
 }
 
 async fn remote(
-    arguments: Arguments,
+    arguments: &Arguments,
+    out: &mut Output,
     host: &str,
     token: &str,
     warehouse: &str,
 ) -> Result<Vec<String>, Box<dyn Error>> {
-    let Arguments { dump, fault, mode } = arguments;
-    if fault.is_some() {
-        return Err("--fault is for the embedded workspace: unset DATABRICKS_HOST".into());
-    }
-    let dump = dump.as_deref().map(Dump::create).transpose()?;
-    let config = TelemetryConfig::default().mode(mode);
-    let driver = Driver::new(compose::telemetry(config, dump)?.build()?)?;
     let host = host.trim_end_matches('/');
     let url = if host.starts_with("https://") { host.to_owned() } else { format!("https://{host}") };
+    arguments.introduce(out, &url)?;
+    let driver = arguments.driver(TelemetryConfig::default().mode(arguments.mode()))?;
     let options = Options::new(url, token, warehouse);
+    if let Some(load) = arguments.load() {
+        return under_load(&driver, options, load, out, |_| ()).await;
+    }
     let run = workload::run(&driver, options.clone(), options, ANYWHERE, DEFAULT_CLOSE).await?;
-    println!("{}\n{}", report::statements(&run), report::telemetry(&run));
+    for part in [report::statements(&run), report::endings(&run), report::books(&run)] {
+        show(out, &part)?;
+    }
     Ok(report::unbalanced(&run))
+}
+
+async fn under_load(
+    driver: &Driver,
+    options: Options,
+    load: Load,
+    out: &mut Output,
+    outage: impl Fn(bool),
+) -> Result<Vec<String>, Box<dyn Error>> {
+    let loaded = load::run(driver, options, load, DEFAULT_CLOSE, outage).await?;
+    for part in report::loaded(&load, &loaded) {
+        show(out, &part)?;
+    }
+    Ok(if loaded.status.balances() { Vec::new() } else { vec!["the books don't balance".to_owned()] })
 }
 
 #[cfg(test)]
@@ -184,21 +244,19 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_shown_with_its_causes() {
-        #[derive(Debug)]
-        struct Outer(std::io::Error);
-
-        impl std::fmt::Display for Outer {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("outer")
-            }
+    fn the_command_line_is_read_as_it_is_meant() {
+        let read = |arguments: &[&str]| Arguments::try_parse_from([&["quickstart"], arguments].concat());
+        for fault in [&["--fault", "503"][..], &["--fault=503"]] {
+            assert_eq!(read(fault).unwrap().fault(), Some(Misbehaviour::Unavailable));
         }
-
-        impl Error for Outer {
-            fn source(&self) -> Option<&(dyn Error + 'static)> {
-                Some(&self.0)
-            }
+        let load = read(&["--rate", "5", "--for", "20", "--outage", "10"]).unwrap().load().unwrap();
+        assert!(!load.is_out(Duration::from_millis(4999)) && load.is_out(Duration::from_secs(5)));
+        assert!(load.is_out(Duration::from_millis(14_999)) && !load.is_out(Duration::from_secs(15)));
+        assert_eq!(read(&["--forced"]).unwrap().mode(), Mode::Forced);
+        for wrong in
+            [&["--fault", "504"][..], &["--outage", "5"], &["--rate", "0"], &["--timeout", "0"], &["x"]]
+        {
+            assert!(read(wrong).is_err(), "{wrong:?}");
         }
-        assert_eq!(chain(&Outer(std::io::Error::other("inner"))), "outer: inner");
     }
 }

@@ -2,27 +2,32 @@
 //!
 //! With `--json-lines` each line is a text as a JSON string, and so is each line of the answer.
 
+use std::error::Error;
 use std::io::{self, BufRead, Read, Write};
 use std::process::ExitCode;
 
+use clap::Parser;
+use examples::terminal;
 use telemetry_core::text::sanitize;
 
+/// Shows what would leave this machine of the text on standard input.
+#[derive(Debug, Parser)]
+#[command(name = "what-leaves")]
+struct Arguments {
+    /// Each line is a text as a JSON string, and so is each line of the answer.
+    #[arg(long)]
+    json_lines: bool,
+}
+
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => text(io::stdin().lock(), io::stdout().lock()),
-        ["--json-lines"] => json_lines(io::stdin().lock(), io::stdout().lock()),
-        _ => Err(io::Error::other("usage: what-leaves [--json-lines] < TEXT")),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    let arguments = Arguments::parse();
+    let (input, output) = (io::stdin().lock(), io::stdout().lock());
+    let done = if arguments.json_lines { json_lines(input, output) } else { text(input, output) };
+    terminal::end(match done {
         // Whoever reads has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "{error}");
-            ExitCode::FAILURE
-        }
-    }
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        done => done.map(|()| ExitCode::SUCCESS).map_err(Box::<dyn Error>::from),
+    })
 }
 
 fn text(mut input: impl Read, mut output: impl Write) -> io::Result<()> {

@@ -6,9 +6,17 @@ use telemetry_core::{ErrorClass, ErrorDetails, Fault, classify};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The network, or the HTTP client.
-    #[error("request failed")]
-    Http(#[from] reqwest::Error),
+    /// The HTTP client could not be set up.
+    #[error("the HTTP client could not be set up")]
+    Setup(#[source] reqwest::Error),
+    /// A request failed on its way, or was not answered in time.
+    #[error("a request to {host} failed")]
+    Http {
+        /// Whom it was for.
+        host: String,
+        /// What went wrong. Without its URL, which may authorise by itself.
+        source: reqwest::Error,
+    },
     /// The service refused a request.
     #[error("{code}: {message} (HTTP {status})")]
     Service {
@@ -38,6 +46,11 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn http(source: reqwest::Error) -> Self {
+        let host = source.url().and_then(|url| url.host_str()).unwrap_or("the service").to_owned();
+        Error::Http { host, source: source.without_url() }
+    }
+
     /// What telemetry is told: a name, a class, and the texts, which it redacts. Called only while telemetry
     /// is on.
     pub(crate) fn details(&self) -> ErrorDetails {
@@ -52,7 +65,7 @@ impl Error {
 
     fn name(&self) -> &str {
         match self {
-            Error::Http(_) => "HTTP_REQUEST_FAILED",
+            Error::Setup(_) | Error::Http { .. } => "HTTP_REQUEST_FAILED",
             Error::Service { code, .. } => code,
             Error::Statement { class, .. } => class,
             Error::Cancelled => "CANCELLED",
@@ -62,12 +75,14 @@ impl Error {
 
     fn class(&self) -> ErrorClass {
         match self {
-            Error::Http(error) if error.is_timeout() => classify(Fault::Timeout),
-            Error::Http(error) if error.is_connect() => classify(Fault::Connect),
+            Error::Http { source, .. } if source.is_timeout() => classify(Fault::Timeout),
+            Error::Http { source, .. } if source.is_connect() => classify(Fault::Connect),
             Error::Service { status, .. } => classify(*status),
             // Trying again changes nothing about a statement that is wrong.
             Error::Statement { .. } => ErrorClass::Terminal,
-            Error::Http(_) | Error::Cancelled | Error::Protocol(_) => ErrorClass::Unknown,
+            Error::Setup(_) | Error::Http { .. } | Error::Cancelled | Error::Protocol(_) => {
+                ErrorClass::Unknown
+            }
         }
     }
 }

@@ -58,7 +58,7 @@ impl Endpoint {
             if let Some(body) = body {
                 request = request.json(body);
             }
-            let response = request.send().await?;
+            let response = request.send().await.map_err(Error::http)?;
             match retry_after(&response).filter(|_| retries < MAX_RETRIES) {
                 Some(wait) => tokio::time::sleep(wait.min(MAX_WAIT)).await,
                 None => {
@@ -72,8 +72,9 @@ impl Endpoint {
 
     /// Downloads what an external link points to. The link authorises itself: the token stays here.
     pub(crate) async fn download(&self, link: &str) -> Result<Vec<u8>, Error> {
-        let response = self.client.get(link).send().await?.error_for_status()?;
-        Ok(response.bytes().await?.to_vec())
+        let response = self.client.get(link).send().await.and_then(Response::error_for_status);
+        let body = response.map_err(Error::http)?.bytes().await.map_err(Error::http)?;
+        Ok(body.to_vec())
     }
 }
 
@@ -89,7 +90,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
 
 async fn read<T: DeserializeOwned>(response: Response) -> Result<T, Error> {
     let status = response.status();
-    let body = response.bytes().await?;
+    let body = response.bytes().await.map_err(Error::http)?;
     if status.is_success() {
         // Some calls answer with nothing.
         let body: &[u8] = if body.is_empty() { b"null" } else { &body };

@@ -14,6 +14,8 @@ pub use connection::{Connection, Options};
 pub use error::Error;
 pub use statement::{Fetch, Rows, Running};
 
+use std::time::Duration;
+
 use telemetry_core::ClientProvider;
 
 /// The driver: built once, and shared by all connections.
@@ -24,15 +26,16 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// A driver that reports to this provider.
+    /// A driver that reports to this provider, and whose requests take `timeout` at the most.
     ///
     /// # Errors
     ///
-    /// [`Error::Http`] when the HTTP client can't be set up.
-    pub fn new(telemetry: ClientProvider) -> Result<Self, Error> {
+    /// [`Error::Setup`] when the HTTP client can't be set up.
+    pub fn new(telemetry: ClientProvider, timeout: Duration) -> Result<Self, Error> {
         // A program installs one provider for all its TLS; a second installation changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().user_agent(USER_AGENT).build()?;
+        let client = reqwest::Client::builder().user_agent(USER_AGENT).timeout(timeout);
+        let http = client.build().map_err(Error::Setup)?;
         Ok(Driver { http, telemetry })
     }
 
@@ -45,6 +48,10 @@ impl Driver {
         Connection::open(self, options).await
     }
 }
+
+/// How long a request may take when nothing else is said. The service itself waits for 10 s before it says
+/// that a statement runs on.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What this driver calls itself.
 pub const USER_AGENT: &str = concat!("ExampleDriver/", env!("CARGO_PKG_VERSION"));

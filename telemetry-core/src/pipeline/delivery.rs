@@ -64,8 +64,10 @@ pub(crate) struct Delivery {
     attempt: u32,
     /// The size of that batch, so that it goes again as it was.
     retrying: Option<usize>,
-    /// Nothing goes before then.
+    /// Nothing goes before then: the service, its breaker or the backoff says so.
     not_before: Tick,
+    /// Nothing goes before then either, unless a flush or a close begins: quick retries were used up.
+    spaced_until: Tick,
     pause: Pause,
     /// Halved when a batch was too large, doubled by a success.
     batch_limit: usize,
@@ -92,6 +94,7 @@ impl Delivery {
             attempt: 0,
             retrying: None,
             not_before: Tick::ZERO,
+            spaced_until: Tick::ZERO,
             pause: Pause::new(config),
             batch_limit: config.batch_size,
             urgent: false,
@@ -154,7 +157,7 @@ impl Delivery {
             || oldest.number < self.flush_to
             || self.queue.len() >= self.batch_limit;
         let due = if at_once { now } else { oldest.since + self.flush_interval };
-        let at = due.max(self.not_before).max(self.pause.until());
+        let at = due.max(self.not_before).max(self.spaced_until).max(self.pause.until());
         if self.closing.is_some_and(|deadline| at >= deadline) {
             return Next::GiveUp;
         }
@@ -220,9 +223,14 @@ impl Delivery {
             ErrorClass::Retryable => {
                 let quick = self.attempt < self.max_retries && fault != Fault::NoSuchHost;
                 self.give_back(quick.then_some(sent));
-                let wait = if quick { self.backoff.draw(self.attempt) } else { self.flush_interval };
-                self.attempt = if quick { self.attempt + 1 } else { 0 };
-                self.not_before = now + wait.max(retry_after);
+                if quick {
+                    self.not_before = now + self.backoff.draw(self.attempt).max(retry_after);
+                    self.attempt += 1;
+                } else {
+                    self.not_before = now + retry_after;
+                    self.spaced_until = now + self.flush_interval;
+                    self.attempt = 0;
+                }
                 return;
             }
             ErrorClass::Terminal => self.drop_in_flight(DropReason::Terminal),
@@ -245,6 +253,7 @@ impl Delivery {
     /// Sends what waits now as soon as may be. The number of the first record that isn't among it.
     pub(crate) fn flush(&mut self) -> u64 {
         self.flush_to = self.ledger.made;
+        self.spaced_until = Tick::ZERO;
         self.flush_to
     }
 
@@ -257,6 +266,7 @@ impl Delivery {
     /// Begins the close, which ends at `deadline`: what waits goes at once.
     pub(crate) fn close_by(&mut self, deadline: Tick) {
         self.closing = Some(deadline);
+        self.spaced_until = Tick::ZERO;
     }
 
     /// Ends the close: the client has a lease again.

@@ -108,6 +108,29 @@ fn retries_the_same_records_with_full_jitter_below_a_doubling_ceiling() {
 }
 
 #[test]
+fn a_close_or_a_flush_does_not_wait_for_an_interval_that_nobody_asked_for() {
+    let begin: [fn(&mut Delivery); 2] =
+        [|delivery| delivery.close_by(at(20)), |delivery| _ = delivery.flush()];
+    for begin in begin {
+        let mut delivery = with(TelemetryConfig::default().max_retries(0), 1);
+        delivery.take();
+        delivery.settle(fail(503), at(5));
+        assert_eq!(wait(&delivery, at(5)), 5 * SECOND);
+        begin(&mut delivery);
+        assert_eq!(delivery.next(at(5)), Next::Send);
+        delivery.take();
+        delivery.settle(fail(503), at(5));
+        assert_eq!(wait(&delivery, at(5)), 5 * SECOND, "once");
+        // What the service asked for is waited for all the same.
+        delivery.take();
+        let failure = PluginError::new(503).with_retry_after(Some(3 * SECOND));
+        delivery.settle(AttemptOutcome::Answered(Err(failure)), at(10));
+        begin(&mut delivery);
+        assert_eq!(wait(&delivery, at(10)), 3 * SECOND);
+    }
+}
+
+#[test]
 fn jitter_covers_the_whole_range() {
     let mut backoff = Backoff::new(&TelemetryConfig::default(), 7);
     let draws: Vec<_> = (0..1000).map(|_| backoff.draw(9)).collect();

@@ -1,0 +1,113 @@
+//! The programs as a shell runs them: what they print, where, and their exit codes.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "this is a test")]
+
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+
+fn quickstart(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quickstart"));
+    for variable in ["DATABRICKS_HOST", "DATABRICKS_TOKEN", "DATABRICKS_WAREHOUSE_ID"] {
+        command.env_remove(variable);
+    }
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn texts(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn the_report_says_where_it_ran_and_has_no_colour_in_a_pipe() {
+    let output = quickstart(&[]).output().unwrap();
+    let (out, error) = texts(&output);
+    assert!(output.status.success() && error.is_empty(), "{error}");
+    assert!(out.starts_with("A small SQL driver with telemetry, against a workspace on this machine"));
+    assert!(!out.contains('\x1b'));
+    for heading in ["Statements", "Telemetry of each connection", "Books", "At the service"] {
+        assert!(out.contains(&format!("\n{heading}\n")), "{heading}");
+    }
+}
+
+#[test]
+fn whoever_reads_may_stop_reading() {
+    let mut child = quickstart(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), texts(&output).1), (Some(0), String::new()));
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_no_panic() {
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = quickstart(&[]).stdout(full).output().unwrap();
+    let error = texts(&output).1;
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(error, "error: standard output can't be written: No space left on device (os error 28)\n");
+}
+
+#[test]
+fn a_dump_that_can_not_be_written_is_named() {
+    let output = quickstart(&["--dump", "/nonexistent/dump"]).output().unwrap();
+    let error = texts(&output).1;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error.starts_with("error: /nonexistent/dump can't be written: No such file"), "{error}");
+}
+
+#[test]
+fn a_host_that_accepts_and_never_answers_is_named_after_the_timeout() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    // Through a proxy that is the silent one, as the driver speaks HTTPS alone to a host by name.
+    let output = quickstart(&["--timeout", "1"])
+        .env("DATABRICKS_HOST", "workspace.example.com")
+        .env("DATABRICKS_TOKEN", "t")
+        .env("DATABRICKS_WAREHOUSE_ID", "w")
+        .env("HTTPS_PROXY", format!("http://{}", silent.local_addr().unwrap()))
+        .env("DO_NOT_TRACK", "1")
+        .output()
+        .unwrap();
+    let error = texts(&output).1;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error.starts_with("error: a request to workspace.example.com failed: "), "{error}");
+    assert!(error.contains("timed out"), "{error}");
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_is_refused() {
+    let output = quickstart(&["--fault", "504"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(texts(&output).1.contains("503, 429, hang, flag-off, flag-hang, garbage, reset"));
+}
+
+#[test]
+fn an_outage_is_noticed_by_the_books_alone() {
+    let output = quickstart(&["--rate", "40", "--for", "2", "--outage", "1"]).output().unwrap();
+    let (out, error) = texts(&output);
+    assert!(output.status.success() && error.is_empty(), "{error}");
+    assert!(out.contains("is out") && out.contains("What the outage cost"), "{out}");
+    assert!(!out.contains("failed"), "no statement: {out}");
+}
+
+#[test]
+fn what_leaves_reads_a_text_or_lines() {
+    use std::io::Write;
+    for (arguments, input, expected) in [
+        (&[][..], "connection of ann@example.com refused", "connection of *** refused"),
+        (&["--json-lines"], "\"password=hunter2\"\n", "\"password=***\"\n"),
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_what-leaves"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(texts(&output).0, expected);
+    }
+}
