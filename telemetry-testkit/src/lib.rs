@@ -2,6 +2,10 @@
 //! moved, plug-ins that answer, fail, panic, hang or block by script, mocks of every trait, and a fake
 //! workspace that speaks real HTTP, well or badly.
 //!
+//! Features, none of which is on by default, bring what has dependencies of its own: `mocks` the mocks (by
+//! mockall), `strategies` the strategies for property tests (by proptest), `workspace` the fake workspace (by
+//! hyper).
+//!
 //! Whoever implements one of the traits calls its suite in [`conformance`]; property tests draw from
 //! [`strategies`].
 //!
@@ -28,16 +32,23 @@
 
 mod clock;
 pub mod conformance;
+#[cfg(feature = "mocks")]
 mod mocks;
 mod script;
+#[cfg(feature = "strategies")]
 pub mod strategies;
-mod watched;
+#[cfg(feature = "workspace")]
 mod workspace;
 
 pub use clock::FakeClock;
-pub use mocks::*;
+#[cfg(feature = "mocks")]
+pub use mocks::{
+    MockBreaker, MockBreakerSource, MockClock, MockCredentialProvider, MockExporter, MockFeatureFlagSource,
+    MockTransport,
+};
 pub use script::{
     Accept, Attempted, Do, RecordingExporter, Script, ScriptedCredentials, ScriptedFlags, ScriptedTransport,
     flag,
 };
+#[cfg(feature = "workspace")]
 pub use workspace::{Answer, Behaviour, FakeWorkspace, FakeWorkspaceBuilder, Received};

@@ -152,7 +152,7 @@ impl Execution {
 }
 
 fn read(statement: &mut rusqlite::Statement<'_>) -> rusqlite::Result<Outcome> {
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let width = columns.len();
     let mut outcome = Outcome { columns, rows: Vec::new() };
     let mut rows = statement.query([])?;

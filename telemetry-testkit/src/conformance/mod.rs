@@ -14,35 +14,39 @@
 //! measured by nothing but a safety net of ten seconds, which ends a test of something that never ends.
 
 mod breaker;
+#[cfg(feature = "strategies")]
 mod breaker_under;
 mod clock;
 mod credentials;
 mod exporter;
 mod flags;
+#[cfg(feature = "workspace")]
 mod http_exporter;
 mod samples;
 mod service_flags;
+#[cfg(feature = "workspace")]
 mod transport;
 
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::task::Poll;
 use std::thread;
-use std::time::{Duration, Instant};
-
-use tokio::runtime::Builder;
+use std::time::Duration;
 
 pub use self::breaker::{breaker, breaker_source, breaker_that_never_opens};
+#[cfg(feature = "strategies")]
 pub use self::breaker_under::breaker_under;
 pub use self::clock::clock;
 pub use self::credentials::credentials;
 pub use self::exporter::exporter;
 pub use self::flags::flags;
+#[cfg(feature = "workspace")]
 pub use self::http_exporter::http_exporter;
 pub use self::service_flags::flags_over_transport;
+#[cfg(feature = "workspace")]
 pub use self::transport::transport;
 
 /// Ends a broken test; nothing waits for it in one that works.
@@ -60,10 +64,11 @@ async fn within<T>(obligation: &str, future: impl Future<Output = T>) -> T {
 }
 
 /// Completes once the condition holds; for what isn't told of.
+#[cfg(feature = "workspace")]
 async fn until(obligation: &str, holds: impl Fn() -> bool) {
-    let end = Instant::now() + NET;
+    let end = std::time::Instant::now() + NET;
     while !holds() {
-        assert!(Instant::now() < end, "{obligation}, but after {NET:?} it was still so");
+        assert!(std::time::Instant::now() < end, "{obligation}, but after {NET:?} it was still so");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
@@ -97,15 +102,16 @@ fn aside<T: Send + 'static>(obligation: &str, work: impl FnOnce() -> T + Send + 
 /// Runs a call on a runtime of one thread, until something else on that thread has seen that the call waits.
 /// A call that blocks the thread keeps the other from seeing it in time; one that ends without being seen
 /// does nothing that could block.
+#[cfg(feature = "workspace")]
 fn blocks_no_thread(
     obligation: &str,
     call: impl Future + Send + 'static,
     waits: impl Future<Output = ()> + Send + 'static,
 ) {
     let seen_late = aside(obligation, move || {
-        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async move {
-            let mut waits = pin!(waits);
+            let mut waits = std::pin::pin!(waits);
             tokio::select! {
                 biased;
                 () = &mut waits => false,

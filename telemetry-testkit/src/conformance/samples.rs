@@ -17,6 +17,7 @@ pub(super) const WORKSPACE: i64 = 7_331_733_173_317_331;
 
 /// What stands in the samples wherever something correlates, and mustn't travel without credentials, with
 /// what it is.
+#[cfg(feature = "workspace")]
 pub(super) const CORRELATING: [(&str, &str); 6] = [
     ("7331733173317331", "the workspace's id"),
     ("conformance-session", "the session's id"),

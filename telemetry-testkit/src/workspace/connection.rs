@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use super::answer::{Answer, Received};
 use super::service::{self, Path, Raw, Reply, Routes};
 use super::state::State;
-use crate::watched::Watched;
+use crate::workspace::watched::Watched;
 
 /// No test sends more, and a runaway one must not take the machine's memory.
 const MAX_BODY: usize = 64 * 1024 * 1024;

@@ -7,6 +7,7 @@ mod envelope;
 mod server;
 mod service;
 mod state;
+mod watched;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub use self::behaviour::Behaviour;
 use self::server::Server;
 use self::service::{Path, Routes};
 use self::state::State;
-use crate::watched::Watched;
+use crate::workspace::watched::Watched;
 
 /// A workspace on `127.0.0.1`, on a port of its own: a real HTTP/1.1 server in a thread of its own.
 ///

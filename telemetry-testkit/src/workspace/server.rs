@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::connection;
 use super::service::Routes;
 use super::state::State;
-use crate::watched::Watched;
+use crate::workspace::watched::Watched;
 
 /// How long a route that still runs may hold up the end of the server.
 const SAFETY_NET: Duration = Duration::from_secs(5);

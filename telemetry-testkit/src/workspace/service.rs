@@ -9,7 +9,7 @@ use super::answer::{Answer, Received};
 use super::behaviour::Behaviour;
 use super::envelope;
 use super::state::State;
-use crate::watched::Watched;
+use crate::workspace::watched::Watched;
 
 pub(crate) type Route = Arc<dyn Fn(&Received) -> Option<Answer> + Send + Sync>;
 pub(crate) type Routes = Vec<Route>;
