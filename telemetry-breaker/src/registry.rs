@@ -192,6 +192,11 @@ impl BreakerSource for BreakerRegistry {
     fn breaker(&self, host: &Host) -> Arc<dyn Breaker> {
         Arc::new(self.get(host))
     }
+
+    /// Only where it has an observer, which is foreign code.
+    fn may_block(&self) -> bool {
+        self.inner.observer.is_some()
+    }
 }
 
 impl fmt::Debug for BreakerRegistry {

@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::*;
@@ -56,22 +58,20 @@ fn the_close_runs_on_any_executor() {
 }
 
 #[test]
-fn works_inside_runtimes_of_both_kinds_on_its_own_thread_and_on_theirs() {
+fn works_inside_runtimes_of_both_kinds() {
     for runtime in runtimes() {
-        for worker in [Runtime::Own, Runtime::Handle(runtime.handle().clone())] {
-            let exporter = RecordingExporter::new();
-            let provider = provider(worker, &exporter);
-            let closed = runtime.block_on(async {
-                let lease = provider.acquire(Target::new(HOST));
-                open(&lease).statement().complete();
-                let closed = lease.close(LONG).await;
-                drop(lease);
-                // Dropped inside a runtime, where a blocking shutdown would panic.
-                drop(provider);
-                closed
-            });
-            assert_eq!((closed, exporter.accepted().len()), (CloseOutcome::Delivered { accepted: 2 }, 2));
-        }
+        let exporter = RecordingExporter::new();
+        let provider = provider(Runtime::Own, &exporter);
+        let closed = runtime.block_on(async {
+            let lease = provider.acquire(Target::new(HOST));
+            open(&lease).statement().complete();
+            let closed = lease.close(LONG).await;
+            drop(lease);
+            // Dropped inside a runtime, where a blocking shutdown would panic.
+            drop(provider);
+            closed
+        });
+        assert_eq!((closed, exporter.accepted().len()), (CloseOutcome::Delivered { accepted: 2 }, 2));
     }
 }
 
@@ -102,25 +102,6 @@ fn a_blocking_close_delivers_on_any_thread_of_any_runtime() {
 }
 
 #[test]
-fn a_blocking_close_does_not_wait_where_the_work_may_wait_for_its_thread() {
-    for runtime in runtimes() {
-        let exporter = RecordingExporter::new();
-        let provider = provider(Runtime::Handle(runtime.handle().clone()), &exporter);
-        let lease = provider.acquire(Target::new(HOST));
-        open(&lease).statement().complete();
-        let blocking = async move { (lease.flush_blocking(LONG), lease.close_blocking(LONG)) };
-        let task = runtime.block_on(async { tokio::spawn(blocking).await });
-        assert_eq!(task.unwrap(), (FlushOutcome::NotAwaited, CloseOutcome::NotAwaited));
-        // It goes on in the background.
-        runtime.block_on(async {
-            while exporter.accepted().len() < 2 {
-                tokio::task::yield_now().await;
-            }
-        });
-    }
-}
-
-#[test]
 fn a_flush_works_on_any_runtime_and_without_one() {
     let exporter = RecordingExporter::new();
     let provider = provider(Runtime::Own, &exporter);
@@ -143,60 +124,71 @@ fn a_flush_works_on_any_runtime_and_without_one() {
     assert!(matches!(Lease::disabled().flush_blocking(LONG), FlushOutcome::Off(OffReason::Setting)));
 }
 
-#[test]
-fn a_runtime_that_shuts_down_under_us_is_counted_and_hurts_nobody() {
-    for runtime in runtimes() {
-        let exporter = RecordingExporter::scripted(Script::always(Do::Hang));
-        let provider = provider(Runtime::Handle(runtime.handle().clone()), &exporter);
-        let lease = provider.acquire(Target::new(HOST));
-        let session = open(&lease);
-        session.statement().complete();
-        runtime.block_on(tokio::task::yield_now());
-        drop(runtime);
-        session.statement().complete();
-        assert_eq!(lease.status().state, TelemetryState::Off(OffReason::Closed));
-        let dropped = lease.status().records.dropped;
-        assert_eq!(dropped.total(), lease.status().records.made);
-        assert_balanced(&lease);
-        assert!(matches!(lease.close_blocking(LONG), CloseOutcome::Lost { .. }));
-        // And a connection that comes later is none the wiser.
-        open(&provider.acquire(Target::new(HOST))).statement().complete();
+/// Says that it never blocks, and blocks.
+#[derive(Debug)]
+struct Lying(RecordingExporter);
+
+#[async_trait]
+impl Exporter for Lying {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
+        self.0.export(attempt).await
+    }
+
+    fn may_block(&self) -> bool {
+        false
     }
 }
 
 #[test]
-fn clients_that_ended_with_their_runtime_take_nobodys_place() {
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let worker = Runtime::Handle(runtime.handle().clone());
-    let bench = Bench::with(config().max_clients(1), |builder| builder.runtime(worker));
-    let lease = |host: &str| bench.provider.acquire(Target::new(host));
-    let first = lease("a.databricks.com");
-    assert_eq!(lease("b.databricks.com").status().state, TelemetryState::Off(OffReason::TooManyClients));
-    drop(runtime);
-    let second = lease("b.databricks.com");
-    assert_eq!(
-        second.status().state,
-        TelemetryState::Off(OffReason::Closed),
-        "there was a place, but no runtime"
-    );
-    drop(first);
+fn the_closing_deadline_fires_without_the_workers_help() {
+    let exporter = RecordingExporter::scripted(Script::always(Do::Block));
+    let script = exporter.script().clone();
+    let provider = ClientProvider::builder(identity())
+        .config(config())
+        .exporter(Lying(exporter))
+        .flags(ScriptedFlags::fixed(FLAG, true))
+        .breakers(AlwaysClosed)
+        .environment(|_| None)
+        .build()
+        .unwrap();
+    let (lease, other) =
+        (provider.acquire(Target::new(HOST)), provider.acquire(Target::new("b.databricks.com")));
+    open(&lease).error(|| ErrorDetails::new("DENIED").fault(403));
+    open(&other).statement().complete();
+    // The worker's own thread is blocked from here on.
+    while script.calls() == 0 {
+        std::thread::yield_now();
+    }
+    let closed = lease.close_blocking(Duration::from_millis(20));
+    assert!(matches!(closed, CloseOutcome::TimedOut { dropped, .. } if dropped.total() == 2), "{closed}");
+    assert_balanced(&lease);
+    let elsewhere = Builder::new_current_thread().build().unwrap();
+    let closed = elsewhere.block_on(other.close(Duration::from_millis(20)));
+    assert!(matches!(closed, CloseOutcome::TimedOut { dropped, .. } if dropped.total() == 2), "{closed}");
+    script.release();
 }
 
 #[test]
-fn the_closing_deadline_fires_without_the_workers_help() {
-    // A runtime of the driver's that nobody runs: its tasks never move.
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let exporter = RecordingExporter::new();
-    let lease = provider(Runtime::Handle(runtime.handle().clone()), &exporter).acquire(Target::new(HOST));
-    open(&lease).statement().complete();
-    let closed = lease.close_blocking(Duration::from_millis(20));
-    assert!(matches!(closed, CloseOutcome::TimedOut { dropped, .. } if dropped.total() == 2));
-    assert_balanced(&lease);
-    let other = provider(Runtime::Handle(runtime.handle().clone()), &exporter).acquire(Target::new(HOST));
-    open(&other).statement().complete();
-    let elsewhere = Builder::new_current_thread().build().unwrap();
-    let closed = elsewhere.block_on(other.close(Duration::from_millis(20)));
-    assert!(matches!(closed, CloseOutcome::TimedOut { dropped, .. } if dropped.total() == 2));
+fn providers_that_live_shortly_end_without_a_panic_of_any_of_their_calls() {
+    let panics = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&panics);
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        before(info);
+    }));
+    for number in 0..200 {
+        let exporter = RecordingExporter::new();
+        let provider = provider(Runtime::Own, &exporter);
+        let lease = provider.acquire(Target::new(HOST));
+        open(&lease).error(|| ErrorDetails::new("DENIED").fault(403));
+        if number % 2 == 0 {
+            let _ = lease.close_blocking(Duration::ZERO);
+        }
+        drop((lease, provider));
+    }
+    _ = std::panic::take_hook();
+    assert_eq!(panics.load(Ordering::SeqCst), 0);
 }
 
 #[test]

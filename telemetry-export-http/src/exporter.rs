@@ -115,6 +115,10 @@ impl Exporter for HttpExporter {
         let accepted = parse_answer(&body).ok_or(Fault::BadAnswer)?;
         Ok(Receipt::new(accepted.min(attempt.records.len())))
     }
+
+    fn may_block(&self) -> bool {
+        self.transport.may_block()
+    }
 }
 
 /// How many records an answer says were accepted: its `numProtoSuccess`. `None` when it isn't an answer, or

@@ -29,6 +29,8 @@ mod encode;
 mod endpoints;
 mod exporter;
 #[cfg(feature = "reqwest")]
+mod lookups;
+#[cfg(feature = "reqwest")]
 mod reqwest_transport;
 pub mod wire;
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ use rustls::pki_types::pem::PemObject;
 use telemetry_core::plugin::{Headers, HttpRequest, HttpResponse, Method, PluginError, Transport};
 use telemetry_core::{BuildError, Fault, Host};
 use tokio::runtime::{Handle, Id};
+
+use crate::lookups::Lookups;
 
 /// How long a connection stays open unused: a little more than the default interval between two batches.
 const IDLE: Duration = Duration::from_secs(10);
@@ -46,6 +48,7 @@ pub struct ReqwestTransport {
     /// Made on the first request, on the worker: reading the system's roots takes some milliseconds.
     tls: OnceLock<rustls::ClientConfig>,
     clients: Mutex<HashMap<(Id, bool), Client>>,
+    lookups: Arc<Lookups>,
 }
 
 impl ReqwestTransport {
@@ -95,7 +98,7 @@ impl ReqwestTransport {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
-            .dns_resolver(Arc::new(Resolver { host: host.clone() }))
+            .dns_resolver(Arc::new(Resolver { host: host.clone(), lookups: Arc::clone(&self.lookups) }))
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(1);
         builder.build().map_err(|_| Fault::Unsendable)
@@ -185,6 +188,7 @@ impl ReqwestTransportBuilder {
             versions,
             tls: OnceLock::new(),
             clients: Mutex::default(),
+            lookups: Arc::default(),
         })
     }
 }
@@ -214,6 +218,11 @@ impl Transport for ReqwestTransport {
             .await;
         let response = sent.map_err(|error| fault(&error))?;
         read(response, request.max_response_bytes).await
+    }
+
+    /// Names are looked up on threads of its own, and nothing else here waits but for the network.
+    fn may_block(&self) -> bool {
+        false
     }
 }
 
@@ -301,6 +310,7 @@ fn holds_tls(error: &io::Error) -> bool {
 /// Resolves by the system, and refuses what a host may not resolve to.
 struct Resolver {
     host: Host,
+    lookups: Arc<Lookups>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -322,10 +332,9 @@ impl StdError for ResolveError {}
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let host = self.host.clone();
+        let (host, lookups) = (self.host.clone(), Arc::clone(&self.lookups));
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
-            let addresses: Vec<SocketAddr> = found.map_err(|_| ResolveError::NoSuchHost)?.collect();
+            let addresses = lookups.of(name.as_str()).await.map_err(|_| ResolveError::NoSuchHost)?;
             if addresses.is_empty() {
                 return Err(ResolveError::NoSuchHost.into());
             }
@@ -340,6 +349,8 @@ impl Resolve for Resolver {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use telemetry_core::HostPolicy;
 
     use super::*;
@@ -347,7 +358,7 @@ mod tests {
     async fn resolved(policy: HostPolicy) -> Result<Vec<SocketAddr>, Fault> {
         // A name of this machine that every system has, in the place of one that turned out to be it.
         let host = Host::parse("workspace.example.com", policy).unwrap();
-        match (Resolver { host }).resolve("localhost".parse().unwrap()).await {
+        match (Resolver { host, lookups: Arc::default() }).resolve("localhost".parse().unwrap()).await {
             Ok(addresses) => Ok(addresses.collect()),
             Err(error) => match error.downcast_ref::<ResolveError>().unwrap() {
                 ResolveError::Refused => Err(Fault::RefusedHost),

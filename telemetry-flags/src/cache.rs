@@ -27,6 +27,8 @@ pub const DEFAULT_RETRY: Duration = Duration::from_secs(60);
 ///   replace what the later was.
 /// - Past its time, a value is given out as [stale](telemetry_core::plugin::FlagOrigin::Stale) while one
 ///   caller asks for a new one, and when that fails.
+/// - Three askings in a row that were given up before an answer came, as by connections that were closed
+///   meanwhile, are a failure.
 /// - After a failure the host is asked again after 60 s, or [another time](FlagCacheBuilder::retry_after), or
 ///   later when its `Retry-After` says so, up to 15 min. A 401 or 403 is the failure of one caller, and keeps
 ///   no other from asking.
@@ -103,6 +105,7 @@ struct Asking<'a, S> {
     cache: &'a Inner<S>,
     key: &'a Key,
     number: u64,
+    since: Tick,
     is_over: bool,
 }
 
@@ -120,7 +123,7 @@ impl<S> Asking<'_, S> {
 impl<S> Drop for Asking<'_, S> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.cache.lock().given_up(self.key, self.number);
+            self.cache.lock().given_up(self.key, self.number, self.since);
         }
         self.cache.over.notify_waiters();
     }
@@ -144,7 +147,7 @@ impl<S: FeatureFlagSource> FeatureFlagSource for FlagCache<S> {
                 Lookup::Answer(answer) => return answer,
                 Lookup::Wait => over.await,
                 Lookup::Fetch(number) => {
-                    let asking = Asking { cache, key: &key, number, is_over: false };
+                    let asking = Asking { cache, key: &key, number, since: query.now, is_over: false };
                     let answer = cache.source.flags(query).await;
                     if let Some(answer) = asking.over(answer, query.now) {
                         return answer;
@@ -152,6 +155,10 @@ impl<S: FeatureFlagSource> FeatureFlagSource for FlagCache<S> {
                 }
             }
         }
+    }
+
+    fn may_block(&self) -> bool {
+        self.inner.source.may_block()
     }
 }
 

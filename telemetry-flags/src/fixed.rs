@@ -35,4 +35,8 @@ impl FeatureFlagSource for StaticFlags {
     async fn flags(&self, _query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
         Ok(FlagSet::new(self.0.clone(), FlagOrigin::Fixed, Duration::MAX))
     }
+
+    fn may_block(&self) -> bool {
+        false
+    }
 }

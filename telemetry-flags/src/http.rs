@@ -61,6 +61,10 @@ impl FeatureFlagSource for HttpFlagSource {
         let Answer { values, ttl } = parse(&body).ok_or(Fault::BadAnswer)?;
         Ok(FlagSet::new(values, FlagOrigin::Fetched, ttl))
     }
+
+    fn may_block(&self) -> bool {
+        self.transport.may_block()
+    }
 }
 
 /// What a service says of its flags.

@@ -12,6 +12,9 @@ const MIN_RETRY: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_secs(900);
 /// How long an old value is given out while another caller is asking for a new one.
 const WHILE_ASKING: Duration = Duration::from_secs(10);
+/// How many askings in a row may be given up by those who ask, as a connection does that ends meanwhile,
+/// before that counts as a failure of the host.
+const IN_VAIN: u32 = 3;
 /// How long an asking may take. After it, it counts as lost, and another asks.
 const LOST: Duration = Duration::from_secs(30);
 
@@ -44,6 +47,8 @@ struct Entry {
     answered: u64,
     /// Nobody asks before then, because of this.
     failed: Option<(PluginError, Tick)>,
+    /// How many askings were given up since the host answered or failed.
+    in_vain: u32,
     looked: u64,
 }
 
@@ -102,6 +107,7 @@ impl Machine {
         if asking < entry.answered {
             return None;
         }
+        entry.in_vain = 0;
         Some(match answer {
             Ok(flags) => {
                 entry.answered = asking;
@@ -124,10 +130,18 @@ impl Machine {
         })
     }
 
-    /// The asker went away without an answer.
-    pub(crate) fn given_up(&mut self, key: &Key, asking: u64) {
-        if let Some(entry) = self.entries.get_mut(key) {
-            entry.end(asking);
+    /// The asker, who asked at `now`, went away without an answer. One alone may have been in a hurry; several
+    /// in a row have waited for a host that hangs, and the next is not to.
+    pub(crate) fn given_up(&mut self, key: &Key, asking: u64, now: Tick) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        entry.end(asking);
+        if asking < entry.answered {
+            return;
+        }
+        entry.in_vain += 1;
+        if entry.in_vain >= IN_VAIN && entry.failed.is_none_or(|(_, until)| until < now + self.retry) {
+            entry.failed = Some((PluginError::new(Fault::Timeout), now + self.retry));
+            entry.in_vain = 0;
         }
     }
 

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::client::Client;
+use crate::client::plugins::Plugins;
+use crate::client::safe_clock::SafeClock;
 use crate::fault::{Fault, PluginError};
 use crate::guard::panic::{DropGuarded, GuardedFuture, catch_panic};
 use crate::pipeline::delivery::{AttemptOutcome, outcome};
-use crate::plugin::breaker::BreakerState;
+use crate::plugin::breaker::{BreakerState, Outcome, Permit};
 use crate::plugin::clock::Tick;
 use crate::plugin::exporter::Attempt;
 use crate::plugin::flags::{FlagQuery, FlagSet};
@@ -18,6 +20,28 @@ use crate::record::Record;
 pub(crate) struct Delivered {
     pub(crate) attempted: AttemptOutcome,
     pub(crate) breaker: Option<BreakerState>,
+}
+
+/// Whether an attempt may hold up its thread: any of its parts may.
+pub(crate) fn deliver_may_block(client: &Client) -> bool {
+    let Plugins { exporter, breakers, .. } = &*client.plugins;
+    may_block(|| exporter.may_block() || breakers.may_block()) || credentials_may_block(client)
+}
+
+/// Whether a question for the flag may.
+pub(crate) fn ask_may_block(client: &Client) -> bool {
+    may_block(|| client.plugins.flags.may_block()) || credentials_may_block(client)
+}
+
+fn credentials_may_block(client: &Client) -> bool {
+    // Whoever replaces them meanwhile leaves this the last to hold them.
+    let held = DropGuarded(client.credentials());
+    held.0.as_ref().is_some_and(|provider| may_block(|| provider.may_block()))
+}
+
+/// What panics when it is asked is not to be trusted.
+fn may_block(ask: impl FnOnce() -> bool) -> bool {
+    catch_panic(ask).unwrap_or(true)
 }
 
 /// One attempt: leave of the breaker, credentials, the call, and the breaker told how it went.
@@ -40,18 +64,40 @@ async fn attempt(client: &Client, batch: &[Arc<Record>]) -> AttemptOutcome {
         // A breaker that can't answer admits nothing.
         None => return AttemptOutcome::Rejected { retry_at: now + plugins.config.flush_interval },
     };
-    // On any way out of here but the last, the permit is dropped, which is neutral.
+    // Without credentials the permit is dropped, which is neutral.
     let credentials = match credentials(client, deadline).await {
         Ok(credentials) => credentials,
         Err(failure) => return AttemptOutcome::NoCredentials(failure),
     };
     let attempt = Attempt::new(&client.host, batch, clock.wall()).with_credentials(credentials.as_ref());
+    let mut permit = InFlight { permit: Some(permit), clock };
     let export = GuardedFuture::new(|| plugins.exporter.export(&attempt));
     let attempted = AttemptOutcome::Answered(
         clock.limit(deadline, export).await.unwrap_or_else(|fault| Err(fault.into())),
     );
-    catch_panic(|| permit.settle(outcome(&attempted), clock.now()));
+    permit.settle(outcome(&attempted));
     attempted
+}
+
+/// A permit whose call is under way. A call that is given up, as at the deadline of a close, has failed:
+/// otherwise each close would wait for a service that hangs.
+struct InFlight<'a> {
+    permit: Option<Permit<'a>>,
+    clock: &'a SafeClock,
+}
+
+impl InFlight<'_> {
+    fn settle(&mut self, outcome: Outcome) {
+        if let Some(permit) = self.permit.take() {
+            catch_panic(|| permit.settle(outcome, self.clock.now()));
+        }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.settle(Outcome::Failure { retry_after: None });
+    }
 }
 
 /// One question for the flag.

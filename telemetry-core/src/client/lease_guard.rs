@@ -22,20 +22,21 @@ impl LeaseGuard {
         LeaseGuard { pool, key, client, released: AtomicBool::new(false) }
     }
 
-    /// Begins the close of this lease, which ends after `within` at the latest.
-    pub(crate) fn begin_close(&self, within: Duration) -> BeginClose {
+    /// Begins the close of this lease, which ends after `within` at the latest: the deadline of the final
+    /// flush, if this was the client's last lease.
+    pub(crate) fn begin_close(&self, within: Duration) -> Result<Tick, NotLast> {
         if !self.client.plugins.in_parent_process() {
-            return BeginClose::InForkedChild;
+            return Err(NotLast::InForkedChild);
         }
         if self.released.swap(true, Ordering::AcqRel) {
-            return BeginClose::Already;
+            return Err(NotLast::Already);
         }
         let deadline = self.client.plugins.clock.now() + within;
         if self.pool.registry.release_to_close(&self.key, &self.client, deadline) {
-            BeginClose::Last { deadline }
+            Ok(deadline)
         } else {
             self.client.wake_up();
-            BeginClose::Shared
+            Err(NotLast::Shared)
         }
     }
 }
@@ -55,14 +56,9 @@ impl std::fmt::Debug for LeaseGuard {
     }
 }
 
-/// What became of the beginning of a close.
+/// Why a close has nothing to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BeginClose {
-    /// It was the client's last lease: the final flush runs until then.
-    Last {
-        /// When it is given up.
-        deadline: Tick,
-    },
+pub(crate) enum NotLast {
     /// Others use the client.
     Shared,
     /// The lease had been closed before.

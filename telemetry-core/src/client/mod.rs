@@ -1,6 +1,7 @@
 //! One client: what all connections of one principal to one host share.
 
 pub(crate) mod buffer;
+pub(crate) mod call_pool;
 pub(crate) mod call_slot;
 pub(crate) mod calls;
 pub(crate) mod lease_guard;
@@ -329,7 +330,7 @@ pub(crate) mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::client::plugins::{DropThread, Stuck};
+    use crate::client::plugins::DropThread;
     use crate::client::safe_clock::SafeClock;
     use crate::config::TelemetryConfig;
     use crate::fault::{Fault, PluginError};
@@ -369,7 +370,6 @@ pub(crate) mod tests {
             breakers: Arc::new(AlwaysClosed),
             clock: SafeClock::new(Arc::new(SystemClock::new()), false),
             parent: Process::this(),
-            stuck: Stuck::default(),
             last: DropThread::default(),
         };
         let host = Host::parse("host.example.com", HostPolicy::Public).unwrap();

@@ -1,15 +1,13 @@
 //! What a provider was composed of, shared by all its clients.
 
 use std::any::Any;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::client::safe_clock::SafeClock;
 use crate::config::TelemetryConfig;
 use crate::guard::fork::Process;
-use crate::guard::lock::lock;
 use crate::guard::panic::DropGuarded;
-use crate::host::Host;
+use crate::guard::thread;
 use crate::plugin::breaker::BreakerSource;
 use crate::plugin::exporter::Exporter;
 use crate::plugin::flags::FeatureFlagSource;
@@ -28,8 +26,6 @@ pub(crate) struct Plugins {
     pub(crate) clock: SafeClock,
     /// The process that built the provider. A forked child has another, and keeps silent.
     pub(crate) parent: Process,
-    /// Threads of calls that were given up and didn't end.
-    pub(crate) stuck: Stuck,
     /// Last, so that all else is gone when it is dropped.
     pub(crate) last: DropThread,
 }
@@ -38,32 +34,6 @@ impl Plugins {
     /// Whether this is the process that built the provider, and no forked child of it.
     pub(crate) fn in_parent_process(&self) -> bool {
         self.parent.is_this()
-    }
-}
-
-/// Threads of calls that were given up and didn't end, by the host that they are for.
-#[derive(Debug, Default)]
-pub(crate) struct Stuck(Mutex<HashMap<Host, Arc<()>>>);
-
-impl Stuck {
-    /// How many there may be for one host: as many are lost for good if it blocks whoever calls it.
-    pub(crate) const PER_HOST: usize = 64;
-    /// How many there may be in all.
-    pub(crate) const IN_ALL: usize = 1024;
-
-    /// One more; it counts for as long as what is returned lives.
-    pub(crate) fn add(&self, host: &Host) -> Arc<()> {
-        let mut hosts = lock(&self.0);
-        hosts.retain(|_, threads| Arc::strong_count(threads) > 1);
-        Arc::clone(hosts.entry(host.clone()).or_default())
-    }
-
-    /// Whether as many are stuck as may be.
-    pub(crate) fn are_too_many(&self, host: &Host) -> bool {
-        let hosts = lock(&self.0);
-        let count = |threads: &Arc<()>| Arc::strong_count(threads) - 1;
-        hosts.get(host).is_some_and(|threads| count(threads) >= Stuck::PER_HOST)
-            || hosts.values().map(count).sum::<usize>() >= Stuck::IN_ALL
     }
 }
 
@@ -100,7 +70,7 @@ impl Drop for DropThread {
         // Each by itself: a panic while another unwinds would end the process.
         let parts = std::mem::take(&mut self.0).map(DropGuarded);
         // Without a thread it happens here, when the closure is dropped.
-        drop(std::thread::Builder::new().name("telemetry-drop".to_owned()).spawn(move || drop(parts)));
+        drop(thread::spawn("telemetry-drop", move || drop(parts)));
     }
 }
 

@@ -2,30 +2,28 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use tokio::runtime::{self, Builder, Handle};
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
 
-use crate::guard::fork::Process;
+use crate::client::call_pool::CallPool;
 use crate::guard::lock::lock;
-use crate::guard::own_work::only_own_work;
-use crate::guard::panic::catch_panic;
+use crate::guard::thread;
 use crate::plugin::clock::BoxFuture;
 
 /// What the workers of a provider run on.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum Runtime {
-    /// A runtime of the provider's own: one background thread, started with the first client and shut down in
-    /// the background with the last reference to the provider. Works in any driver, also in one without a
-    /// runtime.
+    /// A runtime of the provider's own: one background thread, started with the first client, which ends when
+    /// the last client has ended and nobody holds the provider. No signal is delivered to it. Works in any
+    /// driver, also in one without a runtime.
     #[default]
     Own,
-    /// A runtime of the driver's, with timers and I/O enabled. When it is shut down, what is held is dropped
-    /// and counted.
-    Handle(Handle),
     /// None: workers move when [`ClientProvider::step`](crate::ClientProvider::step) is called, and on that
     /// thread. For tests and simulations; a plug-in that blocks blocks the caller.
     Manual,
@@ -35,76 +33,69 @@ impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Runtime::Own => "Own",
-            Runtime::Handle(_) => "Handle",
             Runtime::Manual => "Manual",
         })
     }
-}
-
-/// How jobs are run.
-#[derive(Clone, Debug)]
-pub(crate) enum Jobs {
-    /// Each on a thread of its own, with the timers and sockets of this runtime.
-    Threads(Handle),
-    /// In the worker itself, for deterministic tests.
-    Inline,
 }
 
 /// Runs workers.
 #[derive(Debug)]
 pub(crate) enum Runner {
     Own(OwnRuntime),
-    Handle(Handle),
     Manual(Mutex<Vec<Arc<Task>>>),
 }
 
-/// A runtime that is started when it is first needed.
+/// A thread with a runtime, started when it is first needed.
 #[derive(Debug)]
 pub(crate) struct OwnRuntime {
-    runtime: Mutex<Option<runtime::Runtime>>,
-    parent: Process,
+    started: Mutex<Option<Started>>,
+    calls: Arc<CallPool>,
+}
+
+#[derive(Debug)]
+struct Started {
+    handle: Handle,
+    /// The thread ends when this is dropped.
+    _stop: oneshot::Sender<()>,
 }
 
 impl Runner {
     pub(crate) fn new(runtime: Runtime) -> Self {
         match runtime {
-            Runtime::Own => Runner::Own(OwnRuntime { runtime: Mutex::new(None), parent: Process::this() }),
-            Runtime::Handle(handle) => Runner::Handle(handle),
+            Runtime::Own => Runner::Own(OwnRuntime { started: Mutex::default(), calls: Arc::default() }),
             Runtime::Manual => Runner::Manual(Mutex::default()),
         }
     }
 
-    /// Makes sure that there is something to run on. `false` when the system has no thread to give.
-    pub(crate) fn start(&self) -> bool {
-        let Runner::Own(own) = self else { return true };
-        let mut runtime = lock(&own.runtime);
-        if runtime.is_none() {
-            let build = || {
-                Builder::new_multi_thread()
-                    .worker_threads(1)
-                    .thread_name("telemetry")
-                    .on_thread_start(only_own_work)
-                    .enable_all()
-                    .build()
-            };
-            *runtime = catch_panic(build).and_then(Result::ok);
+    /// Makes sure that there is something to run on.
+    ///
+    /// # Errors
+    ///
+    /// What the system says when it has no thread or file descriptor to give.
+    pub(crate) fn start(&self) -> io::Result<()> {
+        let Runner::Own(own) = self else { return Ok(()) };
+        let mut started = lock(&own.started);
+        if started.is_none() {
+            *started = Some(start()?);
         }
-        runtime.is_some()
+        Ok(())
     }
 
-    pub(crate) fn jobs(&self) -> Jobs {
+    /// Where calls run that may block; `None` where workers move by hand.
+    pub(crate) fn calls(&self) -> Option<Arc<CallPool>> {
         match self {
-            Runner::Own(own) => own.handle().map_or(Jobs::Inline, Jobs::Threads),
-            Runner::Handle(handle) => Jobs::Threads(handle.clone()),
-            Runner::Manual(_) => Jobs::Inline,
+            Runner::Own(own) => Some(Arc::clone(&own.calls)),
+            Runner::Manual(_) => None,
         }
     }
 
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         match self {
-            // Without a runtime the work is dropped here, and its guard finishes its client.
-            Runner::Own(own) => drop(own.handle().map(|handle| handle.spawn(work))),
-            Runner::Handle(handle) => drop(handle.spawn(work)),
+            // Where it wasn't started the work is dropped here, and its guard finishes its client.
+            Runner::Own(own) => {
+                let handle = lock(&own.started).as_ref().map(|started| started.handle.clone());
+                drop(handle.map(|handle| handle.spawn(work)));
+            }
             Runner::Manual(tasks) => {
                 let future: BoxFuture<'static, ()> = Box::pin(work);
                 lock(tasks)
@@ -144,23 +135,16 @@ impl Runner {
     }
 }
 
-impl OwnRuntime {
-    fn handle(&self) -> Option<Handle> {
-        lock(&self.runtime).as_ref().map(|runtime| runtime.handle().clone())
-    }
-}
-
-impl Drop for OwnRuntime {
-    fn drop(&mut self) {
-        let runtime = self.runtime.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        match runtime {
-            // Its threads are the parent's, and its locks may be held for ever.
-            Some(runtime) if !self.parent.is_this() => std::mem::forget(runtime),
-            // Also in an asynchronous context, where waiting for it would panic.
-            Some(runtime) => runtime.shutdown_background(),
-            None => {}
-        }
-    }
+fn start() -> io::Result<Started> {
+    // Nothing of ours waits on a blocking thread; what a plug-in runs there has few.
+    let runtime = Builder::new_current_thread().max_blocking_threads(2).enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let (stop, stopped) = oneshot::channel();
+    thread::spawn("telemetry", move || {
+        _ = runtime.block_on(stopped);
+        runtime.shutdown_background();
+    })?;
+    Ok(Started { handle, _stop: stop })
 }
 
 /// A worker that moves by hand.

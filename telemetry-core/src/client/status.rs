@@ -1,6 +1,7 @@
 //! What holds, and why.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 
 use crate::client::{Client, Snapshot};
@@ -88,8 +89,9 @@ pub enum OffReason {
     CredentialsPanicked,
     /// There are as many clients as there may be.
     TooManyClients,
-    /// The system has no thread to give.
-    NoThread,
+    /// The thread that telemetry runs on could not be started: the system has no thread or file descriptor to
+    /// give.
+    NotStarted(io::ErrorKind),
     /// This is a forked child of the process that built the provider.
     ForkedChild,
     /// The client was closed.
@@ -171,7 +173,7 @@ impl fmt::Display for OffReason {
             }
             OffReason::CredentialsPanicked => f.write_str("the credential provider panicked"),
             OffReason::TooManyClients => f.write_str("too many clients"),
-            OffReason::NoThread => f.write_str("the system has no thread to give"),
+            OffReason::NotStarted(kind) => write!(f, "its thread could not be started ({kind})"),
             OffReason::ForkedChild => f.write_str("a forked child keeps silent"),
             OffReason::Closed => f.write_str("closed"),
         }

@@ -23,19 +23,25 @@ use crate::plugin::flags::FlagSet;
 ///
 /// It holds what it runs on, so that the final flush of the last client also outlives the provider.
 pub(crate) fn work(client: Arc<Client>, pool: Arc<Pool>) -> impl Future<Output = ()> + Send + 'static {
-    let jobs = pool.runner.jobs();
+    let calls = pool.runner.calls();
     let guard = FinishWhenDropped(Arc::clone(&client));
     let mut work = Box::pin(async move {
         let _guard = guard;
-        let mut sending: Slot<Delivered> = Slot::new(jobs.clone());
-        let mut asking: Slot<Result<FlagSet, PluginError>> = Slot::new(jobs);
+        let mut sending: Slot<Delivered> = Slot::new(calls.clone());
+        let mut asking: Slot<Result<FlagSet, PluginError>> = Slot::new(calls);
         loop {
             if client.is_finished() {
                 return;
             }
             match client.step(Busy { sending: sending.is_taken(), asking: asking.is_taken() }) {
-                Step::Ask => asking.start(&client, calls::ask(Arc::clone(&client))),
-                Step::Send(batch) => sending.start(&client, calls::deliver(Arc::clone(&client), batch)),
+                Step::Ask => {
+                    let ask = Box::pin(calls::ask(Arc::clone(&client)));
+                    asking.start(&client, calls::ask_may_block(&client), ask);
+                }
+                Step::Send(batch) => {
+                    let deliver = Box::pin(calls::deliver(Arc::clone(&client), batch));
+                    sending.start(&client, calls::deliver_may_block(&client), deliver);
+                }
                 Step::Wait(until) => match wait(&client, until, &mut sending, &mut asking).await {
                     Woken::Due => {}
                     Woken::Sent(delivered) => settle(&client, delivered),

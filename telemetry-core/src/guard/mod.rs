@@ -4,3 +4,4 @@ pub(crate) mod fork;
 pub(crate) mod lock;
 pub(crate) mod own_work;
 pub(crate) mod panic;
+pub(crate) mod thread;

@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-use crate::client::lease_guard::{BeginClose, LeaseGuard};
-use crate::client::runtime::Runner;
+use crate::client::lease_guard::{LeaseGuard, NotLast};
 use crate::client::status::{OffReason, Status};
 use crate::guard::own_work::own_work;
 use crate::guard::panic::catch_panic;
+use crate::guard::thread;
 use crate::handle::opening::{ConnectionInfo, Opening};
 use crate::handle::outcome::{self, CloseOutcome, FlushOutcome};
 use crate::ledger::DropReason;
@@ -84,11 +84,11 @@ impl Lease {
             Err(reason) => return CloseOutcome::Off(reason),
         };
         match hold.begin_close(within) {
-            BeginClose::Last { deadline } => {
+            Ok(deadline) => {
                 let in_time = wait(hold, deadline, Until::Finished).await;
                 closed(hold, deadline, in_time)
             }
-            began => ended(began),
+            Err(why) => ended(why),
         }
     }
 
@@ -96,20 +96,18 @@ impl Lease {
     /// most.
     ///
     /// On a thread of a runtime it waits as well, and holds up the other tasks of that thread meanwhile;
-    /// prefer `close(..).await` there. Only where the client's work may wait for this very thread, which is
-    /// so on a runtime's thread with [`Runtime::Handle`](crate::Runtime::Handle), it returns
-    /// [`CloseOutcome::NotAwaited`] at once, and the flush goes on in the background.
+    /// prefer `close(..).await` there.
     pub fn close_blocking(&self, within: Duration) -> CloseOutcome {
         let hold = match self.held() {
             Ok(hold) => hold,
             Err(reason) => return CloseOutcome::Off(reason),
         };
         match hold.begin_close(within) {
-            BeginClose::Last { deadline } if may_wait(hold) => {
+            Ok(deadline) => {
                 let in_time = wait_blocking(hold, deadline, Until::Finished);
                 closed(hold, deadline, in_time)
             }
-            began => ended(began),
+            Err(why) => ended(why),
         }
     }
 
@@ -146,9 +144,6 @@ impl Lease {
             Ok(begun) => begun,
             Err(reason) => return FlushOutcome::Off(reason),
         };
-        if !may_wait(hold) {
-            return FlushOutcome::NotAwaited;
-        }
         let in_time = wait_blocking(hold, deadline, Until::Left(upto));
         outcome::of_flush(&before, Status::of(&hold.client), in_time)
     }
@@ -185,12 +180,11 @@ fn closed(hold: &LeaseGuard, deadline: Tick, in_time: bool) -> CloseOutcome {
 }
 
 /// How a close ended that had nothing to wait for.
-fn ended(began: BeginClose) -> CloseOutcome {
-    match began {
-        BeginClose::Last { .. } => CloseOutcome::NotAwaited,
-        BeginClose::Shared => CloseOutcome::Shared,
-        BeginClose::Already => CloseOutcome::Already,
-        BeginClose::InForkedChild => CloseOutcome::Off(OffReason::ForkedChild),
+fn ended(why: NotLast) -> CloseOutcome {
+    match why {
+        NotLast::Shared => CloseOutcome::Shared,
+        NotLast::Already => CloseOutcome::Already,
+        NotLast::InForkedChild => CloseOutcome::Off(OffReason::ForkedChild),
     }
 }
 
@@ -203,11 +197,6 @@ enum Until {
     Left(u64),
 }
 
-/// Whether waiting on this thread can end: the client's work must not wait for this thread.
-fn may_wait(hold: &LeaseGuard) -> bool {
-    !matches!(hold.pool.runner, Runner::Handle(_)) || Handle::try_current().is_err()
-}
-
 /// Waits, on any executor; whether it came in time. Given up half-way, the wait for an end goes on in the
 /// background.
 async fn wait(hold: &Arc<LeaseGuard>, deadline: Tick, until: Until) -> bool {
@@ -218,7 +207,15 @@ async fn wait(hold: &Arc<LeaseGuard>, deadline: Tick, until: Until) -> bool {
     }
     let (reached, answer) = oneshot::channel();
     aside(hold, deadline, until, move |in_time| _ = reached.send(in_time));
-    answer.await.unwrap_or(false)
+    match (answer.await, until) {
+        (Ok(in_time), _) => in_time,
+        // Without a thread it is the worker alone that ends the client at the deadline.
+        (Err(_), Until::Finished) => {
+            hold.client.finished().await;
+            true
+        }
+        (Err(_), Until::Left(_)) => false,
+    }
 }
 
 /// Waits on this thread; whether it came in time.
@@ -230,17 +227,18 @@ fn wait_blocking(hold: &Arc<LeaseGuard>, deadline: Tick, until: Until) -> bool {
     // thread does.
     let (reached, answer) = mpsc::channel();
     aside(hold, deadline, until, move |in_time| _ = reached.send(in_time));
-    answer.recv().unwrap_or(false)
+    answer.recv().unwrap_or_else(|_| {
+        end(hold, until);
+        false
+    })
 }
 
 /// Waits on a thread of its own, because neither the worker nor the caller's executor can be relied upon.
-/// When the system has none to give, what was to be ended is ended, and `then` is dropped.
+/// When the system has none to give, `then` is dropped.
 fn aside(hold: &Arc<LeaseGuard>, deadline: Tick, until: Until, then: impl FnOnce(bool) + Send + 'static) {
     let waiting = Arc::clone(hold);
     let run = move || then(wait_here(&waiting, deadline, until));
-    if std::thread::Builder::new().name("telemetry-close".to_owned()).spawn(run).is_err() {
-        end(hold, until);
-    }
+    drop(thread::spawn("telemetry-close", run));
 }
 
 /// Waits on this thread, which is no runtime's.

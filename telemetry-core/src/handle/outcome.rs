@@ -43,9 +43,6 @@ pub enum CloseOutcome {
     Already,
     /// Telemetry is off, and nothing was to be delivered.
     Off(OffReason),
-    /// The client flushes in the background, as this thread must not wait: it is a
-    /// runtime's, and the client works on one that [`Runtime::Handle`](crate::Runtime::Handle) gave to it.
-    NotAwaited,
 }
 
 impl CloseOutcome {
@@ -96,9 +93,6 @@ pub enum FlushOutcome {
     },
     /// Telemetry is off, and nothing was to be delivered.
     Off(OffReason),
-    /// The flush goes on in the background, as this thread must not wait: it is a
-    /// runtime's, and the client works on one that [`Runtime::Handle`](crate::Runtime::Handle) gave to it.
-    NotAwaited,
 }
 
 impl FlushOutcome {
@@ -129,7 +123,6 @@ impl fmt::Display for CloseOutcome {
             CloseOutcome::Shared => f.write_str("other connections go on with the client"),
             CloseOutcome::Already => f.write_str("was closed before"),
             CloseOutcome::Off(reason) => write!(f, "was off: {reason}"),
-            CloseOutcome::NotAwaited => f.write_str("goes on in the background"),
         }
     }
 }
@@ -148,7 +141,6 @@ impl fmt::Display for FlushOutcome {
                 )
             }
             FlushOutcome::Off(reason) => write!(f, "is off: {reason}"),
-            FlushOutcome::NotAwaited => f.write_str("goes on in the background"),
         }
     }
 }

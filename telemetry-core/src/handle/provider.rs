@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::client::Client;
 use crate::client::lease_guard::LeaseGuard;
-use crate::client::plugins::{DropThread, Plugins, Stuck};
+use crate::client::plugins::{DropThread, Plugins};
 use crate::client::pool::Pool;
 use crate::client::registry::{Key, Leased, Registry};
 use crate::client::runtime::{Runner, Runtime};
@@ -149,9 +149,7 @@ impl ClientProvider {
             Some(provider) => Some(catch_panic(|| provider.scope()).ok_or(OffReason::CredentialsPanicked)?),
             None => None,
         };
-        if !shared.runner.start() {
-            return Err(OffReason::NoThread);
-        }
+        shared.runner.start().map_err(|error| OffReason::NotStarted(error.kind()))?;
         let key = Key { host, scope, forced: mode == Mode::Forced };
         let make =
             || Client::new(Arc::clone(&shared.plugins), key.host.clone(), credentials.clone(), key.forced);
@@ -315,7 +313,6 @@ impl ClientProviderBuilder {
             parent: Process::this(),
             config,
             text,
-            stuck: Stuck::default(),
             last: DropThread::default(),
         });
         let shared = Pool {

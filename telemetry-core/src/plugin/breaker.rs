@@ -171,6 +171,11 @@ pub trait Breaker: fmt::Debug + Send + Sync + 'static {
 pub trait BreakerSource: fmt::Debug + Send + Sync + 'static {
     /// The breaker of this host.
     fn breaker(&self, host: &Host) -> Arc<dyn Breaker>;
+
+    /// Whether a breaker of it may hold up its thread; `true` by default. See [`Exporter::may_block`](crate::Exporter::may_block).
+    fn may_block(&self) -> bool {
+        true
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -188,6 +193,10 @@ impl<T: Breaker + ?Sized> Breaker for Arc<T> {
 impl<T: BreakerSource + ?Sized> BreakerSource for Arc<T> {
     fn breaker(&self, host: &Host) -> Arc<dyn Breaker> {
         (**self).breaker(host)
+    }
+
+    fn may_block(&self) -> bool {
+        (**self).may_block()
     }
 }
 
@@ -209,6 +218,10 @@ impl Breaker for AlwaysClosed {
 impl BreakerSource for AlwaysClosed {
     fn breaker(&self, _host: &Host) -> Arc<dyn Breaker> {
         Arc::new(AlwaysClosed)
+    }
+
+    fn may_block(&self) -> bool {
+        false
     }
 }
 

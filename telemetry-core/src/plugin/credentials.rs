@@ -49,6 +49,11 @@ pub trait CredentialProvider: Send + Sync + 'static {
     fn scope(&self) -> ScopeId;
     /// What authorises a request now.
     async fn headers(&self) -> Result<AuthHeaders, PluginError>;
+
+    /// Whether a call may hold up its thread; `true` by default. See [`Exporter::may_block`](crate::Exporter::may_block).
+    fn may_block(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]
@@ -60,6 +65,10 @@ impl<T: CredentialProvider + ?Sized> CredentialProvider for Arc<T> {
 
     async fn headers(&self) -> Result<AuthHeaders, PluginError> {
         (**self).headers().await
+    }
+
+    fn may_block(&self) -> bool {
+        (**self).may_block()
     }
 }
 
@@ -104,6 +113,10 @@ impl CredentialProvider for StaticToken {
 
     async fn headers(&self) -> Result<AuthHeaders, PluginError> {
         self.headers.clone()
+    }
+
+    fn may_block(&self) -> bool {
+        false
     }
 }
 

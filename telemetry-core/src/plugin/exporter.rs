@@ -129,6 +129,14 @@ pub trait Exporter: fmt::Debug + Send + Sync + 'static {
     fn dry_run(&self) -> Option<PathBuf> {
         None
     }
+
+    /// Whether a call may hold up the thread that runs it, as one does that waits for a lock, a disk or a
+    /// name's look-up, or computes for longer than some milliseconds. Such calls run on a few threads that
+    /// all hosts share; others run on the provider's own thread, which costs less. Say `false` only of what
+    /// keeps to it under any circumstances: what blocks there holds up telemetry for every host.
+    fn may_block(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]
@@ -141,6 +149,10 @@ impl<T: Exporter + ?Sized> Exporter for Arc<T> {
     fn dry_run(&self) -> Option<PathBuf> {
         (**self).dry_run()
     }
+
+    fn may_block(&self) -> bool {
+        (**self).may_block()
+    }
 }
 
 #[async_trait]
@@ -152,5 +164,9 @@ impl<T: Exporter + ?Sized> Exporter for Box<T> {
 
     fn dry_run(&self) -> Option<PathBuf> {
         (**self).dry_run()
+    }
+
+    fn may_block(&self) -> bool {
+        (**self).may_block()
     }
 }

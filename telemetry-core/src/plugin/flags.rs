@@ -168,6 +168,11 @@ impl FlagSet {
 pub trait FeatureFlagSource: fmt::Debug + Send + Sync + 'static {
     /// The flags of one client at one host.
     async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, PluginError>;
+
+    /// Whether a call may hold up its thread; `true` by default. See [`Exporter::may_block`](crate::Exporter::may_block).
+    fn may_block(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]
@@ -175,6 +180,10 @@ pub trait FeatureFlagSource: fmt::Debug + Send + Sync + 'static {
 impl<T: FeatureFlagSource + ?Sized> FeatureFlagSource for Arc<T> {
     async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
         (**self).flags(query).await
+    }
+
+    fn may_block(&self) -> bool {
+        (**self).may_block()
     }
 }
 

@@ -10,11 +10,12 @@
 //! | `Clock::now`, `CredentialProvider::scope` | the driver's | no: the driver waits |
 //! | `Clock::wall`, `Clock::sleep_until` | the provider's | no: all clients wait |
 //! | `BreakerSource::breaker`, `Breaker`, `Permit` | that of the call they admit | no: the call is late |
-//! | what is `async` in an exporter, flags, credentials | the call's own | not past the request timeout |
+//! | what is `async` in an exporter, flags, credentials | one of 8 for calls | not past the request timeout |
+//! | the same, where `may_block` is `false` | the provider's | no: all clients wait |
 //!
-//! A call that blocks its thread for longer than the request timeout is given up. Its thread counts until it
-//! ends: past 64 for a host or 1024 in all, that host counts as unreachable. A panic in any of them is
-//! contained.
+//! A call is given up a second after the request timeout. One that blocks its thread keeps it until it comes
+//! back: of the 8 threads for calls, one host has two at the most, and what finds none waits for one, or for
+//! its own timeout. A panic in any of them is contained.
 
 pub(crate) mod breaker;
 pub(crate) mod clock;

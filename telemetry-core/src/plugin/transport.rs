@@ -150,6 +150,11 @@ impl fmt::Debug for HttpResponse {
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Sends one request and reads its answer.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, PluginError>;
+
+    /// Whether a call may hold up its thread; `true` by default. See [`Exporter::may_block`](crate::Exporter::may_block).
+    fn may_block(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]
@@ -157,6 +162,10 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
 impl<T: Transport + ?Sized> Transport for Arc<T> {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, PluginError> {
         (**self).send(request).await
+    }
+
+    fn may_block(&self) -> bool {
+        (**self).may_block()
     }
 }
 

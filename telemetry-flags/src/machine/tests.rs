@@ -116,10 +116,26 @@ fn an_asking_is_lost_after_thirty_seconds_and_another_asks() {
     let lost = asking(machine.look(&key, at(0)));
     assert!(matches!(machine.look(&key, at(29)), Lookup::Wait));
     let next = asking(machine.look(&key, at(30)));
-    machine.given_up(&key, lost);
+    machine.given_up(&key, lost, at(0));
     assert!(matches!(machine.look(&key, at(59)), Lookup::Wait), "the end of the lost one ends no other");
     machine.asked(&key, next, Ok(flags("false", 900)), at(59)).unwrap().unwrap();
     assert!(!answer(machine.look(&key, at(59))).is_on("flag"));
+}
+
+#[test]
+fn a_host_that_is_asked_in_vain_thrice_is_left_alone_for_a_minute() {
+    let mut machine = Machine::new(10, RETRY);
+    let key = key("a.com");
+    for second in [0, 2, 4] {
+        let number = asking(machine.look(&key, at(second)));
+        machine.given_up(&key, number, at(second));
+    }
+    let told = machine.look(&key, at(6));
+    assert!(matches!(told, Lookup::Answer(Err(failure)) if failure.fault == Fault::Timeout), "{told:?}");
+    assert!(matches!(machine.look(&key, at(63)), Lookup::Answer(Err(_))));
+    let number = asking(machine.look(&key, at(64)));
+    machine.asked(&key, number, Ok(flags("true", 900)), at(64)).unwrap().unwrap();
+    assert!(answer(machine.look(&key, at(65))).is_on("flag"));
 }
 
 #[test]
@@ -172,6 +188,7 @@ proptest! {
         let mut answered = 0;
         let mut last: Option<(bool, u32)> = None;
         let mut failed: Option<u32> = None;
+        let mut in_vain = 0;
         for action in actions {
             match action {
                 Action::Pass(seconds) => now += seconds,
@@ -204,12 +221,19 @@ proptest! {
                         Action::Answer(..) => Err(PluginError::new(503)),
                         Action::Refused(_) => Err(PluginError::new(401)),
                         _ => {
-                            machine.given_up(&key, number);
+                            machine.given_up(&key, number, at(now));
+                            in_vain += u32::from(number >= answered);
+                            if in_vain == IN_VAIN {
+                                (in_vain, failed) = (0, Some(now));
+                            }
                             continue;
                         }
                     };
                     let told = machine.asked(&key, number, answer, at(now));
                     prop_assert_eq!(told.is_none(), number < answered, "what comes after a later answer is late");
+                    if told.is_some() {
+                        in_vain = 0;
+                    }
                     match action {
                         _ if told.is_none() => {}
                         Action::Answer(_, Some(on), ttl) => {

@@ -1,0 +1,300 @@
+//! Where calls of plug-ins run that may block: a few threads for all hosts.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+use crate::fault::Fault;
+use crate::guard::lock::lock;
+use crate::guard::panic::{GuardedFuture, catch_panic};
+use crate::guard::thread;
+use crate::host::Host;
+use crate::plugin::clock::BoxFuture;
+
+/// How many threads there are at the most.
+pub(crate) const THREADS: usize = 8;
+/// How many calls for one host run at a time, so that one that hangs leaves threads to the others.
+pub(crate) const PER_HOST: usize = 2;
+/// How long a thread waits for another call before it ends.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// Runs calls on a few threads. What can't run yet waits in a queue.
+#[derive(Default)]
+pub(crate) struct CallPool {
+    state: Mutex<State>,
+    /// There is something in the queue that may run.
+    work: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Queued>,
+    /// Calls that run, by host.
+    running: HashMap<Host, usize>,
+    threads: usize,
+    idle: usize,
+    next: u64,
+}
+
+struct Queued {
+    number: u64,
+    host: Host,
+    run: Box<dyn FnOnce(&Runtime) + Send>,
+}
+
+/// A call in the queue or on a thread. Dropped before it has an answer, it is taken out of the queue, or
+/// given up where it runs.
+pub(crate) struct Call<T> {
+    answer: oneshot::Receiver<Option<T>>,
+    number: u64,
+    pool: Arc<CallPool>,
+}
+
+impl CallPool {
+    /// Has this call run as soon as there is a thread for it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no thread at all, and the system gives none.
+    pub(crate) fn call<T: Send + 'static>(
+        self: &Arc<Self>,
+        host: &Host,
+        work: BoxFuture<'static, T>,
+    ) -> io::Result<Call<T>> {
+        let (tell, answer) = oneshot::channel();
+        let run = move |runtime: &Runtime| {
+            catch_panic(|| runtime.block_on(until_unwanted(GuardedFuture::new(|| work), tell)));
+        };
+        let mut state = lock(&self.state);
+        let number = state.next;
+        state.next += 1;
+        let runs_at_once = state.running.get(host).is_none_or(|running| *running < PER_HOST);
+        state.queue.push_back(Queued { number, host: host.clone(), run: Box::new(run) });
+        let call = Call { answer, number, pool: Arc::clone(self) };
+        let wants_thread = runs_at_once && state.idle < state.queue.len();
+        self.work.notify_one();
+        if wants_thread && state.threads < THREADS {
+            state.threads += 1;
+            drop(state);
+            if let Err(error) = self.start() {
+                let mut state = lock(&self.state);
+                state.threads -= 1;
+                if state.threads == 0 {
+                    drop(state);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(call)
+    }
+
+    fn start(self: &Arc<Self>) -> io::Result<()> {
+        let runtime = Builder::new_current_thread().max_blocking_threads(1).enable_all().build()?;
+        let pool = Arc::clone(self);
+        thread::spawn("telemetry-call", move || {
+            while let Some(Queued { host, run, .. }) = pool.next() {
+                run(&runtime);
+                pool.ended(&host);
+            }
+            // A look-up of a name that hangs is left behind.
+            runtime.shutdown_background();
+        })
+        .map(drop)
+    }
+
+    /// Waits for a call that may run. `None` when there was none for long enough to end.
+    fn next(&self) -> Option<Queued> {
+        let mut state = lock(&self.state);
+        loop {
+            let State { queue, running, .. } = &mut *state;
+            let may_run = |queued: &Queued| running.get(&queued.host).is_none_or(|calls| *calls < PER_HOST);
+            if let Some(queued) = queue.iter().position(may_run).and_then(|place| queue.remove(place)) {
+                *running.entry(queued.host.clone()).or_default() += 1;
+                return Some(queued);
+            }
+            state.idle += 1;
+            let (woken, waited) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.idle -= 1;
+            if waited.timed_out() && state.queue.is_empty() {
+                state.threads -= 1;
+                return None;
+            }
+        }
+    }
+
+    fn ended(&self, host: &Host) {
+        let mut state = lock(&self.state);
+        if let Some(calls) = state.running.get_mut(host) {
+            *calls -= 1;
+            if *calls == 0 {
+                state.running.remove(host);
+            }
+        }
+    }
+
+    #[cfg(test)]
+    fn counts(&self) -> (usize, usize) {
+        let state = lock(&self.state);
+        (state.threads, state.queue.len())
+    }
+}
+
+impl<T> Call<T> {
+    /// The answer, once there is one; a fault when there will be none.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Fault>> {
+        Pin::new(&mut self.answer).poll(cx).map(|told| told.ok().flatten().ok_or(Fault::Panicked))
+    }
+}
+
+impl<T> Drop for Call<T> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.pool.state);
+        let place = state.queue.iter().position(|queued| queued.number == self.number);
+        let queued = place.and_then(|place| state.queue.remove(place));
+        drop(state);
+        // It may hold the last of what is foreign.
+        catch_panic(move || drop(queued));
+    }
+}
+
+impl fmt::Debug for CallPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallPool")
+    }
+}
+
+/// Runs the work until it is done, or its answer isn't wanted any more.
+async fn until_unwanted<T>(work: GuardedFuture<'static, T>, mut answer: oneshot::Sender<Option<T>>) {
+    let mut work = pin!(work);
+    let done = std::future::poll_fn(|cx| {
+        if answer.poll_closed(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        work.as_mut().poll(cx).map(Some)
+    })
+    .await;
+    if let Some(done) = done {
+        // Nobody waiting for it any more is as good as nobody having asked.
+        drop(answer.send(done));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::host::HostPolicy;
+
+    fn host(number: usize) -> Host {
+        Host::parse(&format!("host-{number}.example.com"), HostPolicy::Public).unwrap()
+    }
+
+    /// Calls that block their threads until they are let go.
+    #[derive(Default)]
+    struct Gate {
+        inside: AtomicUsize,
+        open: Mutex<bool>,
+        opened: Condvar,
+    }
+
+    impl Gate {
+        fn call(self: &Arc<Self>) -> BoxFuture<'static, usize> {
+            let gate = Arc::clone(self);
+            Box::pin(async move {
+                gate.inside.fetch_add(1, Ordering::SeqCst);
+                let mut open = lock(&gate.open);
+                while !*open {
+                    open = gate.opened.wait(open).unwrap();
+                }
+                gate.inside.fetch_sub(1, Ordering::SeqCst)
+            })
+        }
+
+        fn open(&self) {
+            *lock(&self.open) = true;
+            self.opened.notify_all();
+        }
+
+        fn until(&self, inside: usize) {
+            while self.inside.load(Ordering::SeqCst) != inside {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    fn answer<T>(mut call: Call<T>) -> Result<T, Fault> {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        runtime.block_on(std::future::poll_fn(|cx| call.poll(cx)))
+    }
+
+    #[test]
+    fn one_host_that_blocks_leaves_threads_to_the_others_and_all_together_have_few() {
+        let (pool, gate) = (Arc::new(CallPool::default()), Arc::new(Gate::default()));
+        let mut blocked: Vec<_> = (0..100).map(|_| pool.call(&host(0), gate.call()).unwrap()).collect();
+        gate.until(PER_HOST);
+        let other = pool.call(&host(1), Box::pin(async { 7 })).unwrap();
+        assert_eq!(answer(other), Ok(7));
+        blocked.extend((1..100).map(|number| pool.call(&host(number), gate.call()).unwrap()));
+        gate.until(THREADS);
+        assert_eq!(pool.counts().0, THREADS);
+        gate.open();
+        assert!(blocked.into_iter().all(|call| answer(call).is_ok()));
+    }
+
+    #[test]
+    fn what_nobody_waits_for_any_more_leaves_the_queue() {
+        let (pool, gate) = (Arc::new(CallPool::default()), Arc::new(Gate::default()));
+        let running: Vec<_> = (0..PER_HOST).map(|_| pool.call(&host(0), gate.call()).unwrap()).collect();
+        gate.until(PER_HOST);
+        let waiting = pool.call(&host(0), gate.call()).unwrap();
+        assert_eq!(pool.counts().1, 1);
+        drop(waiting);
+        assert_eq!(pool.counts().1, 0);
+        gate.open();
+        drop(running);
+    }
+
+    #[test]
+    fn a_call_that_is_given_up_is_dropped_where_it_runs() {
+        struct Dropped(mpsc::Sender<()>);
+        impl Drop for Dropped {
+            fn drop(&mut self) {
+                self.0.send(()).unwrap();
+            }
+        }
+        let pool = Arc::new(CallPool::default());
+        let ((begun, begin), (dropped, drops)) = (mpsc::channel(), mpsc::channel());
+        let guard = Dropped(dropped);
+        let call = pool.call(
+            &host(0),
+            Box::pin(async move {
+                let _guard = guard;
+                begun.send(()).unwrap();
+                std::future::pending::<()>().await;
+            }),
+        );
+        begin.recv().unwrap();
+        drop(call.unwrap());
+        drops.recv().unwrap();
+    }
+
+    #[test]
+    fn a_panic_is_that_calls_alone() {
+        let pool = Arc::new(CallPool::default());
+        let call = pool.call::<u8>(&host(0), Box::pin(async { panic!("planted") })).unwrap();
+        assert_eq!(answer(call), Err(Fault::Panicked));
+        assert_eq!(answer(pool.call(&host(0), Box::pin(async { 7 })).unwrap()), Ok(7));
+        assert_eq!(pool.counts().0, 1);
+    }
+}

@@ -1,0 +1,173 @@
+//! Looking up names, which the system does only by blocking a thread.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+/// How many look-ups run at a time. The others wait.
+const THREADS: usize = 4;
+/// How long a thread waits for another name before it ends.
+const IDLE: Duration = Duration::from_secs(10);
+
+type Found = Result<Vec<SocketAddr>, io::ErrorKind>;
+
+/// Looks up names on a few threads of its own: one look-up of a name at a time, however many ask for it.
+pub(crate) struct Lookups {
+    state: Mutex<State>,
+    work: Condvar,
+    look_up: fn(&str) -> io::Result<Vec<SocketAddr>>,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<String>,
+    /// Who waits for a name that is in the queue or being looked up.
+    asked: HashMap<String, Vec<oneshot::Sender<Found>>>,
+    threads: usize,
+    idle: usize,
+}
+
+impl Default for Lookups {
+    fn default() -> Self {
+        Lookups::by(|name| (name, 0).to_socket_addrs().map(Iterator::collect))
+    }
+}
+
+impl Lookups {
+    pub(crate) fn by(look_up: fn(&str) -> io::Result<Vec<SocketAddr>>) -> Self {
+        Lookups { state: Mutex::default(), work: Condvar::new(), look_up }
+    }
+
+    /// The addresses of a name.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, also when it gives no thread.
+    pub(crate) async fn of(self: &Arc<Self>, name: &str) -> Found {
+        let (tell, told) = oneshot::channel();
+        {
+            let mut state = self.lock();
+            let waiting = state.asked.entry(name.to_owned()).or_default();
+            // Who was given up waits for nothing.
+            waiting.retain(|tell| !tell.is_closed());
+            let first = waiting.is_empty();
+            waiting.push(tell);
+            let pending = !first || state.queue.iter().any(|queued| queued == name);
+            if !pending {
+                state.queue.push_back(name.to_owned());
+                self.work.notify_one();
+            }
+            if state.idle < state.queue.len() && state.threads < THREADS && self.start().is_ok() {
+                state.threads += 1;
+            }
+            if state.threads == 0 {
+                state.queue.clear();
+                state.asked.clear();
+                return Err(io::ErrorKind::OutOfMemory);
+            }
+        }
+        told.await.unwrap_or(Err(io::ErrorKind::Interrupted))
+    }
+
+    /// The thread has the signal mask of the one that starts it, which is the provider's.
+    fn start(self: &Arc<Self>) -> io::Result<()> {
+        let lookups = Arc::clone(self);
+        thread::Builder::new().name("telemetry-names".to_owned()).spawn(move || lookups.run()).map(drop)
+    }
+
+    fn run(&self) {
+        while let Some(name) = self.next() {
+            let found = (self.look_up)(&name).map_err(|error| error.kind());
+            let waiting = self.lock().asked.remove(&name).unwrap_or_default();
+            for tell in waiting {
+                // Who was given up meanwhile is missed by nobody.
+                drop(tell.send(found.clone()));
+            }
+        }
+    }
+
+    fn next(&self) -> Option<String> {
+        let mut state = self.lock();
+        loop {
+            if let Some(name) = state.queue.pop_front() {
+                return Some(name);
+            }
+            state.idle += 1;
+            let (woken, waited) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.idle -= 1;
+            if waited.timed_out() && state.queue.is_empty() {
+                state.threads -= 1;
+                return None;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change is whole before the lock is released.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_is_looked_up() {
+        let lookups = Arc::new(Lookups::default());
+        let found = lookups.of("localhost").await.unwrap();
+        assert!(!found.is_empty() && found.iter().all(|address| address.ip().is_loopback()));
+    }
+
+    #[tokio::test]
+    async fn what_fails_says_so() {
+        let lookups = Arc::new(Lookups::by(|_| Err(io::ErrorKind::HostUnreachable.into())));
+        assert_eq!(lookups.of("a").await, Err(io::ErrorKind::HostUnreachable));
+    }
+
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    static INSIDE: AtomicUsize = AtomicUsize::new(0);
+    static GATE: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+    fn slow(_name: &str) -> io::Result<Vec<SocketAddr>> {
+        CALLS.fetch_add(1, Ordering::SeqCst);
+        INSIDE.fetch_add(1, Ordering::SeqCst);
+        let mut open = GATE.0.lock().unwrap();
+        while !*open {
+            open = GATE.1.wait(open).unwrap();
+        }
+        INSIDE.fetch_sub(1, Ordering::SeqCst);
+        Ok(Vec::new())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_name_that_hangs_is_looked_up_once_and_few_hang_at_a_time() {
+        let lookups = Arc::new(Lookups::by(slow));
+        let mut tasks = Vec::new();
+        for number in 0..1000 {
+            let lookups = Arc::clone(&lookups);
+            tasks.push(tokio::spawn(async move { lookups.of(&format!("host-{}", number % 10)).await }));
+        }
+        while INSIDE.load(Ordering::SeqCst) < THREADS
+            || lookups.lock().asked.values().map(Vec::len).sum::<usize>() < 1000
+        {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((CALLS.load(Ordering::SeqCst), lookups.lock().threads), (THREADS, THREADS));
+        // Who is given up leaves nothing behind for the next that asks.
+        *GATE.0.lock().unwrap() = true;
+        GATE.1.notify_all();
+        for task in tasks {
+            assert_eq!(task.await.unwrap(), Ok(Vec::new()));
+        }
+        assert_eq!(CALLS.load(Ordering::SeqCst), 10, "each of ten names once");
+    }
+}
