@@ -57,6 +57,8 @@ reasons! {
         Late = "statement finished before its recorder",
         /// The driver's closure that describes an error, or one of its formatters, panicked.
         Panicked = "details panicked",
+        /// A fault of this library: a panic of its own, after which the client ended.
+        InternalFault = "internal fault",
     }
 }
 
@@ -91,6 +93,8 @@ reasons! {
         OutcomeUnknown = "outcome unknown",
         /// The runtime that the worker ran on was shut down.
         RuntimeGone = "runtime gone",
+        /// A fault of this library: a panic of its own, after which the client ended.
+        InternalFault = "internal fault",
     }
 }
 

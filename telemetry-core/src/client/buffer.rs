@@ -6,6 +6,7 @@
 //! `seen = taken + refused + waiting` holds whenever nobody holds its lock.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
@@ -32,8 +33,10 @@ pub(crate) struct EventBuffer {
 
 #[derive(Debug, Default)]
 struct Shard {
-    events: Vec<(u64, Event)>,
+    events: VecDeque<(u64, Event)>,
     seen: u64,
+    /// What the events in it stand for.
+    waiting: u64,
     refused: Counts<Refusal>,
 }
 
@@ -84,7 +87,8 @@ impl EventBuffer {
             shard.refused.add(Refusal::BufferFull, weight);
             return Pushed::Refused;
         }
-        shard.events.push((self.sequence.fetch_add(1, Ordering::AcqRel), event));
+        shard.waiting += weight;
+        shard.events.push_back((self.sequence.fetch_add(1, Ordering::AcqRel), event));
         Pushed::Waiting(before + 1)
     }
 
@@ -110,19 +114,16 @@ impl EventBuffer {
         let first = self
             .shards
             .iter()
-            .filter_map(|shard| lock(shard).events.first().map(|(number, _)| *number))
+            .filter_map(|shard| lock(shard).events.front().map(|(number, _)| *number))
             .min();
         let Some(end) = first.map(|first| end.min(first.saturating_add(most))) else { return Vec::new() };
         let mut taken = Vec::new();
         for shard in &self.shards {
             let mut shard = lock(shard);
-            if shard.events.last().is_some_and(|(number, _)| *number < end) && taken.is_empty() {
-                // The common case: a whole shard, without copying it.
-                std::mem::swap(&mut taken, &mut shard.events);
-            } else {
-                let keep = shard.events.partition_point(|(number, _)| *number < end);
-                taken.extend(shard.events.drain(..keep));
-            }
+            let upto = shard.events.partition_point(|(number, _)| *number < end);
+            let before = taken.len();
+            taken.extend(shard.events.drain(..upto));
+            shard.waiting -= taken[before..].iter().map(|(_, event)| event.weight()).sum::<u64>();
         }
         self.waiting.fetch_sub(taken.len(), Ordering::SeqCst);
         taken.sort_unstable_by_key(|(number, _)| *number);
@@ -147,7 +148,7 @@ impl EventBuffer {
         for shard in &self.shards {
             let shard = lock(shard);
             books.seen += shard.seen;
-            books.waiting += shard.events.iter().map(|(_, event)| event.weight()).sum::<u64>();
+            books.waiting += shard.waiting;
             books.refused.merge(&shard.refused);
         }
         let contended = self.contended.load(Ordering::Relaxed);

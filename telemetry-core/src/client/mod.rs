@@ -21,7 +21,7 @@ use std::time::SystemTime;
 
 use tokio::sync::watch;
 
-use crate::client::buffer::{EventBuffer, Pushed};
+use crate::client::buffer::{BufferBooks, EventBuffer, Pushed};
 use crate::client::plugins::Plugins;
 use crate::client::wakeup::Wakeup;
 use crate::fault::PluginError;
@@ -53,6 +53,8 @@ pub(crate) struct Client {
     pipeline: Mutex<Pipeline>,
     /// Whether handles record: one load is all that a driver pays while it is `false`.
     recording: AtomicBool,
+    /// The deadline of its close, in nanoseconds of its tick; that of [`Tick::MAX`] while nobody closes it.
+    closing: AtomicU64,
     wakeup: Wakeup,
     finished: watch::Sender<bool>,
     /// The number of the oldest record that is still held.
@@ -60,8 +62,10 @@ pub(crate) struct Client {
     breaker: OnceLock<Arc<dyn Breaker>>,
 }
 
-/// How many events are taken in under one hold of the lock, which a driver's thread may want for a moment.
+/// How many events are taken in under one hold of the lock, which who asks for the status may want.
 const SLICE: u64 = 64;
+/// How many slices are taken in before the other clients have their turn.
+const SLICES_AT_ONCE: usize = 16;
 
 /// What a client says of itself, taken at one moment.
 #[derive(Debug)]
@@ -93,6 +97,7 @@ impl Client {
             buffer: EventBuffer::new(config.max_events),
             pipeline: Mutex::new(pipeline),
             recording: AtomicBool::new(true),
+            closing: AtomicU64::new(Tick::MAX.as_nanos()),
             wakeup: Wakeup::new(config.batch_size.min(config.max_events / 2).max(1)),
             finished: watch::Sender::new(false),
             left: watch::Sender::new(0),
@@ -153,28 +158,55 @@ impl Client {
         self.wakeup.park(|| self.buffer.is_empty())
     }
 
-    /// Takes in what was recorded, and says what to do next.
-    pub(crate) fn step(&self, busy: Busy) -> Step {
-        let wall = self.plugins.clock.wall();
-        self.wakeup.looking();
-        // The next step follows from what was taken in last.
-        self.absorb_all(wall, |pipeline, now| pipeline.step(now, busy))
+    /// Begins its close, or brings its deadline forward. Takes no lock.
+    pub(crate) fn close_by(&self, deadline: Tick) {
+        // Also one that never comes begins a close.
+        self.closing.fetch_min(deadline.as_nanos().min(u64::MAX - 1), Ordering::AcqRel);
     }
 
-    /// Takes in what was recorded, slice by slice, and then does more under the same hold of the lock as the
-    /// last of them.
-    fn absorb_all<T>(&self, wall: SystemTime, mut then: impl FnMut(&mut Pipeline, Tick) -> T) -> T {
-        // Drivers may go on recording meanwhile; what comes after a buffer's worth is for the next time.
-        let mut slices = self.plugins.config.max_events as u64 / SLICE + 1;
-        loop {
-            slices -= 1;
-            let done = self.absorb(SLICE, wall, |pipeline, now, taken| {
-                (slices == 0 || taken < SLICE as usize).then(|| then(pipeline, now))
-            });
-            if let Some(done) = done {
-                return done;
+    /// Ends its close: it has a lease again. Takes no lock.
+    pub(crate) fn revive(&self) {
+        self.closing.store(Tick::MAX.as_nanos(), Ordering::Release);
+    }
+
+    fn closing(&self) -> Option<Tick> {
+        Some(Tick::from_nanos(self.closing.load(Ordering::Acquire))).filter(|deadline| *deadline < Tick::MAX)
+    }
+
+    /// How many slices a buffer's worth of events has. Drivers may go on recording while the buffer is
+    /// emptied; what comes after as many is for the next time.
+    pub(crate) fn slices(&self) -> u64 {
+        self.plugins.config.max_events as u64 / SLICE + 1
+    }
+
+    /// Takes in what was recorded, `ahead` slices at the most, and says what to do next. It asks to be called
+    /// again when that takes long.
+    pub(crate) fn step(&self, busy: Busy, ahead: &mut u64) -> Step {
+        let wall = self.plugins.clock.wall();
+        self.wakeup.looking();
+        for _ in 0..SLICES_AT_ONCE {
+            // The next step follows from what was taken in last.
+            let step =
+                self.absorb_slice(wall, ahead, |pipeline, now| pipeline.step(now, busy, self.closing()));
+            if let Some(step) = step {
+                return step;
             }
         }
+        Step::More
+    }
+
+    /// Takes in a slice of what was recorded. When it was the last, does more under the same hold of the
+    /// lock.
+    fn absorb_slice<T>(
+        &self,
+        wall: SystemTime,
+        ahead: &mut u64,
+        then: impl FnOnce(&mut Pipeline, Tick) -> T,
+    ) -> Option<T> {
+        *ahead = ahead.saturating_sub(1);
+        self.absorb(SLICE, wall, |pipeline, now, taken| {
+            (*ahead == 0 || taken < SLICE as usize).then(|| then(pipeline, now))
+        })
     }
 
     /// Takes in up to `most` events, and then does more under the same hold of the lock, told how many
@@ -207,13 +239,8 @@ impl Client {
     /// Changes the pipeline under its lock.
     pub(crate) fn with_pipeline<T>(&self, change: impl FnOnce(&mut Pipeline, Tick) -> T) -> T {
         let now = self.plugins.clock.now();
-        self.change_pipeline(|pipeline| change(pipeline, now))
-    }
-
-    /// Changes the pipeline under its lock, without asking the clock.
-    pub(crate) fn change_pipeline<T>(&self, change: impl FnOnce(&mut Pipeline) -> T) -> T {
         let mut pipeline = lock(&self.pipeline);
-        let changed = change(&mut pipeline);
+        let changed = change(&mut pipeline, now);
         self.recording.store(pipeline.is_recording(), Ordering::Relaxed);
         let left = pipeline.left();
         drop(pipeline);
@@ -230,7 +257,12 @@ impl Client {
     /// Takes in what was recorded so far, and sends it as soon as may be. The number up to which records are
     /// to have [left](Self::left) then.
     pub(crate) fn flush(&self) -> u64 {
-        let upto = self.absorb_all(self.plugins.clock.wall(), |pipeline, _| pipeline.flush());
+        let (wall, mut ahead) = (self.plugins.clock.wall(), self.slices());
+        let upto = loop {
+            if let Some(upto) = self.absorb_slice(wall, &mut ahead, |pipeline, _| pipeline.flush()) {
+                break upto;
+            }
+        };
         self.wake_up();
         upto
     }
@@ -248,11 +280,30 @@ impl Client {
     pub(crate) fn finish(&self, reason: DropReason) {
         let wall = self.plugins.clock.wall();
         self.buffer.close();
-        self.absorb(u64::MAX, wall, |pipeline, now, _| {
-            if !pipeline.is_finished() {
-                pipeline.finish(reason, now);
-            }
+        let finished = catch_panic(|| {
+            self.absorb(u64::MAX, wall, |pipeline, now, _| {
+                if !pipeline.is_finished() {
+                    pipeline.finish(reason, now);
+                }
+            });
         });
+        if finished.is_none() {
+            self.fail();
+        }
+        self.finished.send_replace(true);
+        self.wake_up();
+    }
+
+    /// The end after a panic of our own: what isn't in the books is in them as lost by that.
+    pub(crate) fn fail(&self) {
+        self.buffer.close();
+        let mut pipeline = lock(&self.pipeline);
+        drop(self.buffer.take(u64::MAX));
+        let BufferBooks { seen, refused, .. } = self.buffer.books();
+        pipeline.fail(seen - refused.total());
+        drop(pipeline);
+        self.recording.store(false, Ordering::Relaxed);
+        self.left.send_replace(u64::MAX);
         self.finished.send_replace(true);
         self.wake_up();
     }

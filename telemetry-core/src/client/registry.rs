@@ -8,7 +8,6 @@ use crate::client::Client;
 use crate::guard::lock::lock;
 use crate::guard::panic::catch_panic;
 use crate::host::Host;
-use crate::pipeline::Pipeline;
 use crate::plugin::clock::Tick;
 use crate::record::id::ScopeId;
 
@@ -58,7 +57,7 @@ impl Registry {
             let client = Arc::clone(&entry.client);
             entry.leases += 1;
             if entry.leases == 1 {
-                client.change_pipeline(Pipeline::revive);
+                client.revive();
             }
             return Leased::Shared(client);
         }
@@ -87,7 +86,7 @@ impl Registry {
         };
         entry.leases = entry.leases.saturating_sub(1);
         if entry.leases == 0 {
-            client.change_pipeline(|pipeline| pipeline.close_by(now + within));
+            client.close_by(now + within);
             drop(entries);
             client.wake_up();
         }
@@ -107,25 +106,24 @@ impl Registry {
         let entry = entries.remove(key);
         drop(entries);
         drop(entry);
-        client.with_pipeline(|pipeline, _| pipeline.close_by(deadline));
+        client.close_by(deadline);
         client.wake_up();
         true
     }
 
     /// Lets go of a client at the end of its flush, unless it has a lease again.
-    pub(crate) fn retire(&self, client: &Arc<Client>) -> bool {
+    pub(crate) fn retire(&self, key: &Key, client: &Arc<Client>) -> bool {
         let mut entries = lock(&self.entries);
-        let entry = entries.iter().find(|(_, entry)| Arc::ptr_eq(&entry.client, client));
-        match entry.map(|(key, entry)| (key.clone(), entry.leases)) {
-            Some((_, leases)) if leases > 0 => false,
-            Some((key, _)) => {
-                let entry = entries.remove(&key);
-                drop(entries);
-                drop(entry);
-                true
-            }
-            None => true,
+        let Some(entry) = entries.get(key).filter(|entry| Arc::ptr_eq(&entry.client, client)) else {
+            return true;
+        };
+        if entry.leases > 0 {
+            return false;
         }
+        let entry = entries.remove(key);
+        drop(entries);
+        drop(entry);
+        true
     }
 
     pub(crate) fn clients(&self) -> Vec<Arc<Client>> {
@@ -146,18 +144,22 @@ mod tests {
         let made = client();
         let key = Key { host: made.host.clone(), scope: None, forced: false };
         let Leased::New(client) = registry.acquire(&key, || made) else { panic!("there is none yet") };
-        client.change_pipeline(|pipeline| pipeline.flags(Ok(&flags()), Tick::ZERO));
+        client.with_pipeline(|pipeline, now| pipeline.flags(Ok(&flags()), now));
         registry.release(&key, &client, Duration::from_secs(2));
-        assert!(matches!(client.step(Busy::default()), Step::Finished));
+        assert!(matches!(step(&client), Step::Finished));
         let Leased::Shared(again) = registry.acquire(&key, crate::client::tests::client) else {
             panic!("it is still there")
         };
         assert!(Arc::ptr_eq(&again, &client));
-        assert!(!registry.retire(&client), "somebody has it");
-        assert!(matches!(client.step(Busy::default()), Step::Wait(_)), "and it goes on");
+        assert!(!registry.retire(&key, &client), "somebody has it");
+        assert!(matches!(step(&client), Step::Wait(_)), "and it goes on");
         registry.release(&key, &client, Duration::from_secs(2));
-        assert!(matches!(client.step(Busy::default()), Step::Finished));
-        assert!(registry.retire(&client) && registry.clients().is_empty());
+        assert!(matches!(step(&client), Step::Finished));
+        assert!(registry.retire(&key, &client) && registry.clients().is_empty());
+    }
+
+    fn step(client: &Client) -> Step {
+        client.step(Busy::default(), &mut 1)
     }
 
     fn flags() -> FlagSet {

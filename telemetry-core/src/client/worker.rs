@@ -10,8 +10,10 @@ use crate::client::call_slot::Slot;
 use crate::client::calls;
 use crate::client::calls::Delivered;
 use crate::client::pool::Pool;
+use crate::client::registry::Key;
 use crate::fault::PluginError;
 use crate::guard::own_work::{log, own_work};
+use crate::guard::panic::catch_panic;
 use crate::ledger::DropReason;
 use crate::pipeline::delivery::AttemptOutcome;
 use crate::pipeline::{Busy, Step};
@@ -19,21 +21,32 @@ use crate::plugin::clock::Tick;
 use crate::plugin::flags::FlagSet;
 
 /// Works for one client until it is finished. Dropped before, as a runtime does that is shut down, it
-/// finishes the client.
+/// finishes the client; so does a panic of our own, which goes no further.
 ///
 /// It holds what it runs on, so that the final flush of the last client also outlives the provider.
-pub(crate) fn work(client: Arc<Client>, pool: Arc<Pool>) -> impl Future<Output = ()> + Send + 'static {
+pub(crate) fn work(
+    client: Arc<Client>,
+    key: Key,
+    pool: Arc<Pool>,
+) -> impl Future<Output = ()> + Send + 'static {
     let calls = pool.runner.calls();
     let guard = FinishWhenDropped(Arc::clone(&client));
     let mut work = Box::pin(async move {
-        let _guard = guard;
         let mut sending: Slot<Delivered> = Slot::new(calls.clone());
         let mut asking: Slot<Result<FlagSet, PluginError>> = Slot::new(calls);
+        let mut ahead = client.slices();
         loop {
             if client.is_finished() {
                 return;
             }
-            match client.step(Busy { sending: sending.is_taken(), asking: asking.is_taken() }) {
+            let busy = Busy { sending: sending.is_taken(), asking: asking.is_taken() };
+            let step = client.step(busy, &mut ahead);
+            if !matches!(step, Step::More) {
+                ahead = client.slices();
+            }
+            match step {
+                // The other clients' turn.
+                Step::More => yield_now().await,
                 Step::Ask => {
                     let ask = Box::pin(calls::ask(Arc::clone(&client)));
                     asking.start(&client, calls::ask_may_block(&client), ask);
@@ -48,7 +61,7 @@ pub(crate) fn work(client: Arc<Client>, pool: Arc<Pool>) -> impl Future<Output =
                     Woken::Asked(answer) => answered(&client, answer),
                 },
                 Step::Finished => {
-                    if pool.registry.retire(&client) {
+                    if pool.registry.retire(&key, &client) {
                         client.finish(DropReason::Closed);
                         return;
                     }
@@ -56,7 +69,29 @@ pub(crate) fn work(client: Arc<Client>, pool: Arc<Pool>) -> impl Future<Output =
             }
         }
     });
-    std::future::poll_fn(move |cx| own_work(|| work.as_mut().poll(cx)))
+    std::future::poll_fn(move |cx| {
+        let client = &guard.0;
+        own_work(|| {
+            catch_panic(|| work.as_mut().poll(cx)).unwrap_or_else(|| {
+                log!(host = %client.host, "telemetry ends here: a fault of its own");
+                client.fail();
+                Poll::Ready(())
+            })
+        })
+    })
+}
+
+/// Lets the others on this thread go on first.
+async fn yield_now() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 struct FinishWhenDropped(Arc<Client>);

@@ -159,7 +159,7 @@ impl ClientProvider {
                 client
             }
             Leased::New(client) => {
-                shared.runner.spawn(work(Arc::clone(&client), Arc::clone(shared)));
+                shared.runner.spawn(work(Arc::clone(&client), key.clone(), Arc::clone(shared)));
                 client
             }
             Leased::Full => return Err(OffReason::TooManyClients),

@@ -162,11 +162,16 @@ impl Aggregator {
         }
     }
 
-    /// Ends the statements that were quiet for too long, as they are.
-    pub(crate) fn evict(&mut self, now: Tick, out: &mut Vec<Draft>) {
-        while self.next_eviction().is_some_and(|at| at <= now) {
+    /// Ends the statements that will have been quiet for too long at `at`, as they are, but no more than
+    /// `most`; whether these were all.
+    pub(crate) fn end_quiet(&mut self, at: Tick, most: usize, out: &mut Vec<Draft>) -> bool {
+        for _ in 0..most {
+            if self.next_eviction().is_none_or(|next| at < next) {
+                return true;
+            }
             self.evict_quietest(out);
         }
+        self.next_eviction().is_none_or(|next| at < next)
     }
 
     /// When the next statement will have been quiet for too long.
@@ -174,11 +179,10 @@ impl Aggregator {
         self.by_activity.keys().next().map(|(at, _)| *at + self.abandoned_after)
     }
 
-    /// Ends every open statement, as it is.
-    pub(crate) fn drain(&mut self, out: &mut Vec<Draft>) {
-        while !self.by_activity.is_empty() {
-            self.evict_quietest(out);
-        }
+    /// Forgets every open statement.
+    pub(crate) fn clear(&mut self) {
+        self.open.clear();
+        self.by_activity.clear();
     }
 
     fn evict_quietest(&mut self, out: &mut Vec<Draft>) {

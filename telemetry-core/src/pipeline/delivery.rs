@@ -22,6 +22,8 @@ use crate::record::Record;
 
 use crate::pipeline::backoff::{Backoff, Pause};
 
+/// How far apart batches are that go early because an error is urgent.
+const BETWEEN_URGENT: Duration = Duration::from_secs(1);
 /// The least wait after a breaker's rejection.
 const MIN_REJECTION: Duration = Duration::from_millis(100);
 
@@ -72,6 +74,8 @@ pub(crate) struct Delivery {
     /// Halved when a batch was too large, doubled by a success.
     batch_limit: usize,
     urgent: bool,
+    /// Nothing goes early before then only because it is urgent.
+    urgent_from: Tick,
     /// Records before this number go at once.
     flush_to: u64,
     closing: Option<Tick>,
@@ -98,6 +102,7 @@ impl Delivery {
             pause: Pause::new(config),
             batch_limit: config.batch_size,
             urgent: false,
+            urgent_from: Tick::ZERO,
             flush_to: 0,
             closing: None,
             ledger: RecordLedger::default(),
@@ -151,12 +156,14 @@ impl Delivery {
         let Some(oldest) = self.queue.front() else {
             return if self.closing.is_some() { Next::GiveUp } else { Next::Wait(None) };
         };
-        let at_once = self.urgent
-            || self.retrying.is_some()
+        let at_once = self.retrying.is_some()
             || self.closing.is_some()
             || oldest.number < self.flush_to
             || self.queue.len() >= self.batch_limit;
-        let due = if at_once { now } else { oldest.since + self.flush_interval };
+        let mut due = if at_once { now } else { oldest.since + self.flush_interval };
+        if self.urgent {
+            due = due.min(self.urgent_from.max(now));
+        }
         let at = due.max(self.not_before).max(self.spaced_until).max(self.pause.until());
         if self.closing.is_some_and(|deadline| at >= deadline) {
             return Next::GiveUp;
@@ -168,7 +175,10 @@ impl Delivery {
     }
 
     /// Puts the next batch in flight.
-    pub(crate) fn take(&mut self) -> Vec<Arc<Record>> {
+    pub(crate) fn take(&mut self, now: Tick) -> Vec<Arc<Record>> {
+        if self.urgent {
+            self.urgent_from = now + BETWEEN_URGENT;
+        }
         let size = self.retrying.unwrap_or(self.batch_limit).min(self.batch_limit).min(self.queue.len());
         self.in_flight = self.queue.drain(..size).collect();
         self.urgent &= !self.queue.is_empty();
@@ -263,15 +273,21 @@ impl Delivery {
         oldest.map_or(self.ledger.made, |oldest| oldest.number)
     }
 
-    /// Begins the close, which ends at `deadline`: what waits goes at once.
-    pub(crate) fn close_by(&mut self, deadline: Tick) {
-        self.closing = Some(deadline);
-        self.spaced_until = Tick::ZERO;
+    /// Closes by this time, or not any more. While it does, what waits goes at once.
+    pub(crate) fn close_by(&mut self, deadline: Option<Tick>) {
+        if self.closing.is_none() && deadline.is_some() {
+            self.spaced_until = Tick::ZERO;
+        }
+        self.closing = deadline;
     }
 
-    /// Ends the close: the client has a lease again.
-    pub(crate) fn revive(&mut self) {
-        self.closing = None;
+    /// The end after a panic of our own: all that isn't in the books was lost by it.
+    pub(crate) fn fail(&mut self) {
+        self.queue.clear();
+        self.in_flight.clear();
+        let RecordLedger { made, accepted, written, dropped, .. } = &mut self.ledger;
+        let missing = made.saturating_sub(*accepted + *written + dropped.total());
+        dropped.add(DropReason::InternalFault, missing);
     }
 
     /// Lets go of all that waits.

@@ -34,6 +34,8 @@ pub(crate) enum Step {
     Send(Vec<Arc<Record>>),
     /// Nothing before then, unless events come.
     Wait(Tick),
+    /// To be asked again soon: there is more work than others should wait for.
+    More,
     /// The close is at its end.
     Finished,
 }
@@ -44,6 +46,9 @@ pub(crate) struct Busy {
     pub(crate) sending: bool,
     pub(crate) asking: bool,
 }
+
+/// How many open statements are ended before others have their turn.
+const STATEMENTS_AT_ONCE: usize = 256;
 
 /// What became of the events that were taken out of the buffer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,13 +66,15 @@ pub(crate) struct Pipeline {
     delivery: Delivery,
     books: TakenBooks,
     flag: String,
-    closing: Option<Tick>,
     finished: bool,
     last_failure: Option<PluginError>,
     breaker: Option<BreakerState>,
     drafts: Vec<Draft>,
     /// The present as tick and date, by which events' ticks are dated.
     present: (Tick, SystemTime),
+    /// After so many records and events, a panic.
+    #[cfg(test)]
+    planted: Option<usize>,
 }
 
 impl Pipeline {
@@ -78,12 +85,13 @@ impl Pipeline {
             delivery: Delivery::new(config, seed),
             books: TakenBooks::default(),
             flag: flag.to_owned(),
-            closing: None,
             finished: false,
             last_failure: None,
             breaker: None,
             drafts: Vec::new(),
             present: (Tick::ZERO, SystemTime::UNIX_EPOCH),
+            #[cfg(test)]
+            planted: None,
         }
     }
 
@@ -132,6 +140,8 @@ impl Pipeline {
     pub(crate) fn absorb(&mut self, events: Vec<Event>, now: Tick, wall: SystemTime) {
         self.present = (now, wall);
         for event in events {
+            #[cfg(test)]
+            tests::strike(&mut self.planted);
             if !self.is_recording() {
                 let reason = if self.finished { Refusal::Closed } else { Refusal::Off };
                 self.books.refused.add(reason, event.weight());
@@ -147,41 +157,47 @@ impl Pipeline {
         self.make_records(now);
     }
 
-    /// What to do now that everything recorded has been taken in.
-    pub(crate) fn step(&mut self, now: Tick, busy: Busy) -> Step {
-        self.aggregator.evict(now, &mut self.drafts);
-        if self.closing.is_some() {
-            // What was on its way when the close began has come.
-            self.aggregator.drain(&mut self.drafts);
-        }
+    /// What to do now that everything recorded has been taken in, with a close that is to end by `closing`.
+    pub(crate) fn step(&mut self, now: Tick, busy: Busy, closing: Option<Tick>) -> Step {
+        self.delivery.close_by(closing);
+        let discarded = match self.gate.flag_state() {
+            FlagState::Unknown | FlagState::Enabled(_) => None,
+            FlagState::Disabled(_) | FlagState::Absent(_) => Some(DropReason::FlagOff),
+            FlagState::Unreachable(_) => Some(DropReason::FlagUnreachable),
+        };
+        // At a close, what was on its way when it began has come. Without delivery, nothing is worth waiting
+        // for.
+        let ends = if closing.is_some() || discarded.is_some() { Tick::MAX } else { now };
+        let all = self.aggregator.end_quiet(ends, STATEMENTS_AT_ONCE, &mut self.drafts);
         self.make_records(now);
         self.delivery.expire(now);
-        match self.gate.flag_state() {
-            FlagState::Unknown | FlagState::Enabled(_) => {}
-            FlagState::Disabled(_) | FlagState::Absent(_) => self.discard(DropReason::FlagOff, now),
-            FlagState::Unreachable(_) => self.discard(DropReason::FlagUnreachable, now),
+        if let Some(reason) = discarded {
+            self.delivery.drop_waiting(reason);
         }
-        if self.closing.is_some_and(|deadline| deadline <= now) {
+        if closing.is_some_and(|deadline| deadline <= now) {
             return Step::Finished;
         }
-        let worth_asking = self.closing.is_none() || self.gate.flag_state() == FlagState::Unknown;
+        if !all {
+            return Step::More;
+        }
+        let worth_asking = closing.is_none() || self.gate.flag_state() == FlagState::Unknown;
         if !busy.asking && worth_asking && self.gate.ask_at() <= now {
             self.gate.ask(now);
             return Step::Ask;
         }
-        let mut until = self.closing.unwrap_or(Tick::MAX);
+        let mut until = closing.unwrap_or(Tick::MAX);
         if !busy.asking && worth_asking {
             until = until.min(self.gate.ask_at());
         }
         until = until.min(self.aggregator.next_eviction().unwrap_or(Tick::MAX));
         if self.gate.is_open() {
             match self.delivery.next(now) {
-                Next::Send if !busy.sending => return Step::Send(self.delivery.take()),
+                Next::Send if !busy.sending => return Step::Send(self.delivery.take(now)),
                 Next::Send | Next::Wait(None) => {}
                 Next::Wait(Some(at)) => until = until.min(at),
                 Next::GiveUp => return Step::Finished,
             }
-        } else if self.closing.is_some() && self.delivery.held() == 0 {
+        } else if closing.is_some() && self.delivery.held() == 0 {
             return Step::Finished;
         }
         Step::Wait(until)
@@ -216,43 +232,32 @@ impl Pipeline {
         self.delivery.left()
     }
 
-    /// Begins the close: what waits goes at once. Open statements are ended as they are once what is still in
-    /// the buffer has been taken in, as that may end them properly.
-    pub(crate) fn close_by(&mut self, deadline: Tick) {
-        let deadline = self.closing.map_or(deadline, |earlier| earlier.min(deadline));
-        self.closing = Some(deadline);
-        self.delivery.close_by(deadline);
-    }
-
-    /// Ends every open statement as it is: its driver will not speak of it again.
-    pub(crate) fn end_statements(&mut self, now: Tick) {
-        self.aggregator.drain(&mut self.drafts);
-        self.make_records(now);
-    }
-
-    /// Ends the close: the client has a lease again.
-    pub(crate) fn revive(&mut self) {
-        self.closing = None;
-        self.delivery.revive();
-    }
-
     /// The end. What is held is dropped under `reason`; what is in flight may have arrived.
     pub(crate) fn finish(&mut self, reason: DropReason, now: Tick) {
-        self.end_statements(now);
+        // Its driver will not speak of an open statement again.
+        self.aggregator.end_quiet(Tick::MAX, usize::MAX, &mut self.drafts);
+        self.make_records(now);
         self.finished = true;
         self.delivery.drop_waiting(reason);
         self.delivery.drop_in_flight(DropReason::OutcomeUnknown);
     }
 
-    fn discard(&mut self, reason: DropReason, now: Tick) {
-        if self.aggregator.open_statements() > 0 || self.delivery.held() > 0 {
-            self.end_statements(now);
-            self.delivery.drop_waiting(reason);
-        }
+    /// The end after a panic of our own, wherever that left off. Of the events, so many had been taken out of
+    /// the buffer.
+    pub(crate) fn fail(&mut self, taken: u64) {
+        self.finished = true;
+        self.aggregator.clear();
+        self.drafts.clear();
+        let TakenBooks { folded, made, refused } = &mut self.books;
+        let missing = taken.saturating_sub(*folded + *made + refused.total());
+        refused.add(Refusal::InternalFault, missing);
+        self.delivery.fail();
     }
 
     fn make_records(&mut self, now: Tick) {
         for Draft { at, session, body } in self.drafts.drain(..) {
+            #[cfg(test)]
+            tests::strike(&mut self.planted);
             let urgent = body.is_urgent();
             let record = Record { id: EventId::random(), stamp: date(self.present, at), session, body };
             self.delivery.push(Arc::new(record), urgent, now);

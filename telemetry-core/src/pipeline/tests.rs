@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fault::Fault;
+use crate::guard::panic::catch_panic;
 use crate::pipeline::event::EventKind;
 use crate::pipeline::event::tests::event;
 use crate::pipeline::statement::StatementEvent;
@@ -28,10 +29,68 @@ fn a_close_does_not_wait_for_a_flag_that_is_known_and_due() {
     let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
     pipeline.flags(Ok(&flags(true, 10 * SECOND)), at(0));
     pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH);
-    pipeline.close_by(at(20));
-    assert!(matches!(pipeline.step(at(12), Busy::default()), Step::Send(_)));
+    assert!(matches!(pipeline.step(at(12), Busy::default(), Some(at(20))), Step::Send(_)));
     let busy = Busy { sending: true, asking: false };
-    assert!(matches!(pipeline.step(at(12), busy), Step::Wait(until) if until == at(20)));
+    assert!(matches!(pipeline.step(at(12), busy, Some(at(20))), Step::Wait(until) if until == at(20)));
+}
+
+#[test]
+fn thousands_of_open_statements_end_a_part_at_a_time() {
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    let session = event(0).session;
+    let start = |number| {
+        let id = StatementId::new(&format!("s{number}")).unwrap();
+        let kind = EventKind::Started { id, what: StatementEvent::Kind(StatementType::Query) };
+        Event { at: at(0), session: Arc::clone(&session), kind }
+    };
+    pipeline.absorb((0..600).map(start).collect(), at(0), SystemTime::UNIX_EPOCH);
+    for open in [600 - 256, 600 - 512] {
+        assert!(matches!(pipeline.step(at(0), Busy::default(), Some(at(2))), Step::More));
+        assert_eq!(pipeline.open_statements(), open);
+    }
+    assert!(matches!(pipeline.step(at(0), Busy::default(), Some(at(2))), Step::Ask));
+    assert_eq!(pipeline.open_statements(), 0);
+}
+
+#[test]
+fn the_books_balance_after_a_panic_of_our_own_wherever_it_strikes() {
+    let config = TelemetryConfig::default().max_records(4).batch_size(2);
+    let session = event(0).session;
+    let recorded = || {
+        let what = [Action::Single, Action::Start(0), Action::Error(0), Action::Single, Action::Complete(0)];
+        what.into_iter().chain([Action::Single; 5]).filter_map(happened)
+    };
+    let mut struck = 0;
+    for after in 0..40 {
+        let mut pipeline = Pipeline::new(&config, "flag", false, 1);
+        pipeline.flags(Ok(&flags(true, 900 * SECOND)), at(0));
+        pipeline.planted = Some(after);
+        let mut taken = 0;
+        let panicked = catch_panic(|| {
+            for kind in recorded() {
+                taken += 1;
+                let event = Event { at: at(0), session: Arc::clone(&session), kind };
+                pipeline.absorb(vec![event], at(0), SystemTime::UNIX_EPOCH);
+                if let Step::Send(batch) = pipeline.step(at(0), Busy::default(), None) {
+                    pipeline.settle(attempted(0, batch.len()), at(0));
+                }
+            }
+        });
+        struck += usize::from(panicked.is_none());
+        pipeline.fail(taken);
+        let (books, ledger) = (pipeline.books(), pipeline.ledger());
+        assert_eq!(books.folded + books.made + books.refused.total(), taken);
+        assert!(ledger.balances() && ledger.held == 0, "{ledger}");
+        assert!(pipeline.is_finished() && pipeline.open_statements() == 0);
+    }
+    assert!(struck >= 15, "{struck}");
+}
+
+/// Panics when the time has come.
+pub(super) fn strike(planted: &mut Option<usize>) {
+    if let Some(left) = planted {
+        *left = left.checked_sub(1).expect("planted");
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +160,7 @@ proptest! {
         let mut seen = 0;
         let mut busy = Busy::default();
         let mut sent = 0;
+        let mut closing = None;
         for action in actions {
             match action {
                 Action::Pass(seconds) => now = now + SECOND * u32::from(seconds),
@@ -113,8 +173,8 @@ proptest! {
                     busy.sending = false;
                     pipeline.settle(attempted(how, sent), now);
                 }
-                Action::Close => pipeline.close_by(now + 2 * SECOND),
-                Action::Revive => pipeline.revive(),
+                Action::Close => closing = Some(now + 2 * SECOND),
+                Action::Revive => closing = None,
                 other => if let Some(kind) = happened(other) {
                     seen += 1;
                     pipeline.absorb(vec![Event { at: now, session: Arc::clone(&session), kind }], now, SystemTime::UNIX_EPOCH);
@@ -123,7 +183,7 @@ proptest! {
             // As a worker does: everything that can be done at once.
             for turn in 0.. {
                 prop_assert!(turn < 5, "it has always something to do");
-                match pipeline.step(now, busy) {
+                match pipeline.step(now, busy, closing) {
                     Step::Ask => {
                         prop_assert!(!busy.asking);
                         busy.asking = true;
@@ -138,6 +198,7 @@ proptest! {
                         prop_assert!(until > now, "a wait that is over before it begins");
                         break;
                     }
+                    Step::More => prop_assert!(false, "there are few statements"),
                     Step::Finished => break,
                 }
             }

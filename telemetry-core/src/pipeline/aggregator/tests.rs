@@ -142,10 +142,10 @@ fn abandoned_statements_are_ended_with_their_errors() {
     bench.start(0, "b");
     bench.happen(1, "b", failed(ErrorClass::Retryable));
     bench.happen(5, "a", StatementEvent::Polled(SECOND));
-    bench.aggregator.evict(Tick::ZERO + SECOND * 11, &mut bench.out);
+    bench.aggregator.end_quiet(Tick::ZERO + SECOND * 11, usize::MAX, &mut bench.out);
     assert_eq!(bench.kinds(), [(RecordKind::Statement, "b".into()), (RecordKind::Error, "b".into())]);
     assert_eq!(bench.aggregator.next_eviction(), Some(Tick::ZERO + SECOND * 15));
-    bench.aggregator.evict(Tick::ZERO + SECOND * 15, &mut bench.out);
+    bench.aggregator.end_quiet(Tick::ZERO + SECOND * 15, usize::MAX, &mut bench.out);
     assert_eq!(bench.out[0].body.sql.as_ref().unwrap().operation.unwrap().status_calls, Some(1));
     assert_eq!(bench.out[0].body.latency, None, "how long it took is unknown");
 }
@@ -186,7 +186,7 @@ proptest! {
                 5 => bench.happen(now, &name, StatementEvent::Polled(SECOND)),
                 6 => bench.happen(now, &name, StatementEvent::Chunk(Chunk::new(0, SECOND))),
                 _ => {
-                    bench.aggregator.evict(Tick::ZERO + SECOND * now as u32, &mut bench.out);
+                    bench.aggregator.end_quiet(Tick::ZERO + SECOND * now as u32, usize::MAX, &mut bench.out);
                     continue;
                 }
             };
@@ -200,7 +200,7 @@ proptest! {
         }
         let events = actions.iter().filter(|(action, ..)| *action < 7).count() as u64;
         prop_assert_eq!(sum.folded + sum.made + refused, events);
-        bench.aggregator.drain(&mut bench.out);
+        bench.aggregator.end_quiet(Tick::MAX, usize::MAX, &mut bench.out);
         let kinds = bench.kinds();
         prop_assert_eq!(kinds.iter().filter(|(kind, _)| *kind == RecordKind::Statement).count(), starts);
         prop_assert_eq!(kinds.iter().filter(|(kind, _)| *kind == RecordKind::Error).count(), errors);

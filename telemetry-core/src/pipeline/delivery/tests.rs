@@ -75,13 +75,34 @@ fn flushes_at_once_for_a_terminal_error() {
     let mut delivery = with(TelemetryConfig::default(), 1);
     delivery.push(record(RecordKind::Error), true, at(0));
     assert_eq!(delivery.next(at(0)), Next::Send);
-    assert_eq!(delivery.take().len(), 2);
+    assert_eq!(delivery.take(at(5)).len(), 2);
+}
+
+#[test]
+fn terminal_errors_are_sent_early_once_a_second_at_the_most() {
+    let mut delivery = with(TelemetryConfig::default(), 0);
+    delivery.push(record(RecordKind::Error), true, at(0));
+    delivery.take(at(0));
+    delivery.settle(accept(1), at(0));
+    delivery.push(record(RecordKind::Error), true, at(0));
+    assert_eq!(delivery.next(at(0)), Next::Wait(Some(at(1))));
+    delivery.push(record(RecordKind::Error), true, at(0));
+    assert_eq!(delivery.next(at(1)), Next::Send);
+    assert_eq!(delivery.take(at(1)).len(), 2);
+    delivery.settle(accept(2), at(1));
+    // Who isn't in a hurry doesn't wait longer for it.
+    delivery.push(record(RecordKind::Statement), false, at(1));
+    assert_eq!(delivery.next(at(1)), Next::Wait(Some(at(6))));
+    // A full batch, a flush and a close wait for nothing.
+    delivery.push(record(RecordKind::Error), true, at(1));
+    delivery.flush();
+    assert_eq!(delivery.next(at(1)), Next::Send);
 }
 
 #[test]
 fn one_request_is_in_flight_at_a_time() {
     let mut delivery = with(TelemetryConfig::default().batch_size(2), 4);
-    assert_eq!(delivery.take().len(), 2);
+    assert_eq!(delivery.take(at(5)).len(), 2);
     assert_eq!(delivery.next(at(9)), Next::Wait(None));
     delivery.settle(accept(2), at(9));
     assert_eq!(delivery.next(at(9)), Next::Send);
@@ -93,7 +114,7 @@ fn retries_the_same_records_with_full_jitter_below_a_doubling_ceiling() {
     let mut now = at(5);
     let mut sent = None;
     for ceiling in [100 * MS, 200 * MS, 400 * MS] {
-        let batch = ids(&delivery.take());
+        let batch = ids(&delivery.take(now));
         assert_eq!(*sent.get_or_insert_with(|| batch.clone()), batch);
         delivery.settle(fail(503), now);
         delivery.push(record(RecordKind::Statement), false, now);
@@ -101,7 +122,7 @@ fn retries_the_same_records_with_full_jitter_below_a_doubling_ceiling() {
         assert!(waited <= ceiling, "{waited:?} {ceiling:?}");
         now = now + waited;
     }
-    assert_eq!(ids(&delivery.take()), sent.unwrap());
+    assert_eq!(ids(&delivery.take(now)), sent.unwrap());
     delivery.settle(fail(503), now);
     assert_eq!(wait(&delivery, now), 5 * SECOND, "quick retries are used up");
     assert_eq!(delivery.ledger().held, 6, "and nothing is lost");
@@ -109,20 +130,23 @@ fn retries_the_same_records_with_full_jitter_below_a_doubling_ceiling() {
 
 #[test]
 fn a_close_or_a_flush_does_not_wait_for_an_interval_that_nobody_asked_for() {
-    let begin: [fn(&mut Delivery); 2] =
-        [|delivery| delivery.close_by(at(20)), |delivery| _ = delivery.flush()];
+    let close = |delivery: &mut Delivery| {
+        delivery.close_by(None);
+        delivery.close_by(Some(at(20)));
+    };
+    let begin: [fn(&mut Delivery); 2] = [close, |delivery| _ = delivery.flush()];
     for begin in begin {
         let mut delivery = with(TelemetryConfig::default().max_retries(0), 1);
-        delivery.take();
+        delivery.take(at(5));
         delivery.settle(fail(503), at(5));
         assert_eq!(wait(&delivery, at(5)), 5 * SECOND);
         begin(&mut delivery);
         assert_eq!(delivery.next(at(5)), Next::Send);
-        delivery.take();
+        delivery.take(at(5));
         delivery.settle(fail(503), at(5));
         assert_eq!(wait(&delivery, at(5)), 5 * SECOND, "once");
         // What the service asked for is waited for all the same.
-        delivery.take();
+        delivery.take(at(5));
         let failure = PluginError::new(503).with_retry_after(Some(3 * SECOND));
         delivery.settle(AttemptOutcome::Answered(Err(failure)), at(10));
         begin(&mut delivery);
@@ -142,7 +166,7 @@ fn jitter_covers_the_whole_range() {
 fn retry_after_wins_when_longer_and_is_capped() {
     for (asked, waited) in [(7 * SECOND, 7 * SECOND), (SECOND * 86_400, SECOND * 300)] {
         let mut delivery = with(TelemetryConfig::default(), 1);
-        delivery.take();
+        delivery.take(at(5));
         let failure = PluginError::new(429).with_retry_after(Some(asked));
         delivery.settle(AttemptOutcome::Answered(Err(failure)), at(5));
         assert_eq!(wait(&delivery, at(5)), waited);
@@ -152,7 +176,7 @@ fn retry_after_wins_when_longer_and_is_capped() {
 #[test]
 fn a_name_that_does_not_resolve_is_not_retried_at_once() {
     let mut delivery = with(TelemetryConfig::default(), 1);
-    delivery.take();
+    delivery.take(at(5));
     delivery.settle(fail(Fault::NoSuchHost), at(5));
     assert_eq!(wait(&delivery, at(5)), 5 * SECOND);
 }
@@ -162,7 +186,7 @@ fn terminal_answers_drop_the_batch_and_pause_the_client_twice_as_long_each_time(
     let mut delivery = with(TelemetryConfig::default().batch_size(1), 9);
     let mut now = at(5);
     for pause in [60, 120, 240, 480, 900, 900] {
-        delivery.take();
+        delivery.take(now);
         delivery.settle(fail(401), now);
         // Ages are past the point here.
         let until = delivery.pause.until();
@@ -170,9 +194,9 @@ fn terminal_answers_drop_the_batch_and_pause_the_client_twice_as_long_each_time(
         now = until;
     }
     assert_eq!(delivery.ledger().dropped.get(DropReason::Terminal), 6);
-    delivery.take();
+    delivery.take(now);
     delivery.settle(accept(1), now);
-    delivery.take();
+    delivery.take(now);
     delivery.settle(fail(403), now);
     assert_eq!(delivery.pause.until() - now, SECOND * 60, "a success starts it over");
 }
@@ -182,7 +206,7 @@ fn a_pause_obeys_a_retry_after_up_to_its_cap() {
     let config = TelemetryConfig::default().retry_after_cap(SECOND * 200);
     for (asked, pause) in [(30, 60), (100, 100), (600, 200)] {
         let mut delivery = with(config.clone(), 1);
-        delivery.take();
+        delivery.take(at(5));
         let refused = PluginError::new(403).with_retry_after(Some(SECOND * asked));
         delivery.settle(AttemptOutcome::Answered(Err(refused)), at(5));
         assert_eq!(delivery.pause.until() - at(5), SECOND * pause);
@@ -192,7 +216,7 @@ fn a_pause_obeys_a_retry_after_up_to_its_cap() {
 #[test]
 fn a_redirect_is_terminal() {
     let mut delivery = with(TelemetryConfig::default(), 2);
-    delivery.take();
+    delivery.take(at(5));
     delivery.settle(fail(Fault::Redirect), at(5));
     assert_eq!(delivery.ledger().dropped.get(DropReason::Terminal), 2);
 }
@@ -200,7 +224,7 @@ fn a_redirect_is_terminal() {
 #[test]
 fn without_credentials_records_wait_and_the_client_pauses() {
     let mut delivery = with(TelemetryConfig::default(), 2);
-    delivery.take();
+    delivery.take(at(5));
     delivery.settle(AttemptOutcome::NoCredentials(PluginError::new(Fault::Timeout)), at(5));
     assert_eq!(wait(&delivery, at(5)), 60 * SECOND);
     assert_eq!(delivery.ledger().held, 2);
@@ -209,11 +233,11 @@ fn without_credentials_records_wait_and_the_client_pauses() {
 #[test]
 fn while_the_breaker_rejects_records_stay() {
     let mut delivery = with(TelemetryConfig::default(), 2);
-    delivery.take();
+    delivery.take(at(5));
     delivery.settle(AttemptOutcome::Rejected { retry_at: at(65) }, at(5));
     assert_eq!(delivery.next(at(64)), Next::Wait(Some(at(65))));
     assert_eq!(delivery.next(at(65)), Next::Send);
-    assert_eq!(delivery.take().len(), 2);
+    assert_eq!(delivery.take(at(5)).len(), 2);
 }
 
 #[test]
@@ -222,14 +246,14 @@ fn too_large_halves_down_to_one_record_and_grows_again() {
         let mut delivery = with(TelemetryConfig::default().batch_size(8), 8);
         for size in [8, 4, 2, 1] {
             assert_eq!(delivery.next(at(5)), Next::Send);
-            assert_eq!(delivery.take().len(), size);
+            assert_eq!(delivery.take(at(5)).len(), size);
             delivery.settle(fail(fault), at(5));
         }
         assert_eq!(delivery.ledger().dropped.get(DropReason::TooLarge), 1, "alone, and still too large");
         let now = delivery.pause.until().max(at(5));
         for size in [1, 2, 4] {
             assert_eq!(delivery.next(now), Next::Send);
-            assert_eq!(delivery.take().len(), size);
+            assert_eq!(delivery.take(now).len(), size);
             delivery.settle(accept(size), now);
         }
         assert_eq!(delivery.ledger().accepted, 7);
@@ -239,12 +263,12 @@ fn too_large_halves_down_to_one_record_and_grows_again() {
 #[test]
 fn partial_acceptance_is_counted() {
     let mut delivery = with(TelemetryConfig::default(), 5);
-    delivery.take();
+    delivery.take(at(5));
     delivery.settle(accept(3), at(5));
     let ledger = delivery.ledger();
     assert_eq!((ledger.accepted, ledger.dropped.get(DropReason::NotAccepted), ledger.held), (3, 2, 0));
     let mut delivery = with(TelemetryConfig::default(), 5);
-    delivery.take();
+    delivery.take(at(5));
     delivery.settle(accept(99), at(5));
     assert_eq!(delivery.ledger().accepted, 5, "no more than were sent");
 }
@@ -269,7 +293,7 @@ fn overflow_drops_the_oldest_that_is_not_an_error() {
 #[test]
 fn what_is_in_flight_counts_towards_the_bound_and_is_not_dropped() {
     let mut delivery = with(TelemetryConfig::default().max_records(3).batch_size(2), 2);
-    delivery.take();
+    delivery.take(at(5));
     delivery.push(record(RecordKind::Statement), false, at(1));
     delivery.push(record(RecordKind::Statement), false, at(1));
     assert_eq!((delivery.held(), delivery.in_flight.len()), (3, 2));
@@ -293,7 +317,7 @@ fn an_unclassified_failure_drops_and_counts() {
         (Fault::Panicked, DropReason::Panicked),
     ] {
         let mut delivery = with(TelemetryConfig::default(), 2);
-        delivery.take();
+        delivery.take(at(5));
         delivery.settle(fail(fault), at(5));
         assert_eq!(delivery.ledger().dropped.get(reason), 2, "{fault:?}");
     }
@@ -302,13 +326,13 @@ fn an_unclassified_failure_drops_and_counts() {
 #[test]
 fn closing_sends_what_waits_and_gives_up_when_nothing_can_go_before_the_deadline() {
     let mut delivery = with(TelemetryConfig::default(), 1);
-    delivery.close_by(at(2));
+    delivery.close_by(Some(at(2)));
     assert_eq!(delivery.next(at(0)), Next::Send);
-    delivery.take();
+    delivery.take(at(5));
     let failure = PluginError::new(503).with_retry_after(Some(3 * SECOND));
     delivery.settle(AttemptOutcome::Answered(Err(failure)), at(0));
     assert_eq!(delivery.next(at(0)), Next::GiveUp, "it does not wait for the deadline in vain");
-    delivery.revive();
+    delivery.close_by(None);
     assert_eq!(wait(&delivery, at(0)), 3 * SECOND);
 }
 
@@ -348,7 +372,7 @@ proptest! {
                 }
                 _ => match delivery.next(now) {
                     Next::Send => {
-                        let batch = delivery.take();
+                        let batch = delivery.take(now);
                         prop_assert!(!batch.is_empty() && batch.len() <= batch_size);
                         prop_assert_eq!(delivery.next(now), Next::Wait(None));
                         delivery.settle(match action {
