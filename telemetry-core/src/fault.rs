@@ -1,4 +1,5 @@
-//! What can go wrong, and what follows from it: one table for exports and for a driver's own errors.
+//! What can go wrong, and whether trying again helps: one table for exports and for a driver's own errors.
+//! What delivery makes of it is in `pipeline/delivery.rs`.
 
 use std::fmt;
 use std::io;
@@ -94,6 +95,13 @@ pub fn classify(fault: impl Into<Fault>) -> ErrorClass {
         | Fault::Write(_)
         | Fault::Panicked
         | Fault::Other => ErrorClass::Unknown,
+    }
+}
+
+impl Fault {
+    /// Whether it was for want of credentials that work, so that others may.
+    pub(crate) fn refuses_credentials(self) -> bool {
+        matches!(self, Fault::Status(401) | Fault::Authentication)
     }
 }
 

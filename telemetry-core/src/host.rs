@@ -1,4 +1,5 @@
-//! The host that telemetry goes to: normalised once, validated once, compared as a value.
+//! Hosts: which names may be called, and which addresses may be connected to. Normalised and validated once,
+//! compared as a value.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -71,7 +71,10 @@
 //! | `plugin` | one contract a file |
 //! | `record` | what is delivered |
 //! | `text` | what text may leave |
-//! | `guard` | containment: panics, forks, locks, the workspace's own work |
+//! | `guard` | containment: panics, forks, locks, threads, the workspace's own work |
+//!
+//! Below them all, files of the root: settings (`config`), errors of building (`error`), faults and their
+//! classes (`fault`), hosts (`host`), and the books (`ledger`).
 
 #![forbid(unsafe_code)]
 

@@ -53,10 +53,12 @@ fn a_refused_tenant_pauses_alone() {
     let bad = bench.lease_of(ScriptedCredentials::token("bad"));
     let good = bench.lease_of(ScriptedCredentials::token("good"));
     bench.exporter.script().set(Do::Fail(PluginError::new(401)));
-    open(&bad).statement().complete();
+    let session = open(&bad);
+    session.statement().complete();
     bench.pass(6 * SECOND);
     bench.exporter.script().set(Do::Give(Accept::All));
-    open(&bad).statement().complete();
+    session.statement().complete();
+    session.statement().complete();
     open(&good).statement().complete();
     bench.pass(6 * SECOND);
     assert_eq!(good.status().records.accepted, 2);

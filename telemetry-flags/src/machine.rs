@@ -130,8 +130,8 @@ impl Machine {
         })
     }
 
-    /// The asker, who asked at `now`, went away without an answer. One alone may have been in a hurry; several
-    /// in a row have waited for a host that hangs, and the next is not to.
+    /// The asker, who asked at `now`, went away without an answer. One alone may have been in a hurry;
+    /// several in a row have waited for a host that hangs, and the next is not to.
     pub(crate) fn given_up(&mut self, key: &Key, asking: u64, now: Tick) {
         let Some(entry) = self.entries.get_mut(key) else { return };
         entry.end(asking);

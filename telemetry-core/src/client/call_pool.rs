@@ -294,6 +294,9 @@ mod tests {
         let pool = Arc::new(CallPool::default());
         let call = pool.call::<u8>(&host(0), Box::pin(async { panic!("planted") })).unwrap();
         assert_eq!(answer(call), Err(Fault::Panicked));
+        while lock(&pool.state).idle == 0 {
+            std::thread::yield_now();
+        }
         assert_eq!(answer(pool.call(&host(0), Box::pin(async { 7 })).unwrap()), Ok(7));
         assert_eq!(pool.counts().0, 1);
     }

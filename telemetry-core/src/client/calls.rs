@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use crate::client::Client;
+use crate::client::logins::TRIES;
 use crate::client::plugins::Plugins;
 use crate::client::safe_clock::SafeClock;
 use crate::fault::{Fault, PluginError};
 use crate::guard::panic::{DropGuarded, GuardedFuture, catch_panic};
 use crate::pipeline::delivery::{AttemptOutcome, outcome};
+use crate::pipeline::gate::NoAnswer;
 use crate::plugin::breaker::{BreakerState, Outcome, Permit};
 use crate::plugin::clock::Tick;
 use crate::plugin::exporter::Attempt;
@@ -35,8 +37,9 @@ pub(crate) fn ask_may_block(client: &Client) -> bool {
 
 fn credentials_may_block(client: &Client) -> bool {
     // Whoever replaces them meanwhile leaves this the last to hold them.
-    let held = DropGuarded(client.credentials());
-    held.0.as_ref().is_some_and(|provider| may_block(|| provider.may_block()))
+    let all =
+        client.with_logins(|logins| logins.all()).into_iter().map(|provider| DropGuarded(Some(provider)));
+    all.flat_map(|held| held.0.as_ref().map(|provider| may_block(|| provider.may_block()))).any(|may| may)
 }
 
 /// What panics when it is asked is not to be trusted.
@@ -44,19 +47,42 @@ fn may_block(ask: impl FnOnce() -> bool) -> bool {
     catch_panic(ask).unwrap_or(true)
 }
 
-/// One attempt: leave of the breaker, credentials, the call, and the breaker told how it went.
+/// One attempt: leave of the breaker, credentials, the call, and the breaker told how it went. When the
+/// credentials of one connection are refused, those of another are tried.
 pub(crate) async fn deliver(client: Arc<Client>, batch: Vec<Arc<Record>>) -> Delivered {
     let clock = &client.plugins.clock;
-    let attempted = attempt(&client, &batch).await;
+    let deadline = clock.now() + client.plugins.config.request_timeout;
+    let mut tries = 1..TRIES;
+    let attempted = loop {
+        let mut login = None;
+        let attempted = attempt(&client, &batch, deadline, &mut login).await;
+        let refused = match attempted {
+            AttemptOutcome::NoCredentials(_) => true,
+            AttemptOutcome::Answered(Err(failure)) => failure.fault.refuses_credentials(),
+            AttemptOutcome::Answered(Ok(_)) | AttemptOutcome::Rejected { .. } => false,
+        };
+        if !try_others(&client, login, refused) || tries.next().is_none() {
+            break attempted;
+        }
+    };
     let breaker = client.breaker().and_then(|breaker| catch_panic(|| breaker.state(clock.now())));
     Delivered { attempted, breaker }
 }
 
-async fn attempt(client: &Client, batch: &[Arc<Record>]) -> AttemptOutcome {
+/// Notes how the service took a connection's credentials; whether those of another are to be tried now.
+fn try_others(client: &Client, login: Option<u64>, refused: bool) -> bool {
+    login.is_some_and(|lease| client.with_logins(|logins| logins.tried(lease, refused)))
+}
+
+async fn attempt(
+    client: &Client,
+    batch: &[Arc<Record>],
+    deadline: Tick,
+    login: &mut Option<u64>,
+) -> AttemptOutcome {
     let plugins = &client.plugins;
     let clock = &plugins.clock;
     let now = clock.now();
-    let deadline = now + plugins.config.request_timeout;
     let admitted = client.breaker().and_then(|breaker| catch_panic(|| breaker.admit(now)));
     let permit = match admitted {
         Some(Ok(permit)) => permit,
@@ -65,7 +91,7 @@ async fn attempt(client: &Client, batch: &[Arc<Record>]) -> AttemptOutcome {
         None => return AttemptOutcome::Rejected { retry_at: now + plugins.config.flush_interval },
     };
     // Without credentials the permit is dropped, which is neutral.
-    let credentials = match credentials(client, deadline).await {
+    let credentials = match credentials(client, deadline, login).await {
         Ok(credentials) => credentials,
         Err(failure) => return AttemptOutcome::NoCredentials(failure),
     };
@@ -100,22 +126,53 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// One question for the flag.
-pub(crate) async fn ask(client: Arc<Client>) -> Result<FlagSet, PluginError> {
+/// One question for the flag. When the credentials of one connection are refused, those of another are tried.
+pub(crate) async fn ask(client: Arc<Client>) -> Result<FlagSet, NoAnswer> {
+    let deadline = client.plugins.clock.now() + client.plugins.config.request_timeout;
+    let mut tries = 1..TRIES;
+    loop {
+        let mut login = None;
+        let answer = question(&client, deadline, &mut login).await;
+        let refused = answer.as_ref().is_err_and(|none| none.refused);
+        if !try_others(&client, login, refused) || tries.next().is_none() {
+            let pending = client.with_logins(|logins| logins.are_pending());
+            return answer.map_err(|none| NoAnswer { pending, ..none });
+        }
+    }
+}
+
+async fn question(client: &Client, deadline: Tick, login: &mut Option<u64>) -> Result<FlagSet, NoAnswer> {
     let plugins = &client.plugins;
-    let deadline = plugins.clock.now() + plugins.config.request_timeout;
-    let credentials = credentials(&client, deadline).await?;
+    let credentials = match credentials(client, deadline, login).await {
+        // A host's flag may be known without any.
+        Err(_) if login.is_none() => None,
+        Err(failure) => return Err(NoAnswer { refused: true, ..failure.into() }),
+        Ok(credentials) => credentials,
+    };
     let query =
         FlagQuery::new(&client.host, &plugins.driver.identity, plugins.clock.now(), plugins.clock.wall())
             .with_credentials(credentials.as_ref());
     let flags = GuardedFuture::new(|| plugins.flags.flags(&query));
-    plugins.clock.limit(deadline, flags).await.unwrap_or_else(|fault| Err(fault.into()))
+    let answer = plugins.clock.limit(deadline, flags).await.unwrap_or_else(|fault| Err(fault.into()));
+    answer.map_err(NoAnswer::from)
 }
 
-/// The connection's credentials; `None` for a connection that has none.
-async fn credentials(client: &Client, deadline: Tick) -> Result<Option<AuthHeaders>, PluginError> {
-    // Whoever replaces the client's credentials meanwhile leaves this call the last to hold these.
-    let held = DropGuarded(client.credentials());
+/// The credentials of one of the client's connections, which is told in `login`; `None` for a client whose
+/// connections have none.
+async fn credentials(
+    client: &Client,
+    deadline: Tick,
+    login: &mut Option<u64>,
+) -> Result<Option<AuthHeaders>, PluginError> {
+    if !client.is_authenticated() {
+        return Ok(None);
+    }
+    let Some((lease, provider)) = client.with_logins(|logins| logins.best()) else {
+        return Err(Fault::Authentication.into());
+    };
+    *login = Some(lease);
+    // Whoever replaces the connection's credentials meanwhile leaves this call the last to hold these.
+    let held = DropGuarded(Some(provider));
     let Some(provider) = &held.0 else { return Ok(None) };
     let headers = GuardedFuture::new(|| provider.headers());
     match client.plugins.clock.limit(deadline, headers).await {

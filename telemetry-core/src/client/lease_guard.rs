@@ -5,21 +5,35 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::client::Client;
-use crate::client::pool::Pool;
 use crate::client::registry::Key;
+use crate::client::shared::Shared;
 use crate::plugin::clock::Tick;
+use crate::plugin::credentials::CredentialProvider;
 
 /// One lease of a client, given back once: by a close, or when the last handle that needs it is dropped.
 pub(crate) struct LeaseGuard {
-    pub(crate) pool: Arc<Pool>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) key: Key,
     pub(crate) client: Arc<Client>,
+    /// Its number among the client's.
+    number: u64,
     released: AtomicBool,
 }
 
 impl LeaseGuard {
-    pub(crate) fn new(pool: Arc<Pool>, key: Key, client: Arc<Client>) -> Self {
-        LeaseGuard { pool, key, client, released: AtomicBool::new(false) }
+    pub(crate) fn new(shared: Arc<Shared>, key: Key, client: Arc<Client>) -> Self {
+        let number = client.join();
+        LeaseGuard { shared, key, client, number, released: AtomicBool::new(false) }
+    }
+
+    /// The connection has credentials, or others than before.
+    pub(crate) fn provide(&self, credentials: Arc<dyn CredentialProvider>) {
+        self.client.provide(self.number, credentials);
+    }
+
+    /// The connection has opened.
+    pub(crate) fn opened(&self) {
+        self.client.opened(self.number);
     }
 
     /// Begins the close of this lease, which ends after `within` at the latest: the deadline of the final
@@ -32,7 +46,8 @@ impl LeaseGuard {
             return Err(NotLast::Already);
         }
         let deadline = self.client.plugins.clock.now() + within;
-        if self.pool.registry.release_to_close(&self.key, &self.client, deadline) {
+        self.client.ended(self.number);
+        if self.shared.registry.release_to_close(&self.key, &self.client, deadline) {
             Ok(deadline)
         } else {
             self.client.wake_up();
@@ -45,7 +60,8 @@ impl Drop for LeaseGuard {
     fn drop(&mut self) {
         if !self.released.swap(true, Ordering::AcqRel) && self.client.plugins.in_parent_process() {
             let within = self.client.plugins.config.close_timeout;
-            self.pool.registry.release(&self.key, &self.client, within);
+            self.client.ended(self.number);
+            self.shared.registry.release(&self.key, &self.client, within);
         }
     }
 }

@@ -5,11 +5,12 @@ pub(crate) mod call_pool;
 pub(crate) mod call_slot;
 pub(crate) mod calls;
 pub(crate) mod lease_guard;
+pub(crate) mod logins;
 pub(crate) mod plugins;
-pub(crate) mod pool;
 pub(crate) mod registry;
 pub(crate) mod runtime;
 pub(crate) mod safe_clock;
+pub(crate) mod shared;
 pub(crate) mod status;
 pub(crate) mod wakeup;
 pub(crate) mod worker;
@@ -22,6 +23,7 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 
 use crate::client::buffer::{BufferBooks, EventBuffer, Pushed};
+use crate::client::logins::Logins;
 use crate::client::plugins::Plugins;
 use crate::client::wakeup::Wakeup;
 use crate::fault::PluginError;
@@ -43,8 +45,13 @@ use crate::text::error_text::TextBudget;
 pub(crate) struct Client {
     pub(crate) plugins: Arc<Plugins>,
     pub(crate) host: Host,
-    /// Those of the connection that came last: its login is the one that is most likely to live.
-    credentials: Mutex<Option<Arc<dyn CredentialProvider>>>,
+    /// Whether its records travel under a principal's credentials.
+    authenticated: bool,
+    logins: Mutex<Logins>,
+    next_lease: AtomicU64,
+    /// Whether there are credentials that weren't there, or weren't known to be good, when the worker looked
+    /// last.
+    logged_in: AtomicBool,
     pub(crate) text: Arc<TextBudget>,
     /// Names and SQLSTATEs of errors that were none.
     malformed: AtomicU64,
@@ -80,17 +87,15 @@ pub(crate) struct Snapshot {
 }
 
 impl Client {
-    pub(crate) fn new(
-        plugins: Arc<Plugins>,
-        host: Host,
-        credentials: Option<Arc<dyn CredentialProvider>>,
-        forced: bool,
-    ) -> Self {
+    pub(crate) fn new(plugins: Arc<Plugins>, host: Host, authenticated: bool, forced: bool) -> Self {
         let config = &plugins.config;
         let pipeline = Pipeline::new(config, plugins.driver.identity.flag(), forced, fastrand::u64(..));
         Client {
             host,
-            credentials: Mutex::new(credentials),
+            authenticated,
+            logins: Mutex::default(),
+            next_lease: AtomicU64::new(0),
+            logged_in: AtomicBool::new(false),
             text: Arc::new(TextBudget::new(config.max_text_bytes as u64)),
             malformed: AtomicU64::new(0),
             forced,
@@ -186,8 +191,12 @@ impl Client {
         self.wakeup.looking();
         for _ in 0..SLICES_AT_ONCE {
             // The next step follows from what was taken in last.
-            let step =
-                self.absorb_slice(wall, ahead, |pipeline, now| pipeline.step(now, busy, self.closing()));
+            let step = self.absorb_slice(wall, ahead, |pipeline, now| {
+                if self.logged_in.swap(false, Ordering::AcqRel) {
+                    pipeline.logged_in(now);
+                }
+                pipeline.step(now, busy, self.closing())
+            });
             if let Some(step) = step {
                 return step;
             }
@@ -225,15 +234,51 @@ impl Client {
         })
     }
 
-    /// The credentials to use now.
-    pub(crate) fn credentials(&self) -> Option<Arc<dyn CredentialProvider>> {
-        lock(&self.credentials).clone()
+    /// A connection begins; its number.
+    pub(crate) fn join(&self) -> u64 {
+        let lease = self.next_lease.fetch_add(1, Ordering::Relaxed);
+        if self.authenticated {
+            self.with_logins(|logins| logins.join(lease));
+        }
+        lease
     }
 
-    /// Another connection of the same principal brings its own.
-    pub(crate) fn renew_credentials(&self, credentials: Option<Arc<dyn CredentialProvider>>) {
-        let before = std::mem::replace(&mut *lock(&self.credentials), credentials);
-        catch_panic(move || drop(before));
+    /// A connection has credentials, or others than before.
+    pub(crate) fn provide(&self, lease: u64, provider: Arc<dyn CredentialProvider>) {
+        // What is left over may be the last to hold them: foreign code, without a lock in hand.
+        drop(self.with_logins(|logins| logins.provide(lease, provider)));
+        self.log_in();
+    }
+
+    /// A connection has opened.
+    pub(crate) fn opened(&self, lease: u64) {
+        if self.authenticated {
+            drop(self.with_logins(|logins| logins.opened(lease)));
+            self.log_in();
+        }
+    }
+
+    fn log_in(&self) {
+        if !self.logged_in.swap(true, Ordering::AcqRel) {
+            self.wake_up();
+        }
+    }
+
+    /// A connection has ended.
+    pub(crate) fn ended(&self, lease: u64) {
+        if self.authenticated {
+            drop(self.with_logins(|logins| logins.ended(lease)));
+        }
+    }
+
+    /// Whether its records travel under a principal's credentials.
+    pub(crate) fn is_authenticated(&self) -> bool {
+        self.authenticated
+    }
+
+    /// Looks into the log-ins, or changes them, for a moment.
+    pub(crate) fn with_logins<T>(&self, change: impl FnOnce(&mut Logins) -> T) -> T {
+        change(&mut lock(&self.logins))
     }
 
     /// Changes the pipeline under its lock.
@@ -358,10 +403,10 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         // Foreign code, on whatever thread this is.
-        let credentials = self.credentials.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let credentials = self.logins.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let breaker = self.breaker.take();
         if self.plugins.in_parent_process() {
-            catch_panic(move || drop(credentials));
+            drop(credentials);
             catch_panic(move || drop(breaker));
         } else {
             // In a forked child the threads that they may wait for in the end aren't there.
@@ -424,6 +469,6 @@ pub(crate) mod tests {
             last: DropThread::default(),
         };
         let host = Host::parse("host.example.com", HostPolicy::Public).unwrap();
-        Client::new(Arc::new(plugins), host, None, false)
+        Client::new(Arc::new(plugins), host, false, false)
     }
 }

@@ -1,4 +1,4 @@
-//! Which clients there are, and how many leases each has.
+//! Which clients there are, and how many leases each has. The last lease begins the final flush.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

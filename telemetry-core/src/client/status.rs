@@ -1,4 +1,4 @@
-//! What holds, and why.
+//! Whether telemetry is on, why, and the books: what a lease says when it is asked.
 
 use std::fmt;
 use std::io;

@@ -9,13 +9,14 @@ use crate::client::Client;
 use crate::client::call_slot::Slot;
 use crate::client::calls;
 use crate::client::calls::Delivered;
-use crate::client::pool::Pool;
 use crate::client::registry::Key;
+use crate::client::shared::Shared;
 use crate::fault::PluginError;
 use crate::guard::own_work::{log, own_work};
 use crate::guard::panic::catch_panic;
 use crate::ledger::DropReason;
 use crate::pipeline::delivery::AttemptOutcome;
+use crate::pipeline::gate::NoAnswer;
 use crate::pipeline::{Busy, Step};
 use crate::plugin::clock::Tick;
 use crate::plugin::flags::FlagSet;
@@ -27,13 +28,13 @@ use crate::plugin::flags::FlagSet;
 pub(crate) fn work(
     client: Arc<Client>,
     key: Key,
-    pool: Arc<Pool>,
+    shared: Arc<Shared>,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let calls = pool.runner.calls();
+    let calls = shared.runner.calls();
     let guard = FinishWhenDropped(Arc::clone(&client));
     let mut work = Box::pin(async move {
         let mut sending: Slot<Delivered> = Slot::new(calls.clone());
-        let mut asking: Slot<Result<FlagSet, PluginError>> = Slot::new(calls);
+        let mut asking: Slot<Result<FlagSet, NoAnswer>> = Slot::new(calls);
         let mut ahead = client.slices();
         loop {
             if client.is_finished() {
@@ -61,7 +62,7 @@ pub(crate) fn work(
                     Woken::Asked(answer) => answered(&client, answer),
                 },
                 Step::Finished => {
-                    if pool.registry.retire(&key, &client) {
+                    if shared.registry.retire(&key, &client) {
                         client.finish(DropReason::Closed);
                         return;
                     }
@@ -108,7 +109,7 @@ enum Woken {
     /// The time has come, or there is something new.
     Due,
     Sent(Delivered),
-    Asked(Result<FlagSet, PluginError>),
+    Asked(Result<FlagSet, NoAnswer>),
 }
 
 /// Waits until there is something to do.
@@ -116,7 +117,7 @@ async fn wait(
     client: &Client,
     until: Tick,
     sending: &mut Slot<Delivered>,
-    asking: &mut Slot<Result<FlagSet, PluginError>>,
+    asking: &mut Slot<Result<FlagSet, NoAnswer>>,
 ) -> Woken {
     let clock = &client.plugins.clock;
     // Events below the high-water mark wake nobody, so the buffer is looked into once per interval: unless
@@ -131,7 +132,9 @@ async fn wait(
             return Poll::Ready(Woken::Sent(delivered.unwrap_or_else(Delivered::from)));
         }
         if let Poll::Ready(answer) = asking.poll(clock, cx) {
-            return Poll::Ready(Woken::Asked(answer.unwrap_or_else(|fault| Err(fault.into()))));
+            return Poll::Ready(Woken::Asked(
+                answer.unwrap_or_else(|fault| Err(PluginError::new(fault).into())),
+            ));
         }
         if notified.as_mut().poll(cx).is_ready() || Pin::new(&mut sleep).poll(cx).is_ready() {
             return Poll::Ready(Woken::Due);
@@ -164,13 +167,15 @@ fn settle(client: &Client, delivered: Delivered) {
     }
 }
 
-fn answered(client: &Client, answer: Result<FlagSet, PluginError>) {
-    client.with_pipeline(|pipeline, now| pipeline.flags(answer.as_ref().map_err(|failure| *failure), now));
+fn answered(client: &Client, answer: Result<FlagSet, NoAnswer>) {
+    client.with_pipeline(|pipeline, now| pipeline.flags(answer.as_ref().map_err(|none| *none), now));
     match answer {
         Ok(flags) => {
             let flag = client.plugins.driver.identity.flag();
             log!(host = %client.host, flag, value = ?flags.value(flag), origin = %flags.origin, "telemetry flag answered");
         }
-        Err(failure) => log!(host = %client.host, %failure, "telemetry flag not answered"),
+        Err(NoAnswer { failure, .. }) => {
+            log!(host = %client.host, %failure, "telemetry flag not answered");
+        }
     }
 }

@@ -26,6 +26,12 @@ pub fn catch_panic<T>(call: impl FnOnce() -> T) -> Option<T> {
 /// A foreign value that lets no panic out when it is dropped, wherever that happens.
 pub(crate) struct DropGuarded<T>(pub(crate) Option<T>);
 
+impl<T> Default for DropGuarded<T> {
+    fn default() -> Self {
+        DropGuarded(None)
+    }
+}
+
 impl<T> Drop for DropGuarded<T> {
     fn drop(&mut self) {
         let value = self.0.take();

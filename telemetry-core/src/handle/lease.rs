@@ -1,4 +1,5 @@
-//! A connection's share of a client: dropping it is the release.
+//! A connection's share of a client, and how it is closed and flushed. What gives it back when it is dropped
+//! is `client/lease_guard.rs`.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -12,12 +13,13 @@ use tokio::sync::oneshot;
 use crate::client::lease_guard::{LeaseGuard, NotLast};
 use crate::client::status::{OffReason, Status};
 use crate::guard::own_work::own_work;
-use crate::guard::panic::catch_panic;
+use crate::guard::panic::{DropGuarded, catch_panic};
 use crate::guard::thread;
 use crate::handle::opening::{ConnectionInfo, Opening};
 use crate::handle::outcome::{self, CloseOutcome, FlushOutcome};
 use crate::ledger::DropReason;
 use crate::plugin::clock::{BoxFuture, Tick};
+use crate::plugin::credentials::CredentialProvider;
 
 /// A connection's share of telemetry. One per connection; dropping it, and the handles made from it, gives it
 /// back.
@@ -48,6 +50,22 @@ impl Lease {
     /// Records that a connection is being opened. The clock runs from here.
     pub fn opening(&self, info: ConnectionInfo) -> Opening {
         Opening::new(self.held.as_ref().ok().cloned(), info)
+    }
+
+    /// Gives the connection's credentials, where they weren't known when the lease was acquired (see
+    /// [`Target::credentials_later`](crate::Target::credentials_later)), or others than before, after another
+    /// log-in. What the service refused before is tried again with them.
+    ///
+    /// They are those of the principal that the lease was acquired for. A lease that was acquired for none
+    /// ignores them: its records tell nothing that needs any.
+    pub fn credentials(&self, credentials: impl CredentialProvider) {
+        let mut credentials = DropGuarded(Some(Arc::new(credentials) as Arc<dyn CredentialProvider>));
+        if let Ok(hold) = self.held()
+            && hold.client.is_authenticated()
+            && let Some(credentials) = credentials.0.take()
+        {
+            hold.provide(credentials);
+        }
     }
 
     /// What holds for this connection, and why.
@@ -200,7 +218,7 @@ enum Until {
 /// Waits, on any executor; whether it came in time. Given up half-way, the wait for an end goes on in the
 /// background.
 async fn wait(hold: &Arc<LeaseGuard>, deadline: Tick, until: Until) -> bool {
-    if hold.pool.runner.is_manual() {
+    if hold.shared.runner.is_manual() {
         let in_time = reach(hold, deadline, until).await;
         end(hold, until);
         return in_time;
@@ -264,16 +282,16 @@ fn end(hold: &LeaseGuard, until: Until) {
 
 /// Completes when what is waited for has come, or the deadline; which of both.
 async fn reach(hold: &LeaseGuard, deadline: Tick, until: Until) -> bool {
-    let LeaseGuard { client, pool, .. } = hold;
+    let LeaseGuard { client, shared, .. } = hold;
     let mut reached = match until {
         Until::Finished => Box::pin(client.finished()) as BoxFuture<'static, ()>,
         Until::Left(upto) => Box::pin(client.left(upto)),
     };
     let mut late = pin!(client.plugins.clock.sleep_until(deadline));
     std::future::poll_fn(|cx| {
-        if pool.runner.is_manual() {
+        if shared.runner.is_manual() {
             client.wake_up();
-            pool.step();
+            shared.step();
         }
         if reached.as_mut().poll(cx).is_ready() {
             return Poll::Ready(true);

@@ -132,6 +132,7 @@ impl Opening {
 
     fn session(mut self, id: Option<SessionId>) -> Session {
         let Some((hold, started, info)) = self.open.take() else { return Session::disabled() };
+        hold.opened();
         let context = info.context(&hold, id);
         let session = Session::new(Arc::new(SessionScope::new(hold, context)));
         session.call(OperationType::CreateSession, RecordKind::Connection, started);

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use crate::client::Client;
 use crate::client::lease_guard::LeaseGuard;
 use crate::client::plugins::{DropThread, Plugins};
-use crate::client::pool::Pool;
 use crate::client::registry::{Key, Leased, Registry};
 use crate::client::runtime::{Runner, Runtime};
 use crate::client::safe_clock::SafeClock;
+use crate::client::shared::Shared;
 use crate::client::status::OffReason;
 use crate::client::worker::work;
 use crate::config::{Mode, TEXT_LEVEL_VARIABLE, TelemetryConfig, opt_out};
 use crate::error::BuildError;
 use crate::guard::fork::{InChild, Process};
 use crate::guard::own_work::{log, own_work};
-use crate::guard::panic::catch_panic;
+use crate::guard::panic::{DropGuarded, catch_panic};
 use crate::handle::lease::Lease;
 use crate::handle::target::Target;
 use crate::host::Host;
@@ -35,7 +35,7 @@ use crate::text::rules::TextRules;
 /// provider.
 #[derive(Clone, Debug)]
 pub struct ClientProvider {
-    shared: Arc<Pool>,
+    shared: Arc<Shared>,
     /// What a forked child uses instead.
     child: Option<Arc<Rebuild>>,
 }
@@ -135,7 +135,9 @@ impl ClientProvider {
     }
 
     fn try_acquire(&self, target: Target) -> Result<LeaseGuard, OffReason> {
-        let Target { host, credentials, mode } = target;
+        let Target { host, principal, credentials, mode } = target;
+        // Foreign, and dropped here when there is no lease.
+        let mut credentials = DropGuarded(credentials);
         let shared = &self.shared;
         if let Some(variable) = shared.opted_out {
             return Err(OffReason::OptOut(variable));
@@ -145,26 +147,27 @@ impl ClientProvider {
             return Err(OffReason::Setting);
         }
         let host = Host::parse(&host, shared.plugins.config.host_policy).map_err(OffReason::InvalidHost)?;
-        let scope = match &credentials {
+        let scope = match &credentials.0 {
             Some(provider) => Some(catch_panic(|| provider.scope()).ok_or(OffReason::CredentialsPanicked)?),
-            None => None,
+            None => principal,
         };
         shared.runner.start().map_err(|error| OffReason::NotStarted(error.kind()))?;
         let key = Key { host, scope, forced: mode == Mode::Forced };
-        let make =
-            || Client::new(Arc::clone(&shared.plugins), key.host.clone(), credentials.clone(), key.forced);
-        let client = match shared.registry.acquire(&key, make) {
-            Leased::Shared(client) => {
-                client.renew_credentials(credentials);
-                client
-            }
-            Leased::New(client) => {
-                shared.runner.spawn(work(Arc::clone(&client), key.clone(), Arc::clone(shared)));
-                client
-            }
+        let authenticated = key.scope.is_some();
+        let make = || Client::new(Arc::clone(&shared.plugins), key.host.clone(), authenticated, key.forced);
+        let (client, is_new) = match shared.registry.acquire(&key, make) {
+            Leased::Shared(client) => (client, false),
+            Leased::New(client) => (client, true),
             Leased::Full => return Err(OffReason::TooManyClients),
         };
-        Ok(LeaseGuard::new(Arc::clone(shared), key, client))
+        let hold = LeaseGuard::new(Arc::clone(shared), key.clone(), Arc::clone(&client));
+        if let Some(credentials) = credentials.0.take() {
+            hold.provide(credentials);
+        }
+        if is_new {
+            shared.runner.spawn(work(client, key, Arc::clone(shared)));
+        }
+        Ok(hold)
     }
 
     /// Moves every worker for as long as it can, when the provider was built with [`Runtime::Manual`]; else
@@ -315,7 +318,7 @@ impl ClientProviderBuilder {
             text,
             last: DropThread::default(),
         });
-        let shared = Pool {
+        let shared = Shared {
             registry: Registry::new(plugins.config.max_clients),
             runner: Runner::new(runtime),
             plugins,

@@ -164,7 +164,9 @@ impl Statement {
     /// statement, which keeps [`max_errors`](crate::TelemetryConfig::max_errors) of them. The closure is
     /// called only while telemetry is on; a panic in it is counted.
     pub fn error(&mut self, details: impl FnOnce() -> ErrorDetails) {
-        let Some(active) = &mut self.0 else { return };
+        let Some(active) = self.0.as_mut().filter(|active| active.session.client().is_recording()) else {
+            return;
+        };
         if let Some(error) = describe(active.session.client(), details) {
             active.apply(StatementEvent::Failed(error));
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::config::Mode;
 use crate::plugin::credentials::CredentialProvider;
+use crate::record::id::ScopeId;
 
 /// What a connection wants telemetry for.
 ///
@@ -18,6 +19,7 @@ use crate::plugin::credentials::CredentialProvider;
 #[derive(Clone)]
 pub struct Target {
     pub(super) host: String,
+    pub(super) principal: Option<ScopeId>,
     pub(super) credentials: Option<Arc<dyn CredentialProvider>>,
     pub(super) mode: Option<Mode>,
 }
@@ -27,13 +29,26 @@ impl Target {
     /// doesn't correlate is sent, and only where the flag is known of another connection to the host, or with
     /// [`Mode::Forced`].
     pub fn new(host: impl Into<String>) -> Self {
-        Target { host: host.into(), credentials: None, mode: None }
+        Target { host: host.into(), principal: None, credentials: None, mode: None }
     }
 
     /// The same with the connection's credentials.
     #[must_use]
     pub fn credentials(mut self, credentials: impl CredentialProvider) -> Self {
         self.credentials = Some(Arc::new(credentials));
+        self
+    }
+
+    /// The same for a connection whose credentials come later, with [`Lease::credentials`], as they do when
+    /// the driver acquires the lease before it has logged in. What it records meanwhile waits.
+    ///
+    /// Connections of one principal share a client, as they do by [`CredentialProvider::scope`]. Where it
+    /// isn't known who will log in, [`ScopeId::unique`] keeps the connection apart from all others.
+    ///
+    /// [`Lease::credentials`]: crate::Lease::credentials
+    #[must_use]
+    pub fn credentials_later(mut self, principal: ScopeId) -> Self {
+        self.principal = Some(principal);
         self
     }
 
@@ -48,9 +63,9 @@ impl Target {
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A host that wasn't checked yet may hold a password.
-        let Target { host: _, credentials, mode } = self;
+        let Target { host: _, principal, credentials, mode } = self;
         f.debug_struct("Target")
-            .field("authenticated", &credentials.is_some())
+            .field("authenticated", &(credentials.is_some() || principal.is_some()))
             .field("mode", mode)
             .finish_non_exhaustive()
     }

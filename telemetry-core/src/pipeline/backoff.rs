@@ -44,7 +44,8 @@ impl Pause {
         self.until
     }
 
-    /// One refusal more. A longer `Retry-After` is obeyed, up to the longest pause.
+    /// One refusal more. A longer `Retry-After`, as much of it as is obeyed, counts, up to the longest
+    /// pause.
     pub(crate) fn refused(&mut self, retry_after: Option<Duration>, now: Tick) {
         self.until = now + self.next.max(retry_after.unwrap_or_default()).min(self.max);
         self.next = self.next.saturating_mul(2).min(self.max);

@@ -71,6 +71,10 @@ pub(crate) struct Delivery {
     /// Nothing goes before then either, unless a flush or a close begins: quick retries were used up.
     spaced_until: Tick,
     pause: Pause,
+    /// Whether it pauses for want of credentials that work.
+    refused: bool,
+    /// Whether there are other credentials since the batch in flight left.
+    logged_in: bool,
     /// Halved when a batch was too large, doubled by a success.
     batch_limit: usize,
     urgent: bool,
@@ -100,6 +104,8 @@ impl Delivery {
             not_before: Tick::ZERO,
             spaced_until: Tick::ZERO,
             pause: Pause::new(config),
+            refused: false,
+            logged_in: false,
             batch_limit: config.batch_size,
             urgent: false,
             urgent_from: Tick::ZERO,
@@ -181,12 +187,25 @@ impl Delivery {
         }
         let size = self.retrying.unwrap_or(self.batch_limit).min(self.batch_limit).min(self.queue.len());
         self.in_flight = self.queue.drain(..size).collect();
+        self.logged_in = false;
         self.urgent &= !self.queue.is_empty();
         self.in_flight.iter().map(|held| Arc::clone(&held.record)).collect()
     }
 
     /// Says how the attempt with the batch in flight ended.
     pub(crate) fn settle(&mut self, attempted: AttemptOutcome, now: Tick) {
+        self.refused = match attempted {
+            AttemptOutcome::NoCredentials(_) => true,
+            AttemptOutcome::Answered(Err(failure)) => failure.fault.refuses_credentials(),
+            AttemptOutcome::Answered(Ok(_)) | AttemptOutcome::Rejected { .. } => false,
+        };
+        self.take_back(attempted, now);
+        if self.logged_in {
+            self.logged_in();
+        }
+    }
+
+    fn take_back(&mut self, attempted: AttemptOutcome, now: Tick) {
         match attempted {
             AttemptOutcome::Rejected { retry_at } => {
                 self.give_back(None);
@@ -199,6 +218,14 @@ impl Delivery {
             }
             AttemptOutcome::Answered(Ok(receipt)) => self.accepted(receipt),
             AttemptOutcome::Answered(Err(failure)) => self.failed(failure, now),
+        }
+    }
+
+    /// There are credentials that may work: a pause for want of them is over.
+    pub(crate) fn logged_in(&mut self) {
+        self.logged_in = true;
+        if std::mem::take(&mut self.refused) {
+            self.pause.reset();
         }
     }
 

@@ -20,6 +20,22 @@ pub(crate) enum FlagState {
     Unreachable(PluginError),
 }
 
+/// Why there is no answer about the flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoAnswer {
+    pub(crate) failure: PluginError,
+    /// For want of credentials that work.
+    pub(crate) refused: bool,
+    /// While a log-in is still to come, which may bring such.
+    pub(crate) pending: bool,
+}
+
+impl From<PluginError> for NoAnswer {
+    fn from(failure: PluginError) -> Self {
+        NoAnswer { failure, refused: failure.fault.refuses_credentials(), pending: false }
+    }
+}
+
 /// A pure state machine around one flag of one host, as one client sees it.
 ///
 /// A failure never changes a value that is known. Nothing is asked twice at a time, and nothing more often
@@ -30,6 +46,10 @@ pub(crate) struct Gate {
     asked_at: Tick,
     ask_at: Tick,
     retry: Duration,
+    /// Whether there are other credentials since it was asked, or refused.
+    logged_in: bool,
+    /// Whether what was asked last failed for want of credentials that work.
+    refused: bool,
 }
 
 /// The longest wait for a flag that could not be had, whatever `Retry-After` says.
@@ -39,17 +59,19 @@ const MIN_FRESH: Duration = Duration::from_secs(1);
 impl Gate {
     /// A gate that asks.
     pub(crate) fn new(retry: Duration) -> Self {
-        Gate { known: FlagState::Unknown, asked_at: Tick::ZERO, ask_at: Tick::ZERO, retry }
+        Gate {
+            known: FlagState::Unknown,
+            asked_at: Tick::ZERO,
+            ask_at: Tick::ZERO,
+            retry,
+            logged_in: false,
+            refused: false,
+        }
     }
 
     /// A gate that is open whatever the service says.
     pub(crate) fn forced() -> Self {
-        Gate {
-            known: FlagState::Enabled(FlagOrigin::Fixed),
-            asked_at: Tick::ZERO,
-            ask_at: Tick::MAX,
-            retry: MAX_RETRY,
-        }
+        Gate { known: FlagState::Enabled(FlagOrigin::Fixed), ask_at: Tick::MAX, ..Gate::new(MAX_RETRY) }
     }
 
     pub(crate) fn flag_state(&self) -> FlagState {
@@ -74,10 +96,25 @@ impl Gate {
     /// The question is asked now.
     pub(crate) fn ask(&mut self, now: Tick) {
         self.asked_at = now;
+        self.logged_in = false;
+    }
+
+    /// There are credentials that may work: what is refused for want of them is asked again, but no more than
+    /// once a second.
+    pub(crate) fn logged_in(&mut self, now: Tick) {
+        self.logged_in = true;
+        self.ask_again(now);
+    }
+
+    fn ask_again(&mut self, now: Tick) {
+        if self.refused && self.logged_in {
+            self.ask_at = self.ask_at.min(now.max(self.asked_at + MIN_FRESH));
+        }
     }
 
     /// Takes the answer in.
-    pub(crate) fn settle(&mut self, answer: Result<&FlagSet, PluginError>, flag: &str, now: Tick) {
+    pub(crate) fn settle(&mut self, answer: Result<&FlagSet, NoAnswer>, flag: &str, now: Tick) {
+        self.refused = answer.is_err_and(|none| none.refused);
         match answer {
             Ok(flags) => {
                 self.known = match flags.value(flag) {
@@ -87,12 +124,18 @@ impl Gate {
                 };
                 self.ask_at = (self.asked_at + flags.fresh_for).max(now + MIN_FRESH);
             }
-            Err(failure) => {
-                if matches!(self.known, FlagState::Unknown | FlagState::Unreachable(_)) {
-                    self.known = FlagState::Unreachable(failure);
+            Err(NoAnswer { failure, refused, pending }) => {
+                match self.known {
+                    // What is recorded waits for the log-in.
+                    FlagState::Unknown if refused && pending => {}
+                    FlagState::Unknown | FlagState::Unreachable(_) => {
+                        self.known = FlagState::Unreachable(failure);
+                    }
+                    FlagState::Enabled(_) | FlagState::Disabled(_) | FlagState::Absent(_) => {}
                 }
                 let asked = failure.retry_after.unwrap_or_default().min(MAX_RETRY);
                 self.ask_at = now + self.retry.max(asked);
+                self.ask_again(now);
             }
         }
     }
@@ -153,7 +196,7 @@ mod tests {
     #[test]
     fn unreachable_is_off_and_is_asked_again_after_a_minute() {
         let mut gate = gate();
-        gate.settle(Err(PluginError::new(Fault::Timeout)), "flag", Tick::ZERO);
+        gate.settle(Err(PluginError::new(Fault::Timeout).into()), "flag", Tick::ZERO);
         assert!(!gate.is_recording());
         assert_eq!(gate.flag_state(), FlagState::Unreachable(PluginError::new(Fault::Timeout)));
         assert_eq!(gate.ask_at(), Tick::ZERO + 60 * SECOND);
@@ -164,7 +207,7 @@ mod tests {
         for (value, open) in [("true", true), ("false", false)] {
             let mut gate = gate();
             gate.settle(Ok(&flags(value, 900)), "flag", Tick::ZERO);
-            gate.settle(Err(PluginError::new(503)), "flag", Tick::ZERO + 900 * SECOND);
+            gate.settle(Err(PluginError::new(503).into()), "flag", Tick::ZERO + 900 * SECOND);
             assert_eq!(gate.is_open(), open);
             assert_eq!(gate.ask_at(), Tick::ZERO + 960 * SECOND);
         }
@@ -174,6 +217,58 @@ mod tests {
     fn a_source_that_is_never_fresh_is_not_asked_in_a_loop() {
         let mut gate = gate();
         gate.settle(Ok(&flags("true", 0)), "flag", Tick::ZERO + 5 * SECOND);
+        assert_eq!(gate.ask_at(), Tick::ZERO + 6 * SECOND);
+    }
+
+    fn refused(pending: bool) -> NoAnswer {
+        NoAnswer { pending, ..PluginError::new(401).into() }
+    }
+
+    #[test]
+    fn without_credentials_nothing_is_decided_while_a_log_in_is_pending() {
+        for (pending, recording) in [(true, true), (false, false)] {
+            let mut gate = gate();
+            gate.ask(Tick::ZERO);
+            gate.settle(Err(refused(pending)), "flag", Tick::ZERO + 2 * SECOND);
+            assert_eq!((gate.is_recording(), gate.is_open()), (recording, false));
+            assert_eq!(gate.ask_at(), Tick::ZERO + 62 * SECOND);
+            gate.logged_in(Tick::ZERO + 3 * SECOND);
+            assert_eq!(gate.ask_at(), Tick::ZERO + 3 * SECOND, "at once");
+            gate.ask(Tick::ZERO + 3 * SECOND);
+            gate.settle(Ok(&flags("true", 900)), "flag", Tick::ZERO + 3 * SECOND);
+            assert!(gate.is_open());
+            gate.logged_in(Tick::ZERO + 4 * SECOND);
+            assert_eq!(gate.ask_at(), Tick::ZERO + 903 * SECOND, "what is known isn't asked again");
+        }
+    }
+
+    #[test]
+    fn a_log_in_while_it_is_asked_makes_it_ask_again() {
+        let mut gate = gate();
+        gate.ask(Tick::ZERO);
+        gate.logged_in(Tick::ZERO + SECOND);
+        gate.settle(Err(refused(true)), "flag", Tick::ZERO + 2 * SECOND);
+        assert_eq!(gate.ask_at(), Tick::ZERO + 2 * SECOND);
+        gate.ask(Tick::ZERO + 2 * SECOND);
+        gate.settle(Err(refused(true)), "flag", Tick::ZERO + 2 * SECOND);
+        assert_eq!(gate.ask_at(), Tick::ZERO + 62 * SECOND, "once");
+    }
+
+    #[test]
+    fn a_service_that_fails_decides_also_while_a_log_in_is_pending() {
+        let mut gate = gate();
+        gate.settle(Err(NoAnswer { pending: true, ..PluginError::new(503).into() }), "flag", Tick::ZERO);
+        assert!(!gate.is_recording());
+        gate.logged_in(Tick::ZERO + SECOND);
+        assert_eq!(gate.ask_at(), Tick::ZERO + 60 * SECOND);
+    }
+
+    #[test]
+    fn log_ins_do_not_make_it_ask_more_than_once_a_second() {
+        let mut gate = gate();
+        gate.ask(Tick::ZERO + 5 * SECOND);
+        gate.settle(Err(refused(true)), "flag", Tick::ZERO + 5 * SECOND);
+        gate.logged_in(Tick::ZERO + 5 * SECOND);
         assert_eq!(gate.ask_at(), Tick::ZERO + 6 * SECOND);
     }
 

@@ -18,7 +18,7 @@ use crate::ledger::{Counts, DropReason, RecordLedger, Refusal};
 use crate::pipeline::aggregator::{Aggregator, Draft};
 use crate::pipeline::delivery::{AttemptOutcome, Delivery, Next};
 use crate::pipeline::event::Event;
-use crate::pipeline::gate::{FlagState, Gate};
+use crate::pipeline::gate::{FlagState, Gate, NoAnswer};
 use crate::plugin::breaker::BreakerState;
 use crate::plugin::clock::Tick;
 use crate::plugin::flags::FlagSet;
@@ -197,16 +197,26 @@ impl Pipeline {
                 Next::Wait(Some(at)) => until = until.min(at),
                 Next::GiveUp => return Step::Finished,
             }
-        } else if closing.is_some() && self.delivery.held() == 0 {
+        } else if let Some(deadline) = closing
+            && (self.delivery.held() == 0 || (!busy.asking && deadline <= self.gate.ask_at()))
+        {
+            // Nothing will be known in time.
             return Step::Finished;
         }
         Step::Wait(until)
     }
 
     /// Takes the answer about the flag in.
-    pub(crate) fn flags(&mut self, answer: Result<&FlagSet, PluginError>, now: Tick) {
-        self.last_failure = answer.err().or(self.last_failure);
+    pub(crate) fn flags(&mut self, answer: Result<&FlagSet, NoAnswer>, now: Tick) {
+        self.last_failure = answer.err().map(|none| none.failure).or(self.last_failure);
         self.gate.settle(answer, &self.flag, now);
+    }
+
+    /// There are credentials that weren't there, or weren't known to be good: what was refused for want of
+    /// them is tried again.
+    pub(crate) fn logged_in(&mut self, now: Tick) {
+        self.gate.logged_in(now);
+        self.delivery.logged_in();
     }
 
     /// Says how the attempt with the batch in hand ended.

@@ -1,4 +1,4 @@
-//! The only place that knows how a statement adds up.
+//! How a statement adds up; of its chunks, `chunks.rs` knows.
 
 use std::time::Duration;
 
@@ -173,10 +173,10 @@ impl StatementAggregate {
         self.chunks.merge(chunks);
     }
 
-    /// The end: how long the whole took. The first end counts.
+    /// The end: how long the whole took.
     pub(crate) fn complete(&mut self, latency: Option<Duration>) {
         self.events += 1;
-        self.latency = self.latency.or(latency);
+        self.latency = latency;
     }
 
     /// The records: one of the statement, and one of each error kept with it.

@@ -167,7 +167,7 @@ proptest! {
                 Action::Flag(answer) if busy.asking => {
                     busy.asking = false;
                     let answer = answer.map(|on| flags(on, 900 * SECOND)).ok_or(PluginError::new(Fault::Connect));
-                    pipeline.flags(answer.as_ref().map_err(|failure| *failure), now);
+                    pipeline.flags(answer.as_ref().map_err(|failure| (*failure).into()), now);
                 }
                 Action::Settle(how) if busy.sending => {
                     busy.sending = false;

@@ -172,7 +172,8 @@ pub trait BreakerSource: fmt::Debug + Send + Sync + 'static {
     /// The breaker of this host.
     fn breaker(&self, host: &Host) -> Arc<dyn Breaker>;
 
-    /// Whether a breaker of it may hold up its thread; `true` by default. See [`Exporter::may_block`](crate::Exporter::may_block).
+    /// Whether a breaker of it may hold up its thread; `true` by default. See
+    /// [`Exporter::may_block`](crate::Exporter::may_block).
     fn may_block(&self) -> bool {
         true
     }

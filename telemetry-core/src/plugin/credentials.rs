@@ -50,7 +50,8 @@ pub trait CredentialProvider: Send + Sync + 'static {
     /// What authorises a request now.
     async fn headers(&self) -> Result<AuthHeaders, PluginError>;
 
-    /// Whether a call may hold up its thread; `true` by default. See [`Exporter::may_block`](crate::Exporter::may_block).
+    /// Whether a call may hold up its thread; `true` by default. See
+    /// [`Exporter::may_block`](crate::Exporter::may_block).
     fn may_block(&self) -> bool {
         true
     }

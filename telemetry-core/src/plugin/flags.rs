@@ -169,7 +169,8 @@ pub trait FeatureFlagSource: fmt::Debug + Send + Sync + 'static {
     /// The flags of one client at one host.
     async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, PluginError>;
 
-    /// Whether a call may hold up its thread; `true` by default. See [`Exporter::may_block`](crate::Exporter::may_block).
+    /// Whether a call may hold up its thread; `true` by default. See
+    /// [`Exporter::may_block`](crate::Exporter::may_block).
     fn may_block(&self) -> bool {
         true
     }

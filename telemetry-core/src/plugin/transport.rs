@@ -151,7 +151,8 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Sends one request and reads its answer.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, PluginError>;
 
-    /// Whether a call may hold up its thread; `true` by default. See [`Exporter::may_block`](crate::Exporter::may_block).
+    /// Whether a call may hold up its thread; `true` by default. See
+    /// [`Exporter::may_block`](crate::Exporter::may_block).
     fn may_block(&self) -> bool {
         true
     }

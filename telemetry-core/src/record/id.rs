@@ -137,6 +137,11 @@ impl ScopeId {
         ScopeId(number)
     }
 
+    /// A scope that no other is equal to, drawn at random.
+    pub fn unique() -> Self {
+        ScopeId(fastrand::u64(..))
+    }
+
     /// A scope for a principal that is known by a text (a user name, a client id, a token), through a hash
     /// whose key is drawn at random once per process.
     pub fn derived_from(principal: &str) -> Self {

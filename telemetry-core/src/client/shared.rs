@@ -8,7 +8,7 @@ use crate::client::runtime::Runner;
 
 /// What the handles and workers of one provider share.
 #[derive(Debug)]
-pub(crate) struct Pool {
+pub(crate) struct Shared {
     pub(crate) plugins: Arc<Plugins>,
     pub(crate) registry: Registry,
     pub(crate) runner: Runner,
@@ -16,7 +16,7 @@ pub(crate) struct Pool {
     pub(crate) opted_out: Option<&'static str>,
 }
 
-impl Pool {
+impl Shared {
     pub(crate) fn step(&self) {
         if self.runner.is_manual() {
             self.registry.clients().iter().for_each(|client| client.wake_up());

@@ -1,0 +1,146 @@
+//! Whose credentials are used when connections log in, fail to, log in again and go.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
+
+mod common;
+
+use common::*;
+use telemetry_core::plugin::*;
+use telemetry_core::status::*;
+use telemetry_core::*;
+use telemetry_testkit::*;
+
+/// Flags that are told only to those who have a token.
+#[derive(Debug)]
+struct Guarded;
+
+#[async_trait]
+impl FeatureFlagSource for Guarded {
+    async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
+        match query.credentials {
+            Some(_) => Ok(flag(FLAG, true, 900 * SECOND)),
+            None => Err(Fault::Authentication.into()),
+        }
+    }
+}
+
+fn tokens(bench: &Bench) -> Vec<String> {
+    let token = |attempt: &Attempted| {
+        attempt.credentials.as_ref().and_then(|headers| headers.get("authorization")).unwrap_or("").to_owned()
+    };
+    bench.exporter.attempts().iter().map(token).collect()
+}
+
+fn refused() -> Do<AuthHeaders> {
+    Do::Fail(Fault::Authentication.into())
+}
+
+#[test]
+fn what_is_recorded_before_the_log_in_waits_for_it() {
+    for principal in [ScopeId::unique(), ScopeId::derived_from("me")] {
+        let bench = Bench::with(config(), |builder| builder.flags(Guarded));
+        let lease = bench.provider.acquire(Target::new(HOST).credentials_later(principal));
+        let opening = lease.opening(ConnectionInfo::new());
+        bench.pass(20 * SECOND);
+        assert_eq!(lease.status().state, TelemetryState::Undecided);
+        lease.credentials(StaticToken::new("t"));
+        opening.opened("01f0").statement().complete();
+        bench.pass(6 * SECOND);
+        assert_eq!(lease.status().records.accepted, 2);
+        assert_eq!(tokens(&bench), ["Bearer t"]);
+        assert_balanced(&lease);
+    }
+}
+
+#[test]
+fn a_provider_that_has_no_token_yet_costs_nothing_once_it_has_one() {
+    let bench = Bench::with(config(), |builder| builder.flags(Guarded));
+    let credentials = ScriptedCredentials::token("t");
+    credentials.headers_script().set(refused());
+    let lease = bench.lease_of(credentials.clone());
+    let opening = lease.opening(ConnectionInfo::new());
+    bench.pass(20 * SECOND);
+    credentials.headers_script().set(Do::Give(AuthHeaders::bearer("t")));
+    opening.opened("01f0").statement().complete();
+    bench.pass(6 * SECOND);
+    assert_eq!(lease.status().records.accepted, 2);
+    assert_balanced(&lease);
+}
+
+#[test]
+fn a_log_in_that_fails_is_closed_without_waiting() {
+    let bench = Bench::with(config(), |builder| builder.flags(Guarded));
+    let lease = bench.provider.acquire(Target::new(HOST).credentials_later(ScopeId::unique()));
+    lease.opening(ConnectionInfo::new()).failed(|| ErrorDetails::new("UNAUTHENTICATED"));
+    let (closed, took) = bench.close(&lease, DEFAULT_CLOSE);
+    assert!(matches!(closed, CloseOutcome::Off(OffReason::FlagUnreachable(_))), "{closed:?}");
+    assert!(took.is_zero(), "{took:?}");
+    assert_balanced(&lease);
+}
+
+#[test]
+fn a_failed_log_in_does_not_displace_the_credentials_that_work() {
+    let bench = Bench::new();
+    let (good, bad) = (ScriptedCredentials::token("t"), ScriptedCredentials::token("t"));
+    bad.headers_script().set(refused());
+    let one = bench.lease_of(good);
+    let session = open(&one);
+    let other = bench.lease_of(bad.clone());
+    let opening = other.opening(ConnectionInfo::new());
+    session.statement().complete();
+    bench.pass(6 * SECOND);
+    assert_eq!(one.status().records.accepted, 2);
+    assert_eq!(bad.headers_script().calls(), 0);
+    opening.failed(|| ErrorDetails::new("UNAUTHENTICATED"));
+    bench.pass(6 * SECOND);
+    assert_eq!(one.status().records.accepted, 3);
+    assert_balanced(&one);
+}
+
+#[test]
+fn refused_credentials_give_way_to_those_of_another_living_connection() {
+    let bench = Bench::new();
+    let (stale, good) = (ScriptedCredentials::token("t"), ScriptedCredentials::token("t"));
+    let (one, other) = (bench.lease_of(good), bench.lease_of(stale.clone()));
+    let session = open(&one);
+    let _other = open(&other);
+    stale.headers_script().set(refused());
+    session.statement().complete();
+    bench.pass(6 * SECOND);
+    assert_eq!(one.status().records.accepted, 3);
+    // The service refuses, rather than the provider.
+    stale.headers_script().set(Do::Give(AuthHeaders::bearer("stale")));
+    other.credentials(stale.clone());
+    bench.exporter.script().set(Do::Fail(PluginError::new(401)));
+    session.statement().complete();
+    bench.pass(6 * SECOND);
+    assert_eq!(tokens(&bench)[1..], ["Bearer stale", "Bearer t"]);
+    assert_balanced(&one);
+}
+
+#[test]
+fn a_new_log_in_ends_the_pause_after_a_refusal() {
+    let bench = Bench::new();
+    let lease = bench.lease_of(StaticToken::new("old"));
+    let session = open(&lease);
+    bench.exporter.script().set(Do::Fail(PluginError::new(401)));
+    bench.pass(6 * SECOND);
+    bench.exporter.script().set(Do::Give(Accept::All));
+    session.statement().complete();
+    bench.pass(20 * SECOND);
+    assert_eq!(tokens(&bench), ["Bearer old"], "it pauses for a minute");
+    lease.credentials(StaticToken::new("new"));
+    bench.pass(6 * SECOND);
+    assert_eq!(tokens(&bench), ["Bearer old", "Bearer new"]);
+    assert_eq!(lease.status().records.accepted, 1);
+    assert_balanced(&lease);
+}
+
+#[test]
+fn credentials_for_a_lease_without_a_principal_are_not_used() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    lease.credentials(StaticToken::new("t"));
+    drop(open(&lease));
+    bench.pass(6 * SECOND);
+    assert_eq!(tokens(&bench), [""]);
+}
