@@ -8,7 +8,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,12 +21,13 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
 use telemetry_core::plugin::{AlwaysClosed, Attempt};
 use telemetry_core::record::{HostDetails, Record, VolumeOperationType};
+use telemetry_core::text::TEXT_LEVEL_VARIABLE;
 use telemetry_core::{
-    ClientProvider, ConnectionInfo, ConnectionParams, DriverIdentity, ErrorDetails, Mode, Operation,
-    StaticToken, SystemInfo, Target, TelemetryConfig,
+    ClientProvider, ConnectionInfo, ConnectionParams, DriverIdentity, ErrorDetails, Mode, OPT_OUT_VARIABLES,
+    Operation, StaticToken, SystemInfo, Target, TelemetryConfig,
 };
-use telemetry_export_http::HttpExporter;
-use telemetry_export_http::fields::{self, Cleaning, Field, Kind};
+use telemetry_export_http::fields::{self, Cleaning, Field, Kind, Privacy};
+use telemetry_export_http::{DRY_RUN_VARIABLE, HttpExporter};
 use telemetry_testkit::{RecordingExporter, ScriptedFlags, ScriptedTransport, strategies};
 
 const LOG: &str = "entry.sql_driver_log";
@@ -120,10 +121,18 @@ fn every_field_is_sent_and_those_without_credentials_also_then() {
 }
 
 #[test]
+fn without_credentials_the_user_agent_alone_is_about_anybody() {
+    let without = fields::all().into_iter().filter(|field| field.when.without_credentials());
+    let about = paths_of(without.filter(|field| field.privacy != Privacy::Neither));
+    assert_eq!(about, BTreeSet::from(["context.client_context.user_agent".to_owned()]));
+}
+
+#[test]
 fn every_column_is_filled() {
     for field in fields::all().into_iter().chain(fields::never_sent()) {
         for cell in cells(&field) {
-            assert!(cell.chars().any(char::is_alphanumeric) || cell == "`[]`", "{}: {cell:?}", field.path);
+            let inside = cell.trim_matches(['`', ' ']);
+            assert!(!inside.is_empty() && !cell.starts_with([';', ':', ',']), "{}: {cell:?}", field.path);
             assert!(!cell.contains(['|', '\n']) && cell == cell.trim(), "{}: {cell:?}", field.path);
         }
         let holds_text = match &field.kind {
@@ -289,9 +298,9 @@ async fn the_examples_are_what_cleaning_leaves() {
         text => text.as_str().unwrap().to_owned(),
     };
     let sent = sent_of(said).await;
-    for (path, field) in &examples {
-        assert_eq!(sent.get(path), Some(&example(field)), "{path}");
-    }
+    let meant: BTreeMap<_, _> = examples.iter().map(|(path, field)| (path.clone(), example(field))).collect();
+    let left: BTreeMap<_, _> = sent.into_iter().filter(|(path, _)| meant.contains_key(path)).collect();
+    assert_eq!(left, meant);
 }
 
 /// A field's row.
@@ -323,21 +332,59 @@ fn tables() -> String {
     format!("\n{sent}\nNever sent, but read where another driver has written it:\n\n{never}\n")
 }
 
-#[test]
-fn the_document_has_the_table() {
-    const MARKS: [&str; 2] = ["<!-- fields: begin -->\n", "<!-- fields: end -->"];
+/// The fields that say something of a person, by their shortest paths.
+fn lists() -> String {
+    let list = |privacy: Privacy| {
+        let fields = fields::all().into_iter().filter(|field| field.privacy == privacy);
+        let mut lines = vec![format!("- {privacy}:")];
+        for field in fields {
+            let path = field.path.strip_prefix(&format!("{LOG}.")).unwrap_or(&field.path).to_owned();
+            let line = lines.last_mut().unwrap();
+            if line.len() + path.len() > 100 {
+                lines.push(format!("  `{path}`,"));
+            } else {
+                *line += &format!(" `{path}`,");
+            }
+        }
+        lines.join("\n").trim_end_matches(',').to_owned() + "\n"
+    };
+    format!("\n{}{}\n", list(Privacy::Personal), list(Privacy::Pseudonymous))
+}
+
+fn document() -> (PathBuf, String) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/TELEMETRY.md");
-    let document = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = document.split_once(MARKS[0]).unwrap();
-    let (between, behind) = rest.split_once(MARKS[1]).unwrap();
-    let wanted = tables();
+    let text = std::fs::read_to_string(&path).unwrap();
+    (path, text)
+}
+
+#[test]
+fn the_document_has_what_the_code_says() {
+    let (path, document) = document();
+    let mut updated = document.clone();
+    for (name, wanted) in [("fields", tables()), ("personal", lists())] {
+        let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
+        let (before, rest) = updated.split_once(&begin).unwrap();
+        let (_, behind) = rest.split_once(&end).unwrap();
+        updated = [before, &begin, &wanted, &end, behind].concat();
+    }
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        let updated = [before, MARKS[0], &wanted, MARKS[1], behind].concat();
-        std::fs::write(&path, updated).unwrap();
+        std::fs::write(&path, &updated).unwrap();
     } else {
         assert!(
-            between == wanted,
-            "docs/TELEMETRY.md has another table; UPDATE_DOCS=1 cargo test -p telemetry-export-http --test fields writes it"
+            updated == document,
+            "docs/TELEMETRY.md is to be written anew: UPDATE_DOCS=1 cargo test -p telemetry-export-http --test fields"
         );
+    }
+}
+
+#[test]
+fn the_document_has_every_variable_of_ours() {
+    let (_, document) = document();
+    let (_, section) = document.split_once("\n## All variables\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).collect();
+    for variable in OPT_OUT_VARIABLES.into_iter().chain([TEXT_LEVEL_VARIABLE, DRY_RUN_VARIABLE]) {
+        let found = rows.iter().filter(|row| row.contains(&format!("`{variable}`")));
+        assert_eq!(found.count(), 1, "{variable}");
     }
 }

@@ -115,7 +115,7 @@ message! {
         enable_token_cache: bool = "lenient::flag" => ("false", SAID, NoText, Neither),
         /// The OAuth token endpoint.
         token_endpoint: String = "lenient::text"
-            => ("https://login.example.com/oauth2/token", SAID, Url, Pseudonymous),
+            => ("https://login.example.com/oauth2", SAID, Url, Pseudonymous),
         /// The OAuth authorisation endpoint.
         auth_endpoint: String = "lenient::text"
             => ("https://login.example.com/oauth2/authorize", SAID, Url, Pseudonymous),

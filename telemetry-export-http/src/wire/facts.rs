@@ -118,11 +118,12 @@ impl fmt::Display for Cleaning {
                 "letters, digits and `-_.:`, at most 63; anything else is left out, as is an access token"
             }
             Cleaning::Line => {
-                "as a line: at most 256 characters; tokens and IP addresses become `***`; a text in which \
-                 something is quoted, or named as a secret or a person, is held to the words that errors may have"
+                "as a line: at most 256 characters; a word that looks like a token or is an IP address becomes `***`; \
+                 a text in which something is quoted, or named as a secret or a person, is held to the words \
+                 that errors may have"
             }
             Cleaning::BaseName => "directories and arguments are cut off; then as a line",
-            Cleaning::Url => "user, query and fragment are cut off; then as a line",
+            Cleaning::Url => "user, query and fragment are cut off, its host stays; then as a line",
             Cleaning::Host => {
                 "a bare name: scheme, user, port and path are cut off; an IP address is left out, unless it is \
                  this machine's own"
