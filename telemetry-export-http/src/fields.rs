@@ -1,4 +1,4 @@
-//! Every field that can be sent, with what it means, when it is sent, how it is cleaned, and what it says of a
+//! Every field that can be sent: what it means, when it is sent, how it is cleaned, and what it says of a
 //! person.
 //!
 //! The facts stand beside the fields of the [`wire`](crate::wire): a field without them doesn't compile. The

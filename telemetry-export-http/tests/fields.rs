@@ -1,5 +1,5 @@
-//! The table of fields: it has all that is sent and nothing else, says truly when a field is sent and how it is
-//! cleaned, and is what `docs/TELEMETRY.md` shows.
+//! The table of fields: it has all that is sent and nothing else, says truly whether a field travels without
+//! credentials and how it is cleaned, and is what `docs/TELEMETRY.md` shows.
 //!
 //! `UPDATE_DOCS=1 cargo test -p telemetry-export-http --test fields` writes it there anew.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
@@ -130,7 +130,7 @@ fn without_credentials_the_user_agent_alone_is_about_anybody() {
 #[test]
 fn every_column_is_filled() {
     for field in fields::all().into_iter().chain(fields::never_sent()) {
-        for cell in cells(&field) {
+        for cell in cells(&field).iter().map(String::as_str).chain([field.cleaning.rule()]) {
             let inside = cell.trim_matches(['`', ' ']);
             assert!(!inside.is_empty() && !cell.starts_with([';', ':', ',']), "{}: {cell:?}", field.path);
             assert!(!cell.contains(['|', '\n']) && cell == cell.trim(), "{}: {cell:?}", field.path);
@@ -257,7 +257,7 @@ async fn sent_of(said: impl Fn(&str) -> String) -> BTreeMap<String, Value> {
     records(&sent).iter().flat_map(|record| leaves("", record)).collect()
 }
 
-/// The fields that somebody else's text can get into: all but those that a driver's author says of the driver.
+/// The fields that foreign text can get into: not those that a driver's author says of the driver.
 fn cleaned() -> Vec<Field> {
     let made = [Cleaning::NoText, Cleaning::MadeHere, Cleaning::ItsParts, Cleaning::Author];
     fields::all().into_iter().filter(|field| !made.contains(&field.cleaning)).collect()
@@ -329,7 +329,17 @@ fn tables() -> String {
         table
     };
     let (sent, never) = (table(fields::all()), table(fields::never_sent()));
-    format!("\n{sent}\nNever sent, but read where another driver has written it:\n\n{never}\n")
+    let mut rules = "| cleaned | what it is held to |\n| --- | --- |\n".to_owned();
+    let mut named = BTreeSet::new();
+    for cleaning in fields::all().into_iter().map(|field| field.cleaning) {
+        if named.insert(cleaning.to_string()) {
+            writeln!(rules, "| {cleaning} | {} |", cleaning.rule()).unwrap();
+        }
+    }
+    format!(
+        "\n{sent}\nHow they are cleaned:\n\n{rules}\n\
+         Never sent, but read where another driver has written it:\n\n{never}\n"
+    )
 }
 
 /// The fields that say something of a person, by their shortest paths.

@@ -106,37 +106,63 @@ pub enum Cleaning {
     ErrorText,
 }
 
+impl Cleaning {
+    /// The rule in full. Its name is what `Display` gives.
+    pub fn rule(self) -> &'static str {
+        match self {
+            Cleaning::NoText => "A number, a truth or a name of a fixed list, which can hold no other text.",
+            Cleaning::MadeHere => "Made by the library itself, of nobody's text.",
+            Cleaning::ItsParts => "Made of fields of this table, each of which is cleaned as it says.",
+            Cleaning::Author => "Visible ASCII and spaces, at most 128 characters, or no provider is built.",
+            Cleaning::AuthorOrLine => {
+                "The driver's own is held to what an author says of a driver, the connection's to a line."
+            }
+            Cleaning::Id => {
+                "Letters, digits and `-_.:`, at most 63. Anything else is left out, as is an access token."
+            }
+            Cleaning::Line => {
+                "At most 256 characters. A word that looks like a token, or is an IP address, becomes `***`. A \
+                 text in which something is quoted, escaped, or named as a secret or a person is held to the \
+                 words that errors may have."
+            }
+            Cleaning::BaseName => "Directories and arguments are cut off; what is left is held to a line.",
+            Cleaning::Url => {
+                "User, query and fragment are cut off; what is left is held to a line. Its host stays, also one \
+                 that is an IP address."
+            }
+            Cleaning::Host => {
+                "Scheme, user, port and path are cut off. An IP address is left out, save this machine's own \
+                 (loopback), and so is what is no name of a host."
+            }
+            Cleaning::Hosts => "At most 64, each a host.",
+            Cleaning::ErrorName => {
+                "The shape of a class's name or a code, at most 128 characters. Anything else becomes \
+                 `unnamed`, as does a token or an IP address."
+            }
+            Cleaning::ErrorText => {
+                "At most 2,048 characters. The driver's own constant texts are kept, and of all else the words \
+                 that are known to be harmless; the others become `***`. A user can narrow it further."
+            }
+        }
+    }
+}
+
 impl fmt::Display for Cleaning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Cleaning::NoText => "needs none: it can hold no free text",
-            Cleaning::MadeHere => "needs none: it is made by the library itself",
-            Cleaning::ItsParts => "each of its fields as this table says",
-            Cleaning::Author => "visible ASCII and spaces, at most 128 characters, or the provider isn't built",
-            Cleaning::AuthorOrLine => "the driver's: visible ASCII and spaces, at most 128 characters; the connection's: as a line",
-            Cleaning::Id => {
-                "letters, digits and `-_.:`, at most 63; anything else is left out, as is an access token"
-            }
-            Cleaning::Line => {
-                "as a line: at most 256 characters; a word that looks like a token or is an IP address becomes `***`; \
-                 a text in which something is quoted, or named as a secret or a person, is held to the words \
-                 that errors may have"
-            }
-            Cleaning::BaseName => "directories and arguments are cut off; then as a line",
-            Cleaning::Url => "user, query and fragment are cut off, its host stays; then as a line",
-            Cleaning::Host => {
-                "a bare name: scheme, user, port and path are cut off; an IP address is left out, unless it is \
-                 this machine's own"
-            }
-            Cleaning::Hosts => "at most 64, each a bare name, as with `host_url`",
-            Cleaning::ErrorName => {
-                "has the shape of a class or a code, of at most 128 characters; anything else becomes `unnamed`, as does \
-                 a token or an IP address"
-            }
-            Cleaning::ErrorText => {
-                "at most 2,048 characters; the driver's own constant texts are kept, and of all else the words that \
-                 are known to be harmless; the others become `***`"
-            }
+            Cleaning::NoText => "no text",
+            Cleaning::MadeHere => "made here",
+            Cleaning::ItsParts => "its parts",
+            Cleaning::Author => "author's",
+            Cleaning::AuthorOrLine => "author's or line",
+            Cleaning::Id => "id",
+            Cleaning::Line => "line",
+            Cleaning::BaseName => "base name",
+            Cleaning::Url => "URL",
+            Cleaning::Host => "host",
+            Cleaning::Hosts => "hosts",
+            Cleaning::ErrorName => "error's name",
+            Cleaning::ErrorText => "error's text",
         })
     }
 }

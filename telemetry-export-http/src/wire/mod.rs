@@ -149,7 +149,7 @@ message! {
         /// When it happened, in milliseconds since the epoch.
         timestamp_millis: i64 = "lenient::int64"
             => ("1795523848610", EVERY_RECORD, Cleaning::NoText, Privacy::Neither),
-        /// The connection's user agent, where it has one of its own and there are credentials; else the driver's.
+        /// The connection's user agent, if it has its own and there are credentials; else the driver's.
         user_agent: String = "lenient::text"
             => ("ExampleDriver/1.0.0", EVERY_RECORD, Cleaning::AuthorOrLine, Privacy::Personal),
     }
