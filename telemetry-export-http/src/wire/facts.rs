@@ -217,9 +217,10 @@ impl Place<'_> {
     }
 
     pub(crate) fn meaning(&self, doc: &str) -> String {
-        match self.about {
-            "" => doc.to_owned(),
-            about => format!("{about}: {}{}", doc[..1].to_lowercase(), &doc[1..]),
+        let mut letters = doc.chars();
+        match (self.about, letters.next()) {
+            ("", _) | (_, None) => doc.to_owned(),
+            (about, Some(first)) => format!("{about}: {}{}", first.to_lowercase(), letters.as_str()),
         }
     }
 }
