@@ -28,6 +28,7 @@ mod dry_run;
 mod encode;
 mod endpoints;
 mod exporter;
+pub mod fields;
 #[cfg(feature = "reqwest")]
 mod lookups;
 #[cfg(feature = "reqwest")]

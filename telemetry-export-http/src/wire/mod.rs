@@ -18,6 +18,7 @@
 
 mod connection;
 mod driver_log;
+pub(crate) mod facts;
 mod lenient;
 mod message;
 mod named;
@@ -29,6 +30,7 @@ pub use driver_log::{
 };
 pub use named::{EnumOrUnknown, WireEnum};
 
+use facts::{Cleaning, Facts, Field, Kind, Privacy, When};
 use message::message;
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +66,28 @@ impl Upload {
     pub fn records(&self) -> impl Iterator<Item = Result<Frontend, serde_json::Error>> {
         self.proto_logs.iter().map(|record| serde_json::from_str(&lenient::whole_characters(record)))
     }
+
+    /// What is to be known of its fields.
+    pub(crate) fn fields() -> Vec<Field> {
+        // Taken apart whole, so that a new field can't be forgotten here.
+        let Upload { upload_time: _, items: _, proto_logs: _ } = Upload::default();
+        let field =
+            |path: &str, kind, meaning: &str, facts: Facts| facts.of(path.into(), kind, meaning.into());
+        let request = When::Always("every request");
+        let date = Facts("1795523848610", request, Cleaning::NoText, Privacy::Neither);
+        let items = Facts("[]", request, Cleaning::NoText, Privacy::Neither);
+        let records = Facts(r#"["{…}"]"#, request, Cleaning::ItsParts, Privacy::Neither);
+        vec![
+            field(
+                "uploadTime",
+                Kind::Number,
+                "When the request was made, in milliseconds since the epoch.",
+                date,
+            ),
+            field("items", Kind::List, "Always empty.", items),
+            field("protoLogs", Kind::List, "The records, each as JSON in a string.", records),
+        ]
+    }
 }
 
 impl std::fmt::Debug for Upload {
@@ -72,13 +96,18 @@ impl std::fmt::Debug for Upload {
     }
 }
 
+const EVERY_RECORD: When = When::Always("every record");
+
 message! {
     /// One record.
     Frontend {
         /// The workspace's id.
-        workspace_id: i64 = "lenient::int64",
-        /// The record's own id, the same in every attempt.
-        frontend_log_event_id: String = "lenient::text",
+        workspace_id: i64 = "lenient::int64"
+            => ("1234567890123456", When::WithCredentials("every record of a connection whose driver knows it"),
+                Cleaning::NoText, Privacy::Pseudonymous),
+        /// The record's own id, drawn at random; the same in every attempt to send it.
+        frontend_log_event_id: String = "lenient::text"
+            => ("cd5d89c1-3cbf-4864-a167-a5da739d6bbe", EVERY_RECORD, Cleaning::MadeHere, Privacy::Neither),
         /// Who sends it, and when it happened.
         context: Context = "lenient::any",
         /// What happened.
@@ -108,8 +137,9 @@ message! {
     Context {
         /// The same, as most drivers have it.
         client_context: ClientContext = "lenient::any",
-        /// When it happened, as one driver has it. Never written.
-        timestamp_millis: i64 = "lenient::int64",
+        /// When it happened, in milliseconds since the epoch.
+        timestamp_millis: i64 = "lenient::int64"
+            => ("1795523848610", When::Never("another driver writes it here"), Cleaning::NoText, Privacy::Neither),
     }
 }
 
@@ -117,9 +147,11 @@ message! {
     /// Who sends a record, and when it happened.
     ClientContext {
         /// When it happened, in milliseconds since the epoch.
-        timestamp_millis: i64 = "lenient::int64",
-        /// The driver's user agent.
-        user_agent: String = "lenient::text",
+        timestamp_millis: i64 = "lenient::int64"
+            => ("1795523848610", EVERY_RECORD, Cleaning::NoText, Privacy::Neither),
+        /// The connection's user agent, if it has its own and there are credentials; else the driver's.
+        user_agent: String = "lenient::text"
+            => ("ExampleDriver/1.0.0", EVERY_RECORD, Cleaning::AuthorOrLine, Privacy::Personal),
     }
 }
 

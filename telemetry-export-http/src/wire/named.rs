@@ -68,6 +68,8 @@ pub trait WireEnum: Copy + sealed::Sealed {
     fn wire_name(self) -> &'static str;
     /// The value with that name.
     fn of_wire_name(name: &str) -> Option<Self>;
+    /// All names, in the schema's order.
+    fn wire_names() -> Vec<&'static str>;
 }
 
 mod sealed {
@@ -84,6 +86,10 @@ macro_rules! wire_enums {
 
             fn of_wire_name(name: &str) -> Option<Self> {
                 $name::from_wire(name)
+            }
+
+            fn wire_names() -> Vec<&'static str> {
+                $name::ALL.iter().map(|value| value.as_str()).collect()
             }
         }
     )*};
