@@ -27,10 +27,13 @@ mod hash {
 }
 
 /// The classes of `keys.txt`, in the order of their bits; the first is of the vocabulary's words.
-const CLASSES: [&str; 15] = [
+const CLASSES: [&str; 21] = [
     "known", "secret", "of-key", "key", "person", "about", "code", "unit", "verb", "any-case", "nothing",
-    "short", "name", "says", "scheme",
+    "short", "name", "says", "scheme", "link", "rows", "of-name", "naming", "header", "value",
 ];
+
+/// The languages of `packages.txt`, in the order of their bits.
+const LANGUAGES: [&str; 6] = ["java", "javascript", "dotnet", "python", "go", "rust"];
 
 /// Lays the words out as a hash table with open addressing, at most half full: a slot holds the number of its
 /// word, from 1.
@@ -40,7 +43,7 @@ fn vocabulary() -> Result<(), Box<dyn std::error::Error>> {
     }
     let vocabulary = std::fs::read_to_string("src/text/vocabulary.txt")?;
     let keys = std::fs::read_to_string("src/text/keys.txt")?;
-    let mut words: BTreeMap<&str, u16> = vocabulary.lines().map(|word| (word, 1)).collect();
+    let mut words: BTreeMap<&str, u32> = vocabulary.lines().map(|word| (word, 1)).collect();
     for line in keys.lines() {
         let mut parts = line.split(' ');
         let marks = words.entry(parts.next().ok_or("a line is empty")?).or_default();
@@ -61,14 +64,24 @@ fn vocabulary() -> Result<(), Box<dyn std::error::Error>> {
         slots[slot] = u16::try_from(table.len())?;
     }
     let packages = std::fs::read_to_string("src/text/packages.txt")?;
-    let packages: Vec<&str> = packages.lines().collect();
-    if !packages.is_sorted() {
+    let mut rows = Vec::new();
+    for line in packages.lines() {
+        let mut parts = line.split(' ');
+        let package = parts.next().ok_or("a line is empty")?;
+        let mut languages = 0u8;
+        for language in parts {
+            let bit = LANGUAGES.iter().position(|known| *known == language).ok_or("a language is unknown")?;
+            languages |= 1 << bit;
+        }
+        rows.push((package, languages));
+    }
+    if !rows.is_sorted() {
         return Err("packages.txt isn't sorted".into());
     }
     let text = format!(
-        "pub(crate) static PACKAGES: [&str; {}] = {packages:?};\n\
-         pub(super) static WORDS: [(Folded, u16); {}] = {table:?};\npub(super) static SLOTS: [u16; {}] = {slots:?};\n",
-        packages.len(),
+        "pub(super) static PACKAGES: [(&str, u8); {}] = {rows:?};\n\
+         pub(super) static WORDS: [(Folded, u32); {}] = {table:?};\npub(super) static SLOTS: [u16; {}] = {slots:?};\n",
+        rows.len(),
         table.len(),
         slots.len()
     );

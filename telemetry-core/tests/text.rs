@@ -169,7 +169,10 @@ impl Lists {
             let words = include_str!("../src/text/vocabulary.txt").lines();
             Lists {
                 words: words.chain(keys.filter_map(|line| line.split(' ').next())).collect(),
-                packages: include_str!("../src/text/packages.txt").lines().collect(),
+                packages: include_str!("../src/text/packages.txt")
+                    .lines()
+                    .filter_map(|line| line.split(' ').next())
+                    .collect(),
             }
         });
         &LISTS

@@ -25,6 +25,12 @@ fn adversary() -> Vec<Sample> {
     read(include_str!("text_corpus/adversary.jsonl"))
 }
 
+/// What got through before, of some thousand texts that a reviewer wrote: words and numbers that are harmless
+/// by themselves, where secrets and persons stand.
+fn reviewed() -> Vec<Sample> {
+    read(include_str!("text_corpus/reviewed.jsonl"))
+}
+
 fn read(lines: &str) -> Vec<Sample> {
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -95,6 +101,13 @@ fn of_what_was_written_to_break_rules_every_secret_goes() {
 }
 
 #[test]
+fn of_what_was_reviewed_every_secret_goes_and_the_rest_stays() {
+    let Score { survived, lost, .. } = score(&reviewed());
+    assert!(survived.is_empty(), "{survived:#?}");
+    assert!(lost.is_empty(), "{lost:#?}");
+}
+
+#[test]
 fn there_are_two_hundred_texts_and_each_is_marked_with_what_is_in_it() {
     let (known, blind, adversary) = (known(), blind(), adversary());
     assert!(known.len() + blind.len() >= 200 && blind.len() >= 100);
@@ -105,7 +118,7 @@ fn there_are_two_hundred_texts_and_each_is_marked_with_what_is_in_it() {
 
 #[test]
 fn redacting_again_changes_nothing() {
-    for Sample { id, text, .. } in known().iter().chain(&blind()).chain(&adversary()) {
+    for Sample { id, text, .. } in known().iter().chain(&blind()).chain(&adversary()).chain(&reviewed()) {
         let once = sanitize(text);
         assert_eq!(sanitize(&once), once, "{id}");
     }

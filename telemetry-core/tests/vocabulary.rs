@@ -28,6 +28,7 @@ const ALSO_PASSWORDS: &[&str] = &[
     "driver",
     "enter",
     "friday",
+    "gateway",
     "hello",
     "infinity",
     "magic",

@@ -3,11 +3,13 @@
 //! With `--json-lines` each line is a text as a JSON string, and so is each line of the answer.
 
 use std::error::Error;
+use std::fmt;
 use std::io::{self, BufRead, Read, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 use examples::terminal;
+use serde::de::{Deserialize, Deserializer, Visitor};
 use telemetry_core::text::sanitize;
 
 /// Shows what would leave this machine of the text on standard input.
@@ -37,10 +39,33 @@ fn text(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
     output.flush()
 }
 
+/// A text as JSON has it, also one with half a pair of surrogates, which is read as U+FFFD.
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+
+        impl Visitor<'_> for Bytes {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Text, E> {
+                Ok(Text(String::from_utf8_lossy(bytes).into_owned()))
+            }
+        }
+
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
 fn json_lines(input: impl BufRead, output: impl Write) -> io::Result<()> {
     let mut output = io::BufWriter::new(output);
     for line in input.lines() {
-        let text: String = serde_json::from_str(&line?)?;
+        let Text(text) = serde_json::from_str(&line?)?;
         serde_json::to_writer(&mut output, &sanitize(&text))?;
         output.write_all(b"\n")?;
     }

@@ -53,9 +53,12 @@ fn needs_the_allow_list(line: &str) -> bool {
             .any(|text| word(text, &TextRules::default()).key != Key::Other)
 }
 
-/// The address of a machine that isn't this one.
+/// Whether a word has the address of a machine in it that isn't this one: alone, in a URL, with a port.
 fn is_address(word: &str) -> bool {
-    word.contains('.') && word.parse::<IpAddr>().is_ok_and(|address| !address.is_loopback())
+    let is_one = |text: &str| text.parse::<IpAddr>().is_ok_and(|address| !address.is_loopback());
+    let parts = || word.split(['/', '@', '[', ']', '(', ')', ',', ';', '=']);
+    word.contains(['.', ':'])
+        && parts().any(|part| is_one(part) || part.rsplit_once(':').is_some_and(|(host, _)| is_one(host)))
 }
 
 /// How the tokens of well-known vendors begin.

@@ -4,108 +4,242 @@
 //! vocabulary, to a number of a stated shape, or to a stack frame by its grammar.
 
 use crate::config::TextLevel;
-use crate::text::frames::frame;
+use crate::text::frames::{Frame, frame};
 use crate::text::rules::TextRules;
 use crate::text::sqlstate::SqlState;
-use crate::text::tokens::{Atom, Kind, MARK, cut, looked_at};
+use crate::text::tokens::{Atom, Kind, MARK, close_of, cut, looked_at};
 use crate::text::vocabulary::Class;
 use crate::text::words::Key;
 
-/// The heading under which Spark repeats a statement.
-const ECHO: &str = "== SQL ==";
+/// How the heading begins and ends under which Spark repeats a statement: `== SQL ==`, `== SQL (line 1) ==`.
+const ECHO: (&str, &str) = ("== SQL", "==");
+
+/// So many words in a row without one that joins them are no sentence: a phrase to recover a key, a row.
+const NO_SENTENCE: usize = 10;
 
 /// What of a foreign text may leave, by these rules.
 pub(crate) fn sanitize(text: &str, rules: &TextRules) -> String {
     match rules.level() {
         TextLevel::None => String::new(),
-        TextLevel::Frames => {
-            let frames: Vec<_> = text.lines().filter_map(|line| frame(line, rules)).collect();
-            frames.join("\n")
-        }
+        TextLevel::Frames => frames(text, rules),
         TextLevel::Message => message(text, rules),
     }
+}
+
+fn frames(text: &str, rules: &TextRules) -> String {
+    let mut lines = text.lines().peekable();
+    let mut kept = Vec::new();
+    while let Some(line) = lines.next() {
+        if let Some(Frame { text, takes_two }) = frame(line, lines.peek().copied(), rules) {
+            kept.push(text);
+            if takes_two {
+                lines.next();
+            }
+        }
+    }
+    kept.join("\n")
 }
 
 fn message(text: &str, rules: &TextRules) -> String {
     let mut out = String::with_capacity(text.len().min(4096));
     let mut atoms = Vec::with_capacity(text.len().min(4096) / 3);
-    let mut in_sql = false;
+    let mut across = Across::default();
     let mut in_echo = false;
-    for (number, line) in text.split('\n').enumerate() {
-        if number > 0 {
-            out.push('\n');
-        }
+    let mut under_caret = false;
+    let mut quotes = Quotes::default();
+    let mut rest = Some(text);
+    while let Some((line, behind)) = rest.map(next_line) {
         looked_at(line.len());
-        let frame = frame(line, rules);
-        in_echo &= frame.is_none() && !line.trim().is_empty();
+        let frame = frame(line, behind.map(|behind| next_line(behind).0), rules);
+        // A statement that is repeated goes, to a frame, or to an empty line under where a caret points at
+        // it.
+        in_echo &= frame.is_none() && !(under_caret && line.trim().is_empty());
+        under_caret = in_echo && line.contains('^') && line.bytes().all(|byte| b" -^".contains(&byte));
+        rest = behind;
         match frame {
-            Some(frame) => out.push_str(&frame),
-            // A statement that is repeated, to the next empty line or frame.
-            None if in_echo => out.push_str(MARK),
-            None if line.trim() == ECHO => {
+            Some(Frame { text, takes_two }) => {
+                out.push_str(&text);
+                if takes_two {
+                    rest = behind.and_then(|behind| next_line(behind).1);
+                }
+            }
+            None if in_echo && !under_caret => {
+                if !line.trim().is_empty() {
+                    out.push_str(MARK);
+                }
+            }
+            None if under_caret || is_echo(line) => {
                 in_echo = true;
-                out.push_str(ECHO);
+                out.push_str(line.trim_end());
             }
             None => {
                 atoms.clear();
-                cut(line, rules, &mut atoms);
-                let mut prose = Prose::new(&atoms, in_sql, &mut out);
+                let open = cut(line, quotes.open, rules, &mut atoms);
+                quotes.open = open.filter(|close| quotes.is_closed(*close, behind));
+                mask_what_is_no_sentence(&mut atoms);
+                let mut prose = Prose::new(&atoms, across, &mut out);
                 atoms.iter().enumerate().for_each(|(at, atom)| prose.atom(at, atom));
-                in_sql = prose.in_sql;
+                across = prose.across();
             }
+        }
+        if rest.is_some() {
+            out.push('\n');
         }
     }
     out
 }
 
+/// A text's first line, and what stands behind it, if it has another.
+fn next_line(text: &str) -> (&str, Option<&str>) {
+    text.split_once('\n').map_or((text, None), |(line, behind)| (line, Some(behind)))
+}
+
+fn is_echo(line: &str) -> bool {
+    let line = line.trim();
+    let inside = line.strip_prefix(ECHO.0).and_then(|line| line.strip_suffix(ECHO.1));
+    let place = |byte: u8| byte.is_ascii_digit() || b" (),".contains(&byte);
+    inside.is_some_and(|inside| inside.replace("line", "").replace("position", "").bytes().all(place))
+}
+
+/// Quotes that are open at the end of a line.
+#[derive(Default)]
+struct Quotes {
+    open: Option<char>,
+    /// What closes no quote any more.
+    never: String,
+}
+
+impl Quotes {
+    /// Whether a quote is closed in what is to come. If not, it is one line's alone.
+    fn is_closed(&mut self, close: char, behind: Option<&str>) -> bool {
+        if self.never.contains(close) {
+            return false;
+        }
+        let closed = behind.is_some_and(|behind| close_of(behind, close, false).is_some());
+        if !closed {
+            self.never.push(close);
+        }
+        closed
+    }
+}
+
+/// Masks the words of each run that is no sentence.
+fn mask_what_is_no_sentence(atoms: &mut [Atom<'_>]) {
+    looked_at(atoms.len());
+    let (mut start, mut words) = (0, 0);
+    for at in 0..=atoms.len() {
+        match atoms.get(at) {
+            Some(atom) if atom.kind == Kind::Space => {}
+            Some(atom) if is_bare(atom) => words += 1,
+            _ => {
+                if words >= NO_SENTENCE {
+                    let run = atoms.iter_mut().take(at).skip(start);
+                    run.filter(|atom| atom.kind != Kind::Space).for_each(|atom| atom.kind = Kind::Masked);
+                }
+                (start, words) = (at + 1, 0);
+            }
+        }
+    }
+}
+
+/// Whether an atom is a word in small letters that joins no others.
+fn is_bare(atom: &Atom<'_>) -> bool {
+    matches!(atom.kind, Kind::Word | Kind::Masked)
+        && atom.word.single
+        && ![Class::ABOUT, Class::SAYS, Class::LINK].iter().any(|class| atom.word.last.has(*class))
+        && atom.text.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
 /// What of a value that follows a key goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Goes {
+    #[default]
     Nothing,
-    /// The next value, whatever it says, save what says something about the key.
-    Next,
-    /// The next value, save `true`, `false`, nothing, and a short number.
-    Assigned,
-    /// All until the clause ends.
+    /// The next value, whatever it says, save what says something about the key. One that was `said` may go
+    /// on.
+    Next { said: bool },
+    /// What stands behind such a value, to the end of the clause.
+    Rest,
+    /// The next value, save `true`, `false`, nothing, and a short number; of a code, what a code may be.
+    Assigned { code: bool, known: bool },
+    /// All until the clause ends: at a comma or a semicolon, or at the bracket that closes around it.
     Clause,
+    /// All to the end of the line.
+    Line,
+}
+
+/// What a word says of the number behind it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Code {
+    #[default]
+    None,
+    /// It is one, whatever stands beside it.
+    Any,
+    /// It is a SQLSTATE.
+    State,
+    /// It was one, and another may stand in brackets: `1064 (42000)`.
+    Second,
+    /// It stands in those brackets.
+    InBrackets,
+}
+
+/// What one line says of the next.
+#[derive(Clone, Copy, Debug, Default)]
+struct Across {
+    /// Whether a SQL statement has begun: its numbers are values.
+    in_sql: bool,
+    /// What goes of the value that was to come.
+    goes: Goes,
 }
 
 /// A line of prose, of which one atom after the other is kept or masked.
 struct Prose<'a, 'o> {
     atoms: &'a [Atom<'a>],
     render: Render<'a, 'o>,
-    /// Whether a SQL statement has begun: its numbers are values.
     in_sql: bool,
     goes: Goes,
+    /// Whether what goes is still to come.
+    waits: bool,
+    /// Brackets that are open in the clause that goes.
+    depth: u32,
     /// What the word before names.
     named: Key,
     last: Class,
     /// What the value before was.
     before: Kind,
-    /// Whether a number may follow, whatever stands beside it: a code.
-    code: bool,
+    code: Code,
+    /// Whether words with a capital go on a name: `name=Max Long`.
+    name_goes_on: bool,
 }
 
 impl<'a, 'o> Prose<'a, 'o> {
-    fn new(atoms: &'a [Atom<'a>], in_sql: bool, out: &'o mut String) -> Self {
+    fn new(atoms: &'a [Atom<'a>], Across { in_sql, goes }: Across, out: &'o mut String) -> Self {
         Prose {
             atoms,
             render: Render { out, marked: false, space: "" },
             in_sql,
-            goes: Goes::Nothing,
+            goes,
+            waits: goes != Goes::Nothing,
+            depth: 0,
             named: Key::Other,
             last: Class::default(),
             before: Kind::Space,
-            code: false,
+            code: Code::None,
+            name_goes_on: false,
         }
+    }
+
+    fn across(&self) -> Across {
+        let carries = self.waits && matches!(self.goes, Goes::Clause | Goes::Next { .. } | Goes::Line);
+        Across { in_sql: self.in_sql, goes: if carries { self.goes } else { Goes::Nothing } }
     }
 
     fn atom(&mut self, at: usize, atom: &Atom<'a>) {
         match atom.kind {
             Kind::Space => self.render.space(atom.text),
-            Kind::Sign => self.sign(atom.text),
+            Kind::Sign => self.sign(at, atom.text),
             Kind::Quoted(open, close) => {
-                self.value(atom, Kind::Masked);
+                self.value(atom);
                 self.last = Class::default();
                 self.render.quoted(open, atom.text, close);
             }
@@ -113,68 +247,145 @@ impl<'a, 'o> Prose<'a, 'o> {
             Kind::Number => self.number(at, atom.text),
             Kind::Masked => {
                 // A SQLSTATE may have letters.
-                let kept = self.code && self.goes == Goes::Nothing && is_sqlstate(atom.text);
-                self.value(atom, Kind::Masked);
+                let code = self.code != Code::None || self.is_bracketed(at);
+                let assigned = matches!(self.goes, Goes::Assigned { code: true, .. });
+                let kept = ((code && self.goes == Goes::Nothing) || assigned) && is_sqlstate(atom.text);
+                self.value(atom);
                 self.render.value(atom.text, kept);
             }
         }
     }
 
-    fn sign(&mut self, sign: &'a str) {
-        match sign {
-            "=" if self.named == Key::Other => self.goes = Goes::Assigned,
-            "=" => self.goes = Goes::Clause,
-            ":" if self.named != Key::Other => self.goes = Goes::Clause,
-            "," | ";" => self.goes = Goes::Nothing,
+    /// Begins what goes.
+    fn goes(&mut self, goes: Goes) {
+        self.goes = goes;
+        self.waits = goes != Goes::Nothing;
+        self.depth = 0;
+    }
+
+    fn sign(&mut self, at: usize, sign: &'a str) {
+        let key = self.named != Key::Other;
+        let opens = matches!(sign, "(" | "[" | "{");
+        let closes = matches!(sign, ")" | "]" | "}");
+        let rows = self.last.has(Class::ROWS) || matches!(self.goes, Goes::Assigned { .. });
+        match (self.goes, sign) {
+            (Goes::Line, _) => {}
+            (Goes::Clause, _) if opens => self.depth += 1,
+            (Goes::Clause, _) if closes => {
+                self.depth = self.depth.saturating_sub(1);
+                if self.depth == 0 {
+                    self.goes(Goes::Nothing);
+                }
+            }
+            (Goes::Clause, ",") if self.depth == 0 => self.goes(Goes::Nothing),
+            (Goes::Clause, ";") if self.depth == 0 && self.ends_here_or_assigns(at) => {
+                self.goes(Goes::Nothing)
+            }
+            (Goes::Clause, "<") => self.goes(Goes::Nothing),
+            (Goes::Clause, _) => {}
+            (_, "=" | ":" | ">" | "\u{ff1d}" | "\u{ff1a}") if key => {
+                let line = self.last.has(Class::HEADER) && sign == ":";
+                self.goes(if line { Goes::Line } else { Goes::Clause });
+            }
+            (_, "=" | "\u{ff1d}") => {
+                let known = self.before == Kind::Word;
+                self.goes(Goes::Assigned { code: known && self.last.has(Class::CODE), known });
+            }
+            // `user:password`
+            (_, ":") if self.name_goes_on && self.stands_inside(at) => self.goes(Goes::Next { said: false }),
+            (_, _) if opens && rows => {
+                self.goes(Goes::Clause);
+                self.depth = 1;
+            }
+            (_, "," | ";") => self.goes(Goes::Nothing),
+            (_, _) if closes => self.goes(Goes::Nothing),
+            (Goes::Next { said: true }, "(" | "[" | "{") if self.waits => {
+                self.goes(Goes::Clause);
+                self.depth = 1;
+            }
             // What was to be said of the key has been said.
-            "(" | "." if self.goes == Goes::Next => self.goes = Goes::Nothing,
+            (Goes::Next { .. }, "(" | ".") | (Goes::Rest, "(" | "." | ":") => self.goes(Goes::Nothing),
             _ => {}
         }
-        self.code &= matches!(sign, ":" | "(" | "[" | "=" | "#");
+        self.code = match self.code {
+            Code::Second if matches!(sign, "(" | "[") => Code::InBrackets,
+            Code::Any | Code::State if matches!(sign, ":" | "(" | "[" | "=" | "#") => self.code,
+            _ => Code::None,
+        };
+        self.name_goes_on = false;
         self.render.keep(sign);
     }
 
     /// A value that is no word: it ends what waits for one.
-    fn value(&mut self, atom: &Atom<'a>, kind: Kind) {
+    fn value(&mut self, atom: &Atom<'a>) {
         self.named = atom.word.key_after(self.last);
         self.last = atom.word.last;
-        self.before = kind;
-        self.code = false;
-        if self.goes != Goes::Clause {
-            self.goes = Goes::Nothing;
-        }
+        self.before = Kind::Masked;
+        self.code = Code::None;
+        self.ends_wait();
+    }
+
+    /// What was to come has come.
+    fn ends_wait(&mut self) {
+        self.waits = false;
+        self.name_goes_on |= self.goes != Goes::Nothing;
+        self.goes = match self.goes {
+            Goes::Next { .. } if self.last.has(Class::SCHEME) => self.goes,
+            Goes::Next { .. } | Goes::Assigned { .. } => Goes::Nothing,
+            goes => goes,
+        };
     }
 
     fn word(&mut self, at: usize, atom: &Atom<'a>) {
         let word = atom.word;
         let about = word.single && word.last.has(Class::ABOUT);
+        let links = word.single && word.last.has(Class::LINK);
+        let is_name = word.single && word.last.has(Class::NAME);
+        let says = word.single && word.last.has(Class::SAYS);
         let kept = match self.goes {
-            Goes::Clause => false,
-            Goes::Next => about,
-            Goes::Assigned => {
+            Goes::Clause | Goes::Line => false,
+            Goes::Rest => links,
+            Goes::Next { .. } => about || links,
+            Goes::Assigned { code, known } => {
                 let truth = ["true", "false"].iter().any(|truth| truth.eq_ignore_ascii_case(atom.text));
-                truth || (word.single && word.last.has(Class::NOTHING))
+                truth || (word.single && word.last.has(Class::NOTHING)) || (known && code && !self.in_sql)
             }
             Goes::Nothing => {
-                let is_name = word.single && word.last.has(Class::NAME) && self.before != Kind::Space;
-                let may_be_name = is_name || (self.named == Key::Person && !about);
-                !(may_be_name && is_title(atom.text))
+                let of_person = self.named == Key::Person && !about && !links;
+                let shouted =
+                    || atom.text.len() > 2 && atom.text.bytes().all(|byte| byte.is_ascii_uppercase());
+                let title = || is_title(atom.text);
+                let joins = about || links || says;
+                let secret =
+                    self.named == Key::Secret && word.key == Key::Other && !joins && self.ends_part(at);
+                let name = ((is_name && self.before != Kind::Space) || self.name_goes_on) && title();
+                !(secret || name || (of_person && (is_name || title() || shouted())))
             }
         };
-        let says = word.single && word.last.has(Class::SAYS);
         let points = self.named != Key::Other && says;
+        let before = self.goes;
         self.named = if says { Key::Other } else { word.key_after(self.last) };
-        self.goes = match self.goes {
-            Goes::Clause => Goes::Clause,
-            _ if points => Goes::Next,
-            Goes::Next if kept => Goes::Next,
-            _ if self.named != Key::Other && self.is_option(at) => Goes::Next,
-            _ if word.single && word.last.has(Class::SCHEME) => Goes::Next,
+        // `the value is (…)`
+        let of_rows = says && self.last.has(Class::VALUE);
+        self.last = if of_rows { Class::ROWS } else { word.last };
+        self.name_goes_on = !kept;
+        self.waits &= kept || word.last.has(Class::SCHEME);
+        self.goes = match before {
+            Goes::Clause | Goes::Line => before,
+            _ if points => Goes::Next { said: true },
+            Goes::Next { .. } if kept && !links => before,
+            Goes::Next { said: true } | Goes::Rest if !kept => Goes::Rest,
+            _ if self.named != Key::Other && self.is_option(at) => Goes::Next { said: false },
+            _ if word.single && word.last.has(Class::SCHEME) => Goes::Next { said: false },
             _ => Goes::Nothing,
         };
-        self.last = word.last;
+        self.waits |= self.goes != before && matches!(self.goes, Goes::Next { .. });
         self.in_sql |= kept && word.single && starts_sql(atom.text, word.last);
-        self.code = kept && word.last.has(Class::CODE);
+        self.code = match kept && word.last.has(Class::CODE) {
+            true if atom.text.eq_ignore_ascii_case("sqlstate") => Code::State,
+            true => Code::Any,
+            false => Code::None,
+        };
         self.before = if kept { Kind::Word } else { Kind::Masked };
         self.render.value(atom.text, kept);
     }
@@ -186,27 +397,40 @@ impl<'a, 'o> Prose<'a, 'o> {
         }
         // What follows is a user's name or a password.
         let names_user = self.is_option(at) && matches!(text, "u" | "p" | "U" | "P");
-        let after = self.atoms.iter().skip(at + 1).map(|atom| (atom.kind, atom.text)).find(|(kind, text)| {
+        let after = self.atoms.iter().skip(at + 1).find(|atom| {
             looked_at(1);
             // What stands behind an equals sign is a value.
-            *kind != Kind::Space && (*kind != Kind::Sign || *text == "=")
+            atom.kind != Kind::Space && (atom.kind != Kind::Sign || atom.text == "=")
         });
-        let beside = [self.before, after.map_or(Kind::Space, |(kind, _)| kind)];
-        let alone = beside.iter().all(|kind| matches!(kind, Kind::Word | Kind::Space));
-        let kept = match self.goes {
-            Goes::Clause | Goes::Next => false,
-            Goes::Assigned => {
-                text.len() <= 3 && !self.in_sql && text.bytes().all(|byte| byte.is_ascii_digit())
-            }
-            Goes::Nothing => self.code || (alone && !self.in_sql && !names_user),
+        let name_behind = after.is_some_and(|after| {
+            after.kind == Kind::Word && after.word.last.has(Class::NAME) && is_title(after.text)
+        });
+        let after = after.map_or(Kind::Space, |after| after.kind);
+        let alone = [self.before, after].iter().all(|kind| matches!(kind, Kind::Word | Kind::Space));
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_code = match self.code {
+            Code::None | Code::Second => self.is_bracketed(at) && is_sqlstate(text) && !self.in_sql,
+            Code::State => is_sqlstate(text) || (!self.in_sql && after != Kind::Number),
+            Code::Any => !self.in_sql && (after != Kind::Number || self.opens_behind(at)),
+            Code::InBrackets => after != Kind::Number,
         };
-        if self.goes != Goes::Clause {
-            self.goes = if names_user { Goes::Next } else { Goes::Nothing };
+        let kept = match self.goes {
+            Goes::Clause | Goes::Line | Goes::Next { .. } | Goes::Rest => false,
+            Goes::Assigned { code, known } => known && digits && !self.in_sql && (code || text.len() <= 3),
+            Goes::Nothing => {
+                (is_code || (alone && !name_behind && !self.in_sql && !names_user))
+                    && self.named == Key::Other
+            }
+        };
+        self.ends_wait();
+        if names_user && !matches!(self.goes, Goes::Clause | Goes::Line) {
+            self.goes(Goes::Next { said: false });
         }
         self.before = Kind::Number;
-        // `1064 (42000)`: a vendor's number may have its SQLSTATE behind it.
-        self.code &= kept;
+        self.code =
+            if kept && matches!(self.code, Code::Any | Code::State) { Code::Second } else { Code::None };
         self.named = Key::Other;
+        self.last = Class::default();
         self.render.value(text, kept);
     }
 
@@ -216,6 +440,41 @@ impl<'a, 'o> Prose<'a, 'o> {
 
     fn stands_behind(&self, at: usize, sign: &str) -> bool {
         at.checked_sub(1).and_then(|before| self.atoms.get(before)).is_some_and(|before| before.text == sign)
+    }
+
+    fn is_bracketed(&self, at: usize) -> bool {
+        self.stands_between(at, "(", ")") || self.stands_between(at, "[", "]")
+    }
+
+    /// Whether a sign stands between two values, without white space.
+    fn stands_inside(&self, at: usize) -> bool {
+        let is_value =
+            |at: usize| self.atoms.get(at).is_some_and(|atom| !matches!(atom.kind, Kind::Space | Kind::Sign));
+        at.checked_sub(1).is_some_and(is_value) && is_value(at + 1)
+    }
+
+    /// What stands behind an atom, white space left aside.
+    fn behind(&self, at: usize) -> impl Iterator<Item = &Atom<'a>> {
+        self.atoms.iter().skip(at + 1).filter(|atom| atom.kind != Kind::Space)
+    }
+
+    /// Whether a part of the sentence ends with a word: nothing, a sign or a quote follows.
+    fn ends_part(&self, at: usize) -> bool {
+        looked_at(2);
+        self.behind(at).next().is_none_or(|after| matches!(after.kind, Kind::Sign | Kind::Quoted(..)))
+    }
+
+    fn opens_behind(&self, at: usize) -> bool {
+        self.behind(at).next().is_some_and(|after| matches!(after.text, "(" | "["))
+    }
+
+    /// Whether nothing follows, or another key and its value.
+    fn ends_here_or_assigns(&self, at: usize) -> bool {
+        looked_at(5);
+        let mut behind = self.behind(at).take(5).peekable();
+        let is_end = behind.peek().is_none();
+        is_end
+            || behind.find(|atom| atom.kind == Kind::Sign).is_some_and(|sign| matches!(sign.text, "=" | ":"))
     }
 
     /// Whether a word is an option of a command line, whose value follows.
@@ -230,13 +489,15 @@ fn is_title(word: &str) -> bool {
 }
 
 fn starts_sql(word: &str, class: Class) -> bool {
+    let word = || word.trim_matches(['_', '\'']);
     class.has(Class::VERB)
-        && (word.eq_ignore_ascii_case("select") || word.bytes().all(|byte| byte.is_ascii_uppercase()))
+        && (word().eq_ignore_ascii_case("select") || word().bytes().all(|byte| byte.is_ascii_uppercase()))
 }
 
-/// A SQLSTATE that is no word in capitals: at least two of it are digits (`42P01`, `0A000`, `HY000`).
+/// A SQLSTATE of a class that databases use, and no word in capitals (`42P01`, `0A000`, `HY000`).
 fn is_sqlstate(text: &str) -> bool {
-    SqlState::new(text).is_some() && text.bytes().filter(u8::is_ascii_digit).count() >= 2
+    SqlState::new(text).is_some_and(|state| state.has_known_class())
+        && text.bytes().filter(u8::is_ascii_digit).count() >= 2
 }
 
 struct Render<'a, 'o> {
@@ -283,10 +544,10 @@ impl<'a> Render<'a, '_> {
         self.marked = true;
     }
 
-    fn quoted(&mut self, open: char, text: &str, close: Option<char>) {
+    fn quoted(&mut self, open: Option<char>, text: &str, close: Option<char>) {
         self.flush();
-        self.out.push(open);
-        if !text.is_empty() {
+        self.out.extend(open);
+        if !(text.is_empty() || open.is_none() && text.trim().is_empty()) {
             self.out.push_str(MARK);
         }
         self.out.extend(close);
@@ -395,7 +656,7 @@ mod tests {
             ),
             ("password is welcome", "password is ***"),
             ("password is not set", "password is not set"),
-            ("the password was rejected by the server", "the password was rejected *** the server"),
+            ("the password was rejected by the server", "the password was rejected by the server"),
             ("user Marks is unknown", "user *** is unknown"),
             ("access key: server; primary key: server", "access key: ***; primary key: server"),
             ("Grant failed for Grant", "Grant failed for ***"),

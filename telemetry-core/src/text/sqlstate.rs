@@ -14,6 +14,18 @@ impl SqlState {
         fits.then_some(SqlState(state))
     }
 
+    /// Whether its first two characters are a class of the standard's, or of PostgreSQL's or Db2's.
+    pub(super) fn has_known_class(self) -> bool {
+        // In order.
+        const CLASSES: &[u8] = b"\
+            000102030708090A0B0D0E0F0K0L0M0N0P0S0T0U0V0W0X0Y\
+            0Z102021222324252627282B2C2D2E2F2H30333435363839\
+            3B3C3D3F40424445465153545556575872HVHWHYHZIMKDP0\
+            XX";
+        let [first, second, ..] = self.0;
+        CLASSES.chunks(2).any(|class| class == [first, second])
+    }
+
     /// The SQLSTATE as text.
     pub fn as_str(&self) -> &str {
         // ASCII by construction, so this never falls back.

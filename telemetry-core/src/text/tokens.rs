@@ -4,7 +4,7 @@
 use crate::text::frames::is_public_name;
 use crate::text::rules::TextRules;
 use crate::text::vocabulary::{Class, class};
-use crate::text::words::{Word, word};
+use crate::text::words::{Word, is_space, word};
 
 /// What stands for what isn't kept.
 pub(crate) const MARK: &str = "***";
@@ -18,8 +18,8 @@ pub(super) enum Kind {
     Word,
     /// A short number, or a single letter: harmless alone, and a part of something beside another.
     Number,
-    /// Between these quotes, which keep their place.
-    Quoted(char, Option<char>),
+    /// Between these quotes, which keep their place; one may be on another line.
+    Quoted(Option<char>, Option<char>),
     Masked,
 }
 
@@ -59,10 +59,6 @@ fn closing(open: char) -> Option<char> {
     }
 }
 
-fn is_space(c: char) -> bool {
-    c.is_whitespace() || c.is_control()
-}
-
 /// Signs at which the inside of a token is parted.
 fn parts_words(byte: u8) -> bool {
     matches!(byte, b':' | b',' | b';' | b'=' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>')
@@ -74,7 +70,10 @@ fn may_edge(c: char) -> bool {
         Ok(byte) if byte.is_ascii() => {
             parts_words(byte) || matches!(byte, b'.' | b'!' | b'?' | b'-' | b'%' | b'#' | b'|')
         }
-        _ => matches!(c, '\u{2026}' | '\u{2013}' | '\u{2014}' | '\u{2192}' | '\u{2022}'),
+        // An ellipsis, dashes, an arrow, a bullet; a wide colon and equals sign.
+        _ => {
+            ['\u{2026}', '\u{2013}', '\u{2014}', '\u{2192}', '\u{2022}', '\u{ff1a}', '\u{ff1d}'].contains(&c)
+        }
     }
 }
 
@@ -84,16 +83,51 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || parts_words(byte) || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'\'')
 }
 
-/// Cuts a line into its atoms.
-pub(super) fn cut<'a>(line: &'a str, rules: &TextRules, atoms: &mut Vec<Atom<'a>>) {
+/// Cuts a line into its atoms. A quote may be open that began on an earlier line, and is told by what closes
+/// it; so is one that is open at the end of this.
+pub(super) fn cut<'a>(
+    line: &'a str,
+    open: Option<char>,
+    rules: &TextRules,
+    atoms: &mut Vec<Atom<'a>>,
+) -> Option<char> {
     let mut rest = line;
+    if let Some(close) = open {
+        match quoted(rest, None, close, rules, atoms) {
+            Some(behind) => rest = behind,
+            None => return open,
+        }
+    }
     while let Some(first) = rest.chars().next() {
         if is_space(first) {
             let behind = rest.trim_start_matches(is_space);
             atoms.push(Atom::of(before(rest, behind), Kind::Space));
             rest = behind;
         } else if let Some(close) = closing(first) {
-            rest = quoted(rest, first, close, rules, atoms);
+            let behind = rest.get(first.len_utf8()..).unwrap_or("");
+            rest = if let Some((inside, rest)) = doubled(behind, first) {
+                let sign = Atom::of(behind.get(..first.len_utf8()).unwrap_or(""), Kind::Sign);
+                let kind = Kind::Quoted(Some(first), Some(first));
+                atoms.extend([sign, Atom { text: inside, kind, word: word(inside, rules) }, sign]);
+                rest
+            } else if may_open(atoms) {
+                match quoted(behind, Some(first), close, rules, atoms) {
+                    Some(rest) => rest,
+                    None => return Some(close),
+                }
+            } else if let Some(last) = behind.rfind(close) {
+                // `5" of "x"`, `users' x 'y'`: which of them open isn't known, so all between them goes.
+                let inside = behind.get(..last).unwrap_or("");
+                looked_at(inside.len());
+                let kind = Kind::Quoted(Some(first), Some(close));
+                atoms.push(Atom { text: inside, kind, word: word(inside, rules) });
+                behind.get(last + close.len_utf8()..).unwrap_or("")
+            } else {
+                looked_at(behind.len());
+                let sign = rest.get(..first.len_utf8()).unwrap_or("");
+                atoms.push(Atom::of(sign, Kind::Sign));
+                behind
+            };
         } else {
             let (text, behind, is_word) = token_end(rest);
             if is_word {
@@ -111,6 +145,68 @@ pub(super) fn cut<'a>(line: &'a str, rules: &TextRules, atoms: &mut Vec<Atom<'a>
             rest = behind;
         }
     }
+    None
+}
+
+/// What stands in doubled quotes, of which the first quote is behind: ``` ``x`` ```, `""x""`; and what stands
+/// behind them.
+fn doubled(text: &str, quote: char) -> Option<(&str, &str)> {
+    let inside = text.strip_prefix(quote).filter(|inside| !inside.starts_with(is_apart))?;
+    let mut from = 0;
+    loop {
+        let end = from + inside.get(from..)?.find(quote)?;
+        looked_at(end - from);
+        let behind = inside.get(end + quote.len_utf8()..)?;
+        if let Some(behind) = behind.strip_prefix(quote) {
+            return Some((inside.get(..end)?, behind));
+        }
+        from = end + quote.len_utf8();
+    }
+}
+
+/// Whether a character is no part of a value.
+fn is_apart(c: char) -> bool {
+    is_space(c) || may_edge(c) || closing(c).is_some()
+}
+
+/// Whether a quote may open here: not behind a word, save for the prefix of a literal (`b'…'`, `N'…'`), which
+/// is a sign then.
+fn may_open(atoms: &mut [Atom<'_>]) -> bool {
+    let [.., before, last] = atoms else {
+        return atoms.first_mut().is_none_or(|last| opens_behind(last, None));
+    };
+    opens_behind(last, Some(before.kind))
+}
+
+fn opens_behind(last: &mut Atom<'_>, before: Option<Kind>) -> bool {
+    let stands_apart = |kind| matches!(kind, Kind::Space | Kind::Sign | Kind::Quoted(..));
+    let is_prefix =
+        ["b", "e", "f", "n", "r", "u", "x"].iter().any(|prefix| prefix.eq_ignore_ascii_case(last.text));
+    if is_prefix && !stands_apart(last.kind) && before.is_none_or(stands_apart) {
+        last.kind = Kind::Sign;
+    }
+    stands_apart(last.kind)
+}
+
+/// Where a quote is closed for the first time: by what closes it, isn't escaped, and has no value right
+/// behind it. Escapes count where the text is the quote's own.
+pub(super) fn close_of(text: &str, close: char, escapes: bool) -> Option<usize> {
+    let mut escaped = false;
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        looked_at(1);
+        if c == close && !escaped {
+            let mut behind = chars.clone().map(|(_, c)| c);
+            let next = behind.next();
+            // Also the plural of what is quoted: `'x's`.
+            let plural = next == Some('s') && behind.next().is_none_or(is_apart);
+            if plural || next.is_none_or(is_apart) {
+                return Some(at);
+            }
+        }
+        escaped = escapes && c == '\\' && !escaped;
+    }
+    None
 }
 
 /// What of a text stands before its end `behind`.
@@ -120,27 +216,25 @@ fn before<'a>(text: &'a str, behind: &str) -> &'a str {
     before
 }
 
-/// What is inside a quote: up to what closes it and isn't escaped, or to the end of the line. What stands
-/// behind it is returned.
+/// What is inside a quote, up to its end or to that of the line; what stands behind its end is returned.
 fn quoted<'a>(
     text: &'a str,
-    open: char,
+    open: Option<char>,
     close: char,
     rules: &TextRules,
     atoms: &mut Vec<Atom<'a>>,
-) -> &'a str {
-    let inner = text.strip_prefix(open).unwrap_or(text);
-    let mut escaped = false;
-    let behind = inner.trim_start_matches(|c| {
-        let closes = c == close && !escaped;
-        escaped = c == '\\' && !escaped;
-        !closes
-    });
-    let text = before(inner, behind);
-    let unquoted = behind.strip_prefix(close);
-    let kind = Kind::Quoted(open, unquoted.map(|_| close));
-    atoms.push(Atom { text, kind, word: word(text, rules) });
-    unquoted.unwrap_or(behind)
+) -> Option<&'a str> {
+    let end = close_of(text, close, true);
+    let inside = text.get(..end.unwrap_or(text.len())).unwrap_or("");
+    looked_at(inside.len());
+    let kind = Kind::Quoted(open, end.map(|_| close));
+    atoms.push(Atom { text: inside, kind, word: word(inside, rules) });
+    let behind = text.get(end? + close.len_utf8()..)?;
+    let Some(plural) = behind.strip_prefix('s').filter(|behind| !behind.starts_with(|c| !is_apart(c))) else {
+        return Some(behind);
+    };
+    atoms.push(Atom::of(behind.get(..1).unwrap_or(""), Kind::Sign));
+    Some(plural)
 }
 
 /// A token ends at white space and at a quote. An apostrophe between letters is none. Also whether it holds
@@ -152,12 +246,11 @@ fn token_end(text: &str) -> (&str, &str, bool) {
         return (word, behind, true);
     }
     let mut last = word.chars().next_back().unwrap_or(' ');
-    let mut chars = behind.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
+    for (at, c) in behind.char_indices() {
         looked_at(1);
         if !c.is_ascii_alphanumeric() {
-            let after = chars.peek().map_or(' ', |(_, c)| *c);
-            let apostrophe = c == '\'' && last.is_alphabetic() && after.is_alphabetic();
+            let after = behind.get(at + 1..).unwrap_or("");
+            let apostrophe = c == '\'' && last.is_alphabetic() && is_short_form(after);
             if is_space(c) || (closing(c).is_some() && !apostrophe) {
                 let (token, behind) = text.split_at_checked(word.len() + at).unwrap_or((text, ""));
                 return (token, behind, at == 0);
@@ -166,6 +259,13 @@ fn token_end(text: &str) -> (&str, &str, bool) {
         last = c;
     }
     (text, "", false)
+}
+
+/// Whether what follows an apostrophe is the end of a short form: `can't`, `it's`, `we've`.
+fn is_short_form(after: &str) -> bool {
+    ["t", "s", "re", "ve", "ll", "d", "m"]
+        .iter()
+        .any(|end| after.strip_prefix(end).is_some_and(|behind| !behind.starts_with(char::is_alphanumeric)))
 }
 
 fn signs<'a>(text: &'a str, atoms: &mut Vec<Atom<'a>>) {
@@ -192,9 +292,13 @@ fn parts<'a>(text: &'a str, rules: &TextRules, atoms: &mut Vec<Atom<'a>>) {
     while !rest.is_empty() {
         let behind = rest.trim_start_matches(|c| !parts_words(c));
         let part = before(rest, behind);
-        if !part.is_empty() {
-            atoms.push(classified(part, rules));
+        let core = part.trim_start_matches(['-', '.']);
+        let middle = core.trim_end_matches(['-', '.']);
+        signs(before(part, core), atoms);
+        if !middle.is_empty() {
+            atoms.push(classified(middle, rules));
         }
+        signs(core.get(middle.len()..).unwrap_or(""), atoms);
         rest = behind.trim_start_matches(parts_words);
         signs(before(behind, rest), atoms);
     }
@@ -214,7 +318,8 @@ fn classified<'a>(text: &'a str, rules: &TextRules) -> Atom<'a> {
     Atom { text, kind: if known { Kind::Word } else { Kind::Masked }, word }
 }
 
-/// Up to 5 digits, with a fraction of up to 3 or a unit; a version of two or three parts; `2/3`.
+/// Up to 5 digits, with a fraction of up to 3 or a unit; a version of three parts, the first of up to 2;
+/// `2/3`.
 fn is_number(text: &str) -> bool {
     let digits = |text: &str, most: usize| {
         !text.is_empty() && text.len() <= most && text.bytes().all(|b| b.is_ascii_digit())
@@ -228,7 +333,8 @@ fn is_number(text: &str) -> bool {
         return false;
     }
     let mut places = number.split('.');
-    let first = places.next().is_some_and(|first| digits(first, 5));
+    let most = if places.clone().count() > 2 { 2 } else { 5 };
+    let first = places.next().is_some_and(|first| digits(first, most));
     first && places.clone().count() <= 2 && places.all(|place| digits(place, 3))
 }
 

@@ -13,12 +13,28 @@ mod table {
     include!(concat!(env!("OUT_DIR"), "/vocabulary.rs"));
 }
 
-pub(super) use table::PACKAGES;
-use table::{SLOTS, WORDS};
+use table::{PACKAGES, SLOTS, WORDS};
+
+/// A language, by whose rules packages are named. The build script numbers them by their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    Java = 0,
+    JavaScript = 1,
+    DotNet = 2,
+    Python = 3,
+    Go = 4,
+    Rust = 5,
+}
+
+/// Whether a package is known (`packages.txt`) in this language.
+pub(super) fn is_package(package: &str, language: Language) -> bool {
+    let found = PACKAGES.binary_search_by_key(&package, |(known, _)| known);
+    found.is_ok_and(|at| PACKAGES[at].1 & (1 << language as u8) != 0)
+}
 
 /// What is known of a word: a set of marks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Class(u16);
+pub(super) struct Class(u32);
 
 macro_rules! marks {
     ($($(#[$doc:meta])* $name:ident = $bit:literal,)*) => {
@@ -60,6 +76,18 @@ marks! {
     SAYS = 13,
     /// The scheme of an authorization header, whose credentials follow.
     SCHEME = 14,
+    /// It begins another part of a sentence.
+    LINK = 15,
+    /// Behind it, values of a row or of parameters stand in brackets.
+    ROWS = 16,
+    /// It makes a person's of a `name`.
+    OF_NAME = 17,
+    /// `name`, which may be a person's or a table's.
+    NAMING = 18,
+    /// A header whose value goes to the end of the line.
+    HEADER = 19,
+    /// `value`: where it is said to be, a row may stand in brackets.
+    VALUE = 20,
 }
 
 impl Class {

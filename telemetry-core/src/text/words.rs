@@ -26,21 +26,36 @@ pub(super) struct Word {
     pub(super) single: bool,
 }
 
+/// How unknown words end that name a secret: `dbpassword`.
+const SECRETS: [&str; 7] = ["password", "passwd", "passphrase", "pwd", "secret", "token", "apikey"];
+
 /// Words that are known as they are, whatever their pieces.
 const WHOLE: [&str; 4] = ["i/o", "n/a", "x.509", "asn.1"];
 
 impl Word {
-    /// What it names behind another word: only with that one a lone `key` may be a secret's.
+    /// What it names behind another word: only with that one a lone `key` may be a secret's, and a lone
+    /// `name` a person's.
     pub(super) fn key_after(self, before: Class) -> Key {
-        let of_secret = self.single && self.last.has(Class::KEY) && before.has(Class::OF_KEY);
-        if of_secret { Key::Secret } else { self.key }
+        let of_person = before.has(Class::OF_NAME) || before.has(Class::PERSON);
+        if self.single && self.last.has(Class::KEY) && before.has(Class::OF_KEY) {
+            Key::Secret
+        } else if self.single && self.last.has(Class::NAMING) && of_person {
+            Key::Person
+        } else {
+            self.key
+        }
     }
+}
+
+/// White space, and what is shown as such.
+pub(super) fn is_space(c: char) -> bool {
+    c.is_whitespace() || c.is_control()
 }
 
 /// Looks at a word.
 pub(super) fn word(text: &str, rules: &TextRules) -> Word {
     let word = Word { known: true, ..Word::default() };
-    let mut look = Look { word, pieces: 0, letters: false };
+    let mut look = Look { word, pieces: 0, letters: false, numbers: 0, after_number: false };
     let mut rest = text;
     while !rest.is_empty() {
         let end = rest.bytes().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(rest.len());
@@ -50,7 +65,7 @@ pub(super) fn word(text: &str, rules: &TextRules) -> Word {
         }
         rest = behind.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
     }
-    let Look { word, pieces, letters } = look;
+    let Look { word, pieces, letters, .. } = look;
     let known = (word.known && letters) || WHOLE.iter().any(|whole| whole.eq_ignore_ascii_case(text));
     Word { known, single: pieces == 1, ..word }
 }
@@ -59,6 +74,9 @@ struct Look {
     word: Word,
     pieces: u32,
     letters: bool,
+    /// Pieces that are numbers.
+    numbers: u32,
+    after_number: bool,
 }
 
 impl Look {
@@ -66,12 +84,16 @@ impl Look {
     fn piece(&mut self, piece: &str, text: &str, behind: &str, rules: &TextRules) {
         let bytes = piece.as_bytes();
         if bytes.iter().all(u8::is_ascii_digit) {
-            // As in `UTF-8`, `HTTP/1.1` and `32-bit`.
-            self.word.known &= bytes.len() <= 2;
+            // As in `UTF-8`, `HTTP/1.1` and `32-bit`; more of them may be an address.
+            self.numbers += 1;
+            let few = self.numbers == 1 || (self.numbers == 2 && self.after_number);
+            self.word.known &= bytes.len() <= 2 && few;
+            self.after_number = true;
             self.take(Class::default(), bytes.len());
             return;
         }
         self.letters = true;
+        self.after_number = false;
         let is_plain = !bytes.iter().skip(1).any(u8::is_ascii_uppercase);
         let mut humps = humps(bytes);
         let first = if is_plain { bytes } else { humps.next().unwrap_or_default() };
@@ -82,7 +104,8 @@ impl Look {
                 || behind.is_empty() && is_contraction(piece, text)
                 || rules.knows(bytes);
             self.word.known &= known;
-            self.take(class, bytes.len());
+            let names_secret = !known && SECRETS.iter().any(|end| ends_with(bytes, end));
+            self.take(if names_secret { Class::SECRET } else { class }, bytes.len());
             return;
         }
         let whole = class(bytes);
@@ -103,19 +126,28 @@ impl Look {
     fn take(&mut self, class: Class, len: usize) {
         self.pieces += 1;
         let key = self.word.key;
-        self.word.key =
-            if class.has(Class::SECRET) || (class.has(Class::KEY) && self.word.last.has(Class::OF_KEY)) {
-                Key::Secret
-            } else if class.has(Class::PERSON) {
-                Key::Person
-            } else if key != Key::Other && len <= 4 {
-                // `password_hash`, `userId`.
-                key
-            } else {
-                Key::Other
-            };
+        self.word.key = if class.has(Class::SECRET)
+            || (class.has(Class::KEY) && self.word.last.has(Class::OF_KEY))
+        {
+            Key::Secret
+        } else if class.has(Class::PERSON) || (class.has(Class::NAMING) && self.word.last.has(Class::OF_NAME))
+        {
+            Key::Person
+        } else if key != Key::Other && len <= 4 {
+            // `password_hash`, `userId`.
+            key
+        } else {
+            Key::Other
+        };
         self.word.last = class;
     }
+}
+
+fn ends_with(word: &[u8], end: &str) -> bool {
+    word.len()
+        .checked_sub(end.len())
+        .and_then(|at| word.get(at..))
+        .is_some_and(|last| last.eq_ignore_ascii_case(end.as_bytes()))
 }
 
 /// What follows the apostrophe of a short form: `can't`, `it's`, `we've`.

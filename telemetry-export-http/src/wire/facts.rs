@@ -127,8 +127,8 @@ impl Cleaning {
             }
             Cleaning::BaseName => "Directories and arguments are cut off; what is left is held to a line.",
             Cleaning::Url => {
-                "User, query and fragment are cut off; what is left is held to a line. Its host stays, also one \
-                 that is an IP address."
+                "User, query and fragment are cut off; what is left is held to a line. Its host stays, unless it \
+                 is an IP address."
             }
             Cleaning::Host => {
                 "Scheme, user, port and path are cut off. An IP address is left out, save this machine's own \
