@@ -34,7 +34,7 @@
 //! | `buffer contended` | a forked child inherited a lock | nothing: only there |
 //! | `client closed` | recorded after the close | close telemetry last |
 //! | `telemetry off` | it went off meanwhile | nothing |
-//! | `invalid id` | an id is empty, too long, or has other than visible ASCII | pass the service's id as it is |
+//! | `invalid id` | not 1 to 63 letters, digits or `-_.:`, or a token | pass the service's id as it is |
 //! | `unknown statement` | by id: never started, or finished | `started` first, nothing after `completed` |
 //! | `started twice` | by id: it is open already | call `started` once |
 //! | `too many errors` | one statement had more than `max_errors` | nothing: 50 are kept |

@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | awaits [`Lease::close`] | for the delivery, up to the deadline | what the deadline cuts off, counted |
 //! | calls [`Lease::close_blocking`] | the same, on this thread | the same |
-//! | drops the lease | not at all | nothing, if the process lives on for [`close_timeout`], 2 s |
+//! | drops the lease | not at all | what isn't delivered in [`close_timeout`], 2 s, if the process lives that long |
 //! | does neither, and the process ends | not at all | all that is held: up to 5 s of records |
 //!
 //! In an outage more is held, up to `max_records`, and a close has only its deadline to deliver it in.

@@ -57,8 +57,8 @@
 //!
 //! The real pipeline with default settings, and a clock that is moved by hand: one connection, statements at
 //! an even rate for 15 min, an outage after the first minute. The service answers at once, and 503 while it
-//! is out. `back after` is when the first batch was accepted again, counted from the begin of the outage.
-//! `formula` is the one above with that time.
+//! is out. `made` has one record more than there were statements: the opening. `back after` is when the first
+//! batch was accepted again, counted from the begin of the outage. `formula` is the one above with that time.
 //!
 //! The last column is a design that keeps nothing back. It has the same breaker, batches and retries. It
 //! drops what it would send while its breaker is open, and a batch whose retries are used up.
@@ -89,8 +89,9 @@
 //! - An outage of one second is noticed only if a batch goes within it. Then the batch waits 5 s, and nothing
 //!   is lost.
 //! - At one statement a second, the defaults carry an outage of five minutes.
-//! - At 100 statements a second 500 records are 5 s. The buffer then saves nothing: the two designs lose the
-//!   same, within 20 records. For such a rate, set `max_records`.
+//! - At 100 statements a second 500 records are 5 s, and the buffer saves nothing. This design even loses 20
+//!   records more than the other. After three quick retries it leaves the service alone for 5 s, so its
+//!   breaker opens later, and asks later. For such a rate, set `max_records`.
 //!
 //! `cargo run -p examples --bin outages` prints this table. A test holds the page to it, the formula to the
 //! table, and the two lines with `≥` to outages up to ten minutes. The waits between retries are random;
@@ -123,7 +124,7 @@
 //! | a statement's event, before the worker takes it | 0.6 KB | 4096: 2.5 MB |
 //! | text of errors | up to 2 KB | [`max_text_bytes`]: 1 MiB |
 //!
-//! The process grew by less than 1 KB for a record. Past `max_text_bytes` errors travel by name, and
+//! The process grew by less than 1 KB for a record without text. Past `max_text_bytes` errors travel by name, and
 //! [`Status::texts_left_out`] counts them.
 //!
 //! [`batch_size`]: TelemetryConfig::batch_size
