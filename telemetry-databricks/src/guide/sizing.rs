@@ -124,8 +124,8 @@
 //! | a statement's event, before the worker takes it | 0.6 KB | 4096: 2.5 MB |
 //! | text of errors | up to 2 KB | [`max_text_bytes`]: 1 MiB |
 //!
-//! The process grew by less than 1 KB for a record without text. Past `max_text_bytes` errors travel by name, and
-//! [`Status::texts_left_out`] counts them.
+//! The process grew by less than 1 KB for a record without text. Past `max_text_bytes` errors travel by name,
+//! and [`Status::texts_left_out`] counts them.
 //!
 //! [`batch_size`]: TelemetryConfig::batch_size
 //! [`flush_interval`]: TelemetryConfig::flush_interval
