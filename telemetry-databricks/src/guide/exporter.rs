@@ -86,9 +86,9 @@
 //! # Where it runs
 //!
 //! It must end by itself, and is given up after [`request_timeout`]. It may hold up its thread meanwhile, as
-//! the lock and the write above may: by default it runs on one of a few threads that are kept for such calls.
-//! An exporter that never does can say so by `may_block`, and saves the thread. A panic or a hang costs the
-//! driver nothing.
+//! the lock and the write above may: by default it runs on one of 8 threads that a provider has for such
+//! calls, of which one host takes two at the most. An exporter that never blocks says so by [`may_block`],
+//! and runs on the provider's own thread. A panic or a hang costs the driver nothing.
 //!
 //! # Using it
 //!
@@ -125,6 +125,7 @@
 //!
 //! [suite]: ../../../telemetry_testkit/conformance/fn.exporter.html
 //! [second suite]: ../../../telemetry_testkit/conformance/fn.http_exporter.html
+//! [`may_block`]: crate::Exporter::may_block
 //! [`request_timeout`]: crate::TelemetryConfig::request_timeout
 
 #[cfg(doc)]

@@ -40,6 +40,7 @@
 //! | `too many errors` | one statement had more than `max_errors` | nothing: 50 are kept |
 //! | `statement finished before its recorder` | a chunk recorder was dropped too late | drop it before `complete` |
 //! | `details panicked` | the driver's closure for an error did | look at that closure and its `Display` |
+//! | `internal fault` | this library panicked, and the client ended | please report it |
 //!
 //! # The book of records
 //!
@@ -63,6 +64,7 @@
 //! | `closed` | the close came first | close later, or with a longer deadline |
 //! | `outcome unknown` | in flight at the deadline: it may have arrived | the same |
 //! | `runtime gone` | what the workers ran on ended before them | nothing: the process was ending |
+//! | `internal fault` | this library panicked, and the client ended | please report it |
 //!
 //! A book that doesn't balance is a defect of this library: please report it, with both lines.
 //!
