@@ -9,6 +9,7 @@ pub mod compose;
 pub mod driver;
 pub mod embedded;
 pub mod load;
+pub mod outages;
 pub mod report;
 pub mod terminal;
 pub mod tpch;

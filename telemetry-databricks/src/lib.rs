@@ -28,17 +28,25 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! The [`guide`] has a page on each of: [wiring](guide::wiring) a driver, an [exporter](guide::exporter) of
+//! one's own, [testing](guide::testing), [shutting down](guide::shutting_down), [sizing](guide::sizing) for
+//! outages, and [operating](guide::operating).
 
 #![forbid(unsafe_code)]
 
 mod composition;
+pub mod guide;
 
 pub use composition::Composition;
+#[doc(inline)]
 pub use telemetry_breaker as breaker;
 pub use telemetry_core::*;
+#[doc(inline)]
 pub use telemetry_export_http as export;
 #[cfg(feature = "reqwest")]
 pub use telemetry_export_http::reqwest;
+#[doc(inline)]
 pub use telemetry_flags as flags;
 
 // For the links above.

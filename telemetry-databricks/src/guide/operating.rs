@@ -1,0 +1,113 @@
+//! Operating: what telemetry says of itself, and how to turn it off.
+//!
+//! Ask a lease: [`Lease::status`] never waits. Its parts print themselves, for a driver's own diagnostics.
+//!
+//! ```
+//! use telemetry_databricks::Lease;
+//!
+//! fn diagnose(lease: &Lease) -> String {
+//!     let status = lease.status();
+//!     let failure = status.last_failure.map_or("none".to_owned(), |failure| failure.to_string());
+//!     format!("{}\n{}\n{}\nlast failure: {failure}", status.state, status.events, status.records)
+//! }
+//!
+//! let lease = Lease::disabled();
+//! assert!(diagnose(&lease).starts_with("off: the setting\n0 seen = 0 folded + 0 made + 0 refused"));
+//! assert!(lease.status().balances());
+//! ```
+//!
+//! [`Status::state`] says whether it is on, and why; an `off:` names who decided. [`Status::breaker`] is what
+//! the host's breaker did when it was last asked. The books are those of the client, which connections to one
+//! host as one principal share.
+//!
+//! # The book of events
+//!
+//! ```text
+//! seen = folded into a statement + made into a record + refused + waiting
+//! ```
+//!
+//! An event is a call of the driver's, such as a chunk. A refused one never became part of a record:
+//!
+//! | refused | means | do |
+//! | --- | --- | --- |
+//! | `buffer full` | events came faster than the worker takes them | raise `max_events`; use handles rather than ids |
+//! | `buffer contended` | a forked child inherited a lock | nothing: only there |
+//! | `client closed` | recorded after the close | close telemetry last |
+//! | `telemetry off` | it went off meanwhile | nothing |
+//! | `invalid id` | not 1 to 63 letters, digits or `-_.:`, or a token | pass the service's id as it is |
+//! | `unknown statement` | by id: never started, or finished | `started` first, nothing after `completed` |
+//! | `started twice` | by id: it is open already | call `started` once |
+//! | `too many errors` | one statement had more than `max_errors` | nothing: 50 are kept |
+//! | `statement finished before its recorder` | a chunk recorder was dropped too late | drop it before `complete` |
+//! | `details panicked` | the driver's closure for an error did | look at that closure and its `Display` |
+//! | `internal fault` | this library panicked, and the client ended | please report it |
+//!
+//! # The book of records
+//!
+//! ```text
+//! made = accepted + written by a dry run + dropped + held
+//! ```
+//!
+//! | dropped | means | do |
+//! | --- | --- | --- |
+//! | `overflow` | more than `max_records` waited, in an outage | see [`sizing`](super::sizing) |
+//! | `expired` | waited for longer than `max_age` | the same |
+//! | `flag off` | the workspace's flag is off, or absent | ask who owns the flag; check its name |
+//! | `flag unreachable` | the flag could not be had | the last failure says why |
+//! | `refused for good` | 400, 401, 403, 404, a redirect, a host that must not be called | the last failure says which |
+//! | `unclassified failure` | a failure that says nothing about another try | the last failure says which |
+//! | `unreadable answer` | 200, with something else than an answer | look for a proxy or a login page |
+//! | `not accepted` | the service took the batch, and not this record | report it, with a dry run's line |
+//! | `not written` | a dry run's file could not be written | check path, rights and disk |
+//! | `too large` | one record is over the limit | nothing, or report it |
+//! | `exporter panicked` | an exporter of the driver's own did | fix it |
+//! | `closed` | the close came first | close later, or with a longer deadline |
+//! | `outcome unknown` | in flight at the deadline: it may have arrived | the same |
+//! | `runtime gone` | what the workers ran on ended before them | nothing: the process was ending |
+//! | `internal fault` | this library panicked, and the client ended | please report it |
+//!
+//! A book that doesn't balance is a defect of this library: please report it, with both lines.
+//!
+//! # Turning it off
+//!
+//! In the order in which they win:
+//!
+//! 1. `DATABRICKS_TELEMETRY_DISABLED=1` or `DO_NOT_TRACK=1`, before the provider is built.
+//! 2. [`Target::mode`] of a connection.
+//! 3. [`TelemetryConfig::mode`] of the driver.
+//! 4. The workspace's feature flag, unless one of these two says [`Forced`]. It also reaches connections that
+//!    are open, within the time that the service says: 15 min if it says none.
+//!
+//! `DATABRICKS_TELEMETRY_ERROR_TEXT=none` keeps the text of errors back, and nothing else.
+//!
+//! # Looking without sending
+//!
+//! `DATABRICKS_TELEMETRY_DRY_RUN=FILE` writes each request's body to FILE, one line of JSON a request, and
+//! sends nothing. The flag is still asked for. [`Status::dry_run`] then has the path, the books count
+//! `written`, and a close ends as [`Written`]. With [`TeeExporter`] a driver sends and keeps a copy.
+//!
+//! # Logs
+//!
+//! By `tracing`, at DEBUG and nowhere above: each batch, each answer about the flag, and why one failed. They
+//! hold the host and what went wrong, and no text of anybody's. `RUST_LOG=telemetry_core=debug` shows them,
+//! where the program reads that variable. Breakers are silent, unless the driver gives an observer to
+//! [`BreakerRegistry`].
+//!
+//! # When nothing arrives
+//!
+//! 1. Is it on? `off: …` names the reason. `undecided` means that the flag's answer is still on its way.
+//! 2. Is something seen? `0 seen` while it is on: the driver doesn't record, or asks another lease.
+//! 3. Is something made? Statements become records at their end: `folded` grows, and `made` of the second
+//!    book when they complete.
+//! 4. Is it held? Then it waits: for its batch, 5 s at the most; for a pause after a refusal; for a breaker
+//!    that is open. [`Status::last_failure`] says what began it.
+//! 5. Is it dropped? The tables above.
+//! 6. Is it accepted? Then the service said so, and the question is there.
+//!
+//! [`Forced`]: crate::Mode::Forced
+//! [`Written`]: crate::CloseOutcome::Written
+//! [`BreakerRegistry`]: crate::breaker::BreakerRegistry
+//! [`TeeExporter`]: crate::export::TeeExporter
+
+#[cfg(doc)]
+use crate::{Lease, Target, TelemetryConfig, status::Status};

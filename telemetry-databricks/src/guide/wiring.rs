@@ -1,0 +1,154 @@
+//! Wiring a driver, in the order in which one does it.
+//!
+//! Nothing that records can fail, wait or do I/O, so call it where things happen and check nothing. Don't ask
+//! whether telemetry is on, either: while it is off, each call is one branch.
+//!
+//! # 1. The driver, once
+//!
+//! The identity names the driver, and the feature flag that turns it on. Building the provider is the one
+//! moment that may fail. A driver goes on without it then.
+//!
+//! ```
+//! use telemetry_databricks::{BuildError, ClientProvider, Composition, DriverIdentity};
+//!
+//! fn provider() -> Result<ClientProvider, BuildError> {
+//!     let identity = DriverIdentity::builder()
+//!         .name("My SQL Driver")
+//!         .version(env!("CARGO_PKG_VERSION"))
+//!         .client("MYDRIVER") // As it is registered for feature flags.
+//!         .flag("databricks.partnerplatform.clientConfigsFeatureFlags.enableTelemetryForMyDriver")
+//!         .build()?;
+//!     Composition::new(identity).build()
+//! }
+//!
+//! /// One for a process: it belongs to the driver, as its connection pool does.
+//! struct Driver {
+//!     telemetry: Option<ClientProvider>,
+//! }
+//!
+//! let driver = Driver { telemetry: provider().ok() };
+//! # assert!(driver.telemetry.is_some());
+//! ```
+//!
+//! It starts no thread yet, and reads the environment now.
+//!
+//! # 2. A lease for each connection
+//!
+//! ```
+//! use telemetry_databricks::{ClientProvider, Lease, Mode, StaticToken, Target};
+//!
+//! /// `mode` is what the user said for this connection, if anything.
+//! fn lease(telemetry: Option<&ClientProvider>, host: &str, token: &str, mode: Option<Mode>) -> Lease {
+//!     let Some(provider) = telemetry else { return Lease::disabled() };
+//!     let target = Target::new(host).credentials(StaticToken::new(token));
+//!     provider.acquire(if let Some(mode) = mode { target.mode(mode) } else { target })
+//! }
+//! # drop(lease(None, "dbc-a1b2.cloud.databricks.com", "…", None));
+//! ```
+//!
+//! Connections to one host as one principal share a client. A token that is renewed comes from a
+//! [`CredentialProvider`] of the driver's own, in the place of [`StaticToken`]. A driver that acquires the
+//! lease before it has logged in says [`Target::credentials_later`], and
+//! [`Lease::credentials`](crate::Lease::credentials) when it has: what is recorded meanwhile waits.
+//!
+//! # 3. Opening: opened, or failed
+//!
+//! ```
+//! use telemetry_databricks::{ConnectionInfo, ErrorDetails, Lease, Session};
+//!
+//! struct Connection {
+//!     lease: Lease,
+//!     telemetry: Session,
+//! }
+//!
+//! fn connect(lease: Lease, answer: std::io::Result<String>) -> std::io::Result<Connection> {
+//!     let opening = lease.opening(ConnectionInfo::new().auth_type("pat")); // The time runs from here.
+//!     match answer {
+//!         Ok(id) => Ok(Connection { telemetry: opening.opened(&id), lease }),
+//!         Err(error) => {
+//!             opening.failed(|| ErrorDetails::new("CONNECT_FAILED").fault(&error).message(&error));
+//!             Err(error)
+//!         }
+//!     }
+//! }
+//! # let connection = connect(Lease::disabled(), Ok("01f0a1b2".into())).unwrap();
+//! # drop((connection.telemetry, connection.lease));
+//! ```
+//!
+//! [`ConnectionInfo::params`] takes the rest that is known of the connection: all optional.
+//!
+//! # 4. Statements, by handle or by id
+//!
+//! A handle is best: it gathers, and costs one event at its end. Dropped early, it is reported as it is. A
+//! driver that can't keep an object for each statement uses the [`Emitter`]; there each call is an event.
+//!
+//! ```
+//! use std::time::Duration;
+//! use telemetry_databricks::{Chunk, ErrorDetails, Fault, Operation, OperationType, Session, StatementType};
+//!
+//! # let session = Session::disabled();
+//! let mut statement = session.statement();
+//! statement.kind(StatementType::Query);
+//! statement.id("01f0a1b2-0001"); // As soon as the service has said it.
+//! statement.poll(Duration::from_millis(8)); // Each time it is asked whether it is done.
+//! statement.chunks_present(2);
+//! statement.result_ready(); // The first row can be read.
+//! statement.chunk(Chunk::new(0, Duration::from_millis(12)).bytes(65_536));
+//!
+//! // A download on another thread has a recorder of its own, which is dropped before the statement ends.
+//! let mut recorder = statement.chunk_recorder();
+//! let download = std::thread::spawn(move || recorder.chunk(Chunk::new(1, Duration::from_millis(9))));
+//! # download.join().unwrap();
+//!
+//! // Text of the driver's own travels as it is. In a closure, so that while off nothing is formatted.
+//! statement.error(|| {
+//!     let late = Duration::from_secs(30);
+//!     let details = ErrorDetails::new("CHUNK_TIMEOUT").fault(Fault::Timeout);
+//!     details.template("chunk {} took over {}", &[&1, &late])
+//! });
+//! statement.result_consumed(); // The last row was read.
+//! statement.complete();
+//!
+//! // The same by id, from anywhere.
+//! let emitter = session.emitter();
+//! emitter.started("01f0a1b2-0002", StatementType::Update);
+//! emitter.completed("01f0a1b2-0002", Duration::from_millis(42));
+//!
+//! // A call that is no statement.
+//! let close = Operation::new(OperationType::CloseStatement, Duration::from_millis(3));
+//! session.operation(close.statement("01f0a1b2-0002").internal(true));
+//! ```
+//!
+//! # 5. Closing
+//!
+//! Close telemetry last, while the credentials still work. What an asynchronous driver awaits, a synchronous
+//! one calls; all else is the same for both. [`shutting_down`](super::shutting_down) has the rest.
+//!
+//! ```
+//! use std::time::Duration;
+//! use telemetry_databricks::{CloseOutcome, DEFAULT_CLOSE, Lease, Session};
+//!
+//! async fn close(session: Session, lease: Lease) -> CloseOutcome {
+//!     session.closed(Duration::from_millis(3));
+//!     lease.close(DEFAULT_CLOSE).await
+//! }
+//!
+//! fn close_synchronously(session: Session, lease: Lease) -> CloseOutcome {
+//!     session.closed(Duration::from_millis(3));
+//!     lease.close_blocking(DEFAULT_CLOSE)
+//! }
+//! # assert_eq!(close_synchronously(Session::disabled(), Lease::disabled()).undelivered(), 0);
+//! ```
+//!
+//! # Names that you may know
+//!
+//! As the Node.js driver's plan for telemetry has them:
+//!
+//! | there | here |
+//! | --- | --- |
+//! | `telemetryEnabled` | [`Target::mode`] for a connection, [`TelemetryConfig::mode`] for the driver |
+//! | `telemetryBatchSize` | [`TelemetryConfig::batch_size`] |
+//! | `telemetryFlushIntervalMs` | [`TelemetryConfig::flush_interval`] |
+
+#[cfg(doc)]
+use crate::{ConnectionInfo, CredentialProvider, Emitter, StaticToken, Target, TelemetryConfig};
