@@ -17,6 +17,22 @@ pub enum HostPolicy {
     AllowLoopback,
 }
 
+impl HostPolicy {
+    /// Whether a transport may connect to this address on a host's behalf: asked for every address that the
+    /// name resolves to, so that a name can't smuggle in what is refused when spelled as an address.
+    ///
+    /// Refused are this machine, its link, the metadata services of clouds also where they are elsewhere, and
+    /// addresses that are no single peer: unspecified, multicast, broadcast; each also in the forms by which
+    /// IPv6 maps, translates and tunnels IPv4. Private ranges are allowed, as workspaces behind a private
+    /// link resolve to them. Under [`HostPolicy::AllowLoopback`] all are allowed.
+    pub fn may_connect(self, address: IpAddr) -> bool {
+        match self {
+            HostPolicy::Public => is_public(address),
+            HostPolicy::AllowLoopback => true,
+        }
+    }
+}
+
 /// A workspace host: a name in lower case, a port, and whether it is called over HTTPS.
 ///
 /// Two spellings of one host are equal: case, white space around it, a scheme, a trailing slash or dot and an
@@ -68,7 +84,7 @@ impl Host {
         let (name, port) = split_port(rest, default_port)?;
         let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
         let name = match address_of(&name) {
-            Some(address) if loopback || may_connect(address) => canonical(address),
+            Some(address) if loopback || is_public(address) => canonical(address),
             Some(_) => return Err(invalid("it is an address of this machine or of its link")),
             None => {
                 check_name(&name)?;
@@ -108,15 +124,15 @@ impl Host {
         }
     }
 
-    /// Whether a transport may connect to this address on the host's behalf: asked for every address that the
-    /// name resolves to, so that a name can't smuggle in what is refused when spelled as an address.
-    ///
-    /// Refused are this machine, its link, the metadata services of clouds also where they are elsewhere, and
-    /// addresses that are no single peer: unspecified, multicast, broadcast; each also in the forms by which
-    /// IPv6 maps, translates and tunnels IPv4. Private ranges are allowed, as workspaces behind a private
-    /// link resolve to them. Under [`HostPolicy::AllowLoopback`] all are allowed.
+    /// The policy by which it was accepted.
+    pub fn policy(&self) -> HostPolicy {
+        if self.loopback { HostPolicy::AllowLoopback } else { HostPolicy::Public }
+    }
+
+    /// Whether a transport may connect to this address on the host's behalf, by its
+    /// [policy](HostPolicy::may_connect).
     pub fn may_connect(&self, address: IpAddr) -> bool {
-        self.loopback || may_connect(address)
+        self.policy().may_connect(address)
     }
 }
 
@@ -208,16 +224,16 @@ fn canonical(address: IpAddr) -> String {
     }
 }
 
-fn may_connect(address: IpAddr) -> bool {
+fn is_public(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(address) => may_connect_v4(address),
+        IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => {
             !(address.is_loopback()
                 || address.is_unspecified()
                 || address.is_multicast()
                 || address.is_unicast_link_local()
                 || METADATA_V6.contains(&address))
-                && embedded_v4(address).into_iter().flatten().all(may_connect_v4)
+                && embedded_v4(address).into_iter().flatten().all(is_public_v4)
         }
     }
 }
@@ -230,7 +246,7 @@ const METADATA_V6: [Ipv6Addr; 2] =
 const METADATA_V4: [Ipv4Addr; 3] =
     [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192)];
 
-fn may_connect_v4(address: Ipv4Addr) -> bool {
+fn is_public_v4(address: Ipv4Addr) -> bool {
     !(address.is_loopback()
         || address.is_unspecified()
         || address.octets()[0] == 0
@@ -417,7 +433,7 @@ mod tests {
                 6 => Ipv6Addr::new(0x2001, 0, 0x4136, 0xe378, 0x8000, other, !high, !low),
                 _ => Ipv6Addr::new(0x2001, 0xdb8, other, 0, 0, 0x5efe, high, low),
             };
-            prop_assert!(!may_connect(IpAddr::V6(address)), "{}", address);
+            prop_assert!(!is_public(IpAddr::V6(address)), "{}", address);
         }
 
         #[test]

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -14,8 +13,10 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use telemetry_core::plugin::{Headers, HttpRequest, HttpResponse, Method, PluginError, Transport};
-use telemetry_core::{BuildError, Fault, Host};
+use telemetry_core::plugin::{
+    Headers, HttpRequest, HttpResponse, Method, PluginError, Transport, catch_panic,
+};
+use telemetry_core::{BuildError, Fault, Host, HostPolicy};
 use tokio::runtime::{Handle, Id};
 
 use crate::lookups::Lookups;
@@ -38,16 +39,22 @@ type Configure = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
 ///   [added](ReqwestTransportBuilder::root_certificate).
 /// - A connection belongs to the runtime that opened it, so each runtime has a client of its own; one that is
 ///   unused for 10 s is closed.
+/// - Proxies and roots are read when it is built: from the variables `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`
+///   and `NO_PROXY` (or in small letters), `SSL_CERT_FILE` and `SSL_CERT_DIR`, and from the system. A
+///   provider has one runtime; whoever uses it on a second has them read again there.
 ///
 /// Through a proxy it is the proxy that resolves the host's name. A proxy on this machine is to be named by
 /// its address, as names that resolve to this machine are refused.
 pub struct ReqwestTransport {
     configure: Option<Box<Configure>>,
-    extra_roots: Vec<CertificateDer<'static>>,
-    versions: rustls::ConfigBuilder<rustls::ClientConfig, rustls::WantsVerifier>,
-    /// Made on the first request, on the worker: reading the system's roots takes some milliseconds.
-    tls: OnceLock<rustls::ClientConfig>,
-    clients: Mutex<HashMap<(Id, bool), Client>>,
+    tls: rustls::ClientConfig,
+    /// For the first runtime: made when this was built, as making one reads the environment, which is not to
+    /// be read while a host in C may be writing it. One for each policy.
+    first: [Client; 2],
+    /// The first runtime.
+    home: OnceLock<Id>,
+    /// For further runtimes.
+    clients: Mutex<HashMap<(Id, HostPolicy), Client>>,
     lookups: Arc<Lookups>,
 }
 
@@ -68,48 +75,48 @@ impl ReqwestTransport {
 
     fn client(&self, host: &Host) -> Result<Client, Fault> {
         let runtime = Handle::try_current().map_err(|_| Fault::Unsendable)?.id();
-        let anywhere = host.may_connect(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let policy = host.policy();
+        if *self.home.get_or_init(|| runtime) == runtime {
+            return Ok(self.first[usize::from(policy == HostPolicy::AllowLoopback)].clone());
+        }
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&(runtime, anywhere)) {
+        if let Some(client) = clients.get(&(runtime, policy)) {
             return Ok(client.clone());
         }
         drop(clients);
         // What the driver handed in runs under no lock. If two threads make one at a time, one of them is
         // thrown away.
-        let client = self.make(host)?;
+        let client = make(self.configure.as_deref(), &self.tls, policy, &self.lookups)?;
         clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if clients.len() >= MAX_CLIENTS {
             clients.clear();
         }
-        clients.insert((runtime, anywhere), client.clone());
+        clients.insert((runtime, policy), client.clone());
         Ok(client)
     }
+}
 
-    fn make(&self, host: &Host) -> Result<Client, Fault> {
-        let tls = self.tls.get_or_init(|| self.trusting()).clone();
-        let builder = Client::builder();
-        let builder = match &self.configure {
-            Some(configure) => configure(builder),
-            None => builder,
-        };
-        // What keeps a promise is set last.
-        let builder = builder
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .dns_resolver(Arc::new(Resolver { host: host.clone(), lookups: Arc::clone(&self.lookups) }))
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(1);
-        builder.build().map_err(|_| Fault::Unsendable)
-    }
-
-    fn trusting(&self) -> rustls::ClientConfig {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        roots.add_parsable_certificates(self.extra_roots.iter().cloned());
-        self.versions.clone().with_root_certificates(roots).with_no_client_auth()
-    }
+fn make(
+    configure: Option<&Configure>,
+    tls: &rustls::ClientConfig,
+    policy: HostPolicy,
+    lookups: &Arc<Lookups>,
+) -> Result<Client, Fault> {
+    let builder = Client::builder();
+    let builder = match configure {
+        Some(configure) => configure(builder),
+        None => builder,
+    };
+    // What keeps a promise is set last.
+    let builder = builder
+        .tls_backend_preconfigured(tls.clone())
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .dns_resolver(Arc::new(Resolver { policy, lookups: Arc::clone(lookups) }))
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(1);
+    builder.build().map_err(|_| Fault::Unsendable)
 }
 
 impl fmt::Debug for ReqwestTransport {
@@ -164,12 +171,12 @@ impl ReqwestTransportBuilder {
         Ok(self)
     }
 
-    /// Builds the transport. It does no I/O.
+    /// Builds the transport. It reads the system's roots, which takes some milliseconds, and calls nobody.
     ///
     /// # Errors
     ///
-    /// [`BuildError::Setup`] when an added certificate can't be one of a root, or the TLS library doesn't
-    /// work.
+    /// [`BuildError::Setup`] when an added certificate can't be one of a root, the TLS library doesn't work,
+    /// or what was configured can't be built or panics.
     pub fn build(self) -> Result<ReqwestTransport, BuildError> {
         let ReqwestTransportBuilder { configure, extra_roots } = self;
         let failed = |what| move |error: rustls::Error| BuildError::Setup { what, reason: error.to_string() };
@@ -182,13 +189,25 @@ impl ReqwestTransportBuilder {
             rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
                 .with_protocol_versions(rustls::DEFAULT_VERSIONS)
                 .map_err(failed("TLS"))?;
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let tls = versions.with_root_certificates(roots).with_no_client_auth();
+        let lookups = Arc::default();
+        let client = |policy| {
+            catch_panic(|| make(configure.as_deref(), &tls, policy, &lookups))
+                .and_then(Result::ok)
+                .ok_or_else(|| BuildError::Setup {
+                    what: "HTTP client",
+                    reason: "not as configured".to_owned(),
+                })
+        };
+        let first = [client(HostPolicy::Public)?, client(HostPolicy::AllowLoopback)?];
         Ok(ReqwestTransport {
             configure,
-            extra_roots,
-            versions,
-            tls: OnceLock::new(),
+            tls,
+            first,
+            home: OnceLock::new(),
             clients: Mutex::default(),
-            lookups: Arc::default(),
+            lookups,
         })
     }
 }
@@ -309,7 +328,7 @@ fn holds_tls(error: &io::Error) -> bool {
 
 /// Resolves by the system, and refuses what a host may not resolve to.
 struct Resolver {
-    host: Host,
+    policy: HostPolicy,
     lookups: Arc<Lookups>,
 }
 
@@ -332,14 +351,14 @@ impl StdError for ResolveError {}
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (host, lookups) = (self.host.clone(), Arc::clone(&self.lookups));
+        let (policy, lookups) = (self.policy, Arc::clone(&self.lookups));
         Box::pin(async move {
             let addresses = lookups.of(name.as_str()).await.map_err(|_| ResolveError::NoSuchHost)?;
             if addresses.is_empty() {
                 return Err(ResolveError::NoSuchHost.into());
             }
             // One refused address refuses them all: an honest name has none.
-            if !addresses.iter().all(|address| host.may_connect(address.ip())) {
+            if !addresses.iter().all(|address| policy.may_connect(address.ip())) {
                 return Err(ResolveError::Refused.into());
             }
             Ok(Box::new(addresses.into_iter()) as Addrs)
@@ -350,21 +369,50 @@ impl Resolve for Resolver {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
-
-    use telemetry_core::HostPolicy;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 
     async fn resolved(policy: HostPolicy) -> Result<Vec<SocketAddr>, Fault> {
         // A name of this machine that every system has, in the place of one that turned out to be it.
-        let host = Host::parse("workspace.example.com", policy).unwrap();
-        match (Resolver { host, lookups: Arc::default() }).resolve("localhost".parse().unwrap()).await {
+        match (Resolver { policy, lookups: Arc::default() }).resolve("localhost".parse().unwrap()).await {
             Ok(addresses) => Ok(addresses.collect()),
             Err(error) => match error.downcast_ref::<ResolveError>().unwrap() {
                 ResolveError::Refused => Err(Fault::RefusedHost),
                 ResolveError::NoSuchHost => Err(Fault::NoSuchHost),
             },
         }
+    }
+
+    #[test]
+    fn clients_are_made_when_it_is_built_and_for_a_further_runtime() {
+        let made = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&made);
+        let builder = ReqwestTransport::builder().configure(move |client| {
+            count.fetch_add(1, Ordering::SeqCst);
+            client
+        });
+        let transport = builder.build().unwrap();
+        let host = |policy| Host::parse("workspace.example.com", policy).unwrap();
+        let of_runtime = |runtime: &tokio::runtime::Runtime| {
+            let _inside = runtime.enter();
+            for policy in [HostPolicy::Public, HostPolicy::AllowLoopback, HostPolicy::Public] {
+                transport.client(&host(policy)).unwrap();
+            }
+            made.load(Ordering::SeqCst)
+        };
+        let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (first, second) = (runtime(), runtime());
+        assert_eq!(made.load(Ordering::SeqCst), 2, "one for each policy");
+        assert_eq!(of_runtime(&first), 2);
+        assert_eq!(of_runtime(&second), 4);
+        assert_eq!(of_runtime(&first), 4);
+    }
+
+    #[test]
+    fn a_client_that_is_configured_with_a_panic_is_an_error_of_building() {
+        let builder = ReqwestTransport::builder().configure(|_| panic!("planted"));
+        assert!(matches!(builder.build(), Err(BuildError::Setup { what: "HTTP client", .. })));
     }
 
     #[tokio::test]

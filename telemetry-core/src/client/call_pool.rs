@@ -1,4 +1,8 @@
 //! Where calls of plug-ins run that may block: a few threads for all hosts.
+//!
+//! A call is polled on a thread of the pool. What it waits for, such as a socket or a timer, belongs to the
+//! provider's runtime and is driven there, so that a connection serves the next call on another thread as
+//! well. A call keeps that runtime alive.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -9,9 +13,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
+use crate::client::own_runtime::OwnRuntime;
 use crate::fault::Fault;
 use crate::guard::lock::lock;
 use crate::guard::panic::{GuardedFuture, catch_panic};
@@ -47,7 +51,7 @@ struct State {
 struct Queued {
     number: u64,
     host: Host,
-    run: Box<dyn FnOnce(&Runtime) + Send>,
+    run: Box<dyn FnOnce() + Send>,
 }
 
 /// A call in the queue or on a thread. Dropped before it has an answer, it is taken out of the queue, or
@@ -66,12 +70,13 @@ impl CallPool {
     /// When there is no thread at all, and the system gives none.
     pub(crate) fn call<T: Send + 'static>(
         self: &Arc<Self>,
+        on: Arc<OwnRuntime>,
         host: &Host,
         work: BoxFuture<'static, T>,
     ) -> io::Result<Call<T>> {
         let (tell, answer) = oneshot::channel();
-        let run = move |runtime: &Runtime| {
-            catch_panic(|| runtime.block_on(until_unwanted(GuardedFuture::new(|| work), tell)));
+        let run = move || {
+            catch_panic(|| on.handle.block_on(until_unwanted(GuardedFuture::new(|| work), tell)));
         };
         let mut state = lock(&self.state);
         let number = state.next;
@@ -97,17 +102,14 @@ impl CallPool {
     }
 
     fn start(self: &Arc<Self>) -> io::Result<()> {
-        let runtime = Builder::new_current_thread().max_blocking_threads(1).enable_all().build()?;
         let pool = Arc::clone(self);
-        thread::spawn("telemetry-call", move || {
+        let run = move || {
             while let Some(Queued { host, run, .. }) = pool.next() {
-                run(&runtime);
+                run();
                 pool.ended(&host);
             }
-            // A look-up of a name that hangs is left behind.
-            runtime.shutdown_background();
-        })
-        .map(drop)
+        };
+        thread::spawn("telemetry-call", run).map(drop)
     }
 
     /// Waits for a call that may run. `None` when there was none for long enough to end.
@@ -196,6 +198,10 @@ mod tests {
     use super::*;
     use crate::host::HostPolicy;
 
+    fn on() -> Arc<OwnRuntime> {
+        Arc::new(OwnRuntime::start().unwrap())
+    }
+
     fn host(number: usize) -> Host {
         Host::parse(&format!("host-{number}.example.com"), HostPolicy::Public).unwrap()
     }
@@ -234,18 +240,20 @@ mod tests {
     }
 
     fn answer<T>(mut call: Call<T>) -> Result<T, Fault> {
-        let runtime = Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(std::future::poll_fn(|cx| call.poll(cx)))
     }
 
     #[test]
     fn one_host_that_blocks_leaves_threads_to_the_others_and_all_together_have_few() {
-        let (pool, gate) = (Arc::new(CallPool::default()), Arc::new(Gate::default()));
-        let mut blocked: Vec<_> = (0..100).map(|_| pool.call(&host(0), gate.call()).unwrap()).collect();
+        let (pool, gate, on) = (Arc::new(CallPool::default()), Arc::new(Gate::default()), on());
+        let mut blocked: Vec<_> =
+            (0..100).map(|_| pool.call(Arc::clone(&on), &host(0), gate.call()).unwrap()).collect();
         gate.until(PER_HOST);
-        let other = pool.call(&host(1), Box::pin(async { 7 })).unwrap();
+        let other = pool.call(Arc::clone(&on), &host(1), Box::pin(async { 7 })).unwrap();
         assert_eq!(answer(other), Ok(7));
-        blocked.extend((1..100).map(|number| pool.call(&host(number), gate.call()).unwrap()));
+        blocked
+            .extend((1..100).map(|number| pool.call(Arc::clone(&on), &host(number), gate.call()).unwrap()));
         gate.until(THREADS);
         assert_eq!(pool.counts().0, THREADS);
         gate.open();
@@ -254,10 +262,11 @@ mod tests {
 
     #[test]
     fn what_nobody_waits_for_any_more_leaves_the_queue() {
-        let (pool, gate) = (Arc::new(CallPool::default()), Arc::new(Gate::default()));
-        let running: Vec<_> = (0..PER_HOST).map(|_| pool.call(&host(0), gate.call()).unwrap()).collect();
+        let (pool, gate, on) = (Arc::new(CallPool::default()), Arc::new(Gate::default()), on());
+        let running: Vec<_> =
+            (0..PER_HOST).map(|_| pool.call(Arc::clone(&on), &host(0), gate.call()).unwrap()).collect();
         gate.until(PER_HOST);
-        let waiting = pool.call(&host(0), gate.call()).unwrap();
+        let waiting = pool.call(Arc::clone(&on), &host(0), gate.call()).unwrap();
         assert_eq!(pool.counts().1, 1);
         drop(waiting);
         assert_eq!(pool.counts().1, 0);
@@ -273,10 +282,11 @@ mod tests {
                 self.0.send(()).unwrap();
             }
         }
-        let pool = Arc::new(CallPool::default());
+        let (pool, on) = (Arc::new(CallPool::default()), on());
         let ((begun, begin), (dropped, drops)) = (mpsc::channel(), mpsc::channel());
         let guard = Dropped(dropped);
         let call = pool.call(
+            Arc::clone(&on),
             &host(0),
             Box::pin(async move {
                 let _guard = guard;
@@ -290,14 +300,24 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_that_calls_alone() {
+    fn what_a_call_waits_for_is_driven_also_when_nobody_else_holds_the_runtime() {
         let pool = Arc::new(CallPool::default());
-        let call = pool.call::<u8>(&host(0), Box::pin(async { panic!("planted") })).unwrap();
+        let work = Box::pin(async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::spawn(async { 7 }).await.unwrap()
+        });
+        assert_eq!(answer(pool.call(on(), &host(0), work).unwrap()), Ok(7));
+    }
+
+    #[test]
+    fn a_panic_is_that_calls_alone() {
+        let (pool, on) = (Arc::new(CallPool::default()), on());
+        let call = pool.call::<u8>(Arc::clone(&on), &host(0), Box::pin(async { panic!("planted") })).unwrap();
         assert_eq!(answer(call), Err(Fault::Panicked));
         while lock(&pool.state).idle == 0 {
             std::thread::yield_now();
         }
-        assert_eq!(answer(pool.call(&host(0), Box::pin(async { 7 })).unwrap()), Ok(7));
+        assert_eq!(answer(pool.call(Arc::clone(&on), &host(0), Box::pin(async { 7 })).unwrap()), Ok(7));
         assert_eq!(pool.counts().0, 1);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::client::Client;
-use crate::client::call_pool::{Call, CallPool};
+use crate::client::call_pool::Call;
+use crate::client::runtime::Calls;
 use crate::client::safe_clock::SafeClock;
 use crate::fault::Fault;
 use crate::guard::panic::GuardedFuture;
@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// A place for one call at a time.
 pub(crate) struct Slot<T> {
     /// For calls that may block; `None` where all run in the worker itself.
-    pool: Option<Arc<CallPool>>,
+    calls: Option<Calls>,
     job: Option<Job<T>>,
     deadline: Tick,
 }
@@ -35,8 +35,8 @@ enum Job<T> {
 }
 
 impl<T: Send + 'static> Slot<T> {
-    pub(crate) fn new(pool: Option<Arc<CallPool>>) -> Self {
-        Slot { pool, job: None, deadline: Tick::MAX }
+    pub(crate) fn new(calls: Option<Calls>) -> Self {
+        Slot { calls, job: None, deadline: Tick::MAX }
     }
 
     pub(crate) fn is_taken(&self) -> bool {
@@ -50,8 +50,8 @@ impl<T: Send + 'static> Slot<T> {
 
     pub(crate) fn start(&mut self, client: &Client, may_block: bool, work: BoxFuture<'static, T>) {
         self.deadline = client.plugins.clock.now() + client.plugins.config.request_timeout + GRACE;
-        self.job = Some(match self.pool.as_ref().filter(|_| may_block) {
-            Some(pool) => pool.call(&client.host, work).map_or(Job::NoThread, Job::Pooled),
+        self.job = Some(match self.calls.clone().filter(|_| may_block) {
+            Some(Calls { pool, on }) => pool.call(on, &client.host, work).map_or(Job::NoThread, Job::Pooled),
             None => Job::Here(GuardedFuture::new(|| work)),
         });
     }

@@ -6,6 +6,7 @@ pub(crate) mod call_slot;
 pub(crate) mod calls;
 pub(crate) mod lease_guard;
 pub(crate) mod logins;
+pub(crate) mod own_runtime;
 pub(crate) mod plugins;
 pub(crate) mod registry;
 pub(crate) mod runtime;

@@ -7,12 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
-
 use crate::client::call_pool::CallPool;
+use crate::client::own_runtime::OwnRuntime;
 use crate::guard::lock::lock;
-use crate::guard::thread;
 use crate::plugin::clock::BoxFuture;
 
 /// What the workers of a provider run on.
@@ -41,28 +38,25 @@ impl fmt::Debug for Runtime {
 /// Runs workers.
 #[derive(Debug)]
 pub(crate) enum Runner {
-    Own(OwnRuntime),
+    /// A runtime that is started when it is first needed.
+    Own {
+        started: Mutex<Option<Arc<OwnRuntime>>>,
+        calls: Arc<CallPool>,
+    },
     Manual(Mutex<Vec<Arc<Task>>>),
 }
 
-/// A thread with a runtime, started when it is first needed.
-#[derive(Debug)]
-pub(crate) struct OwnRuntime {
-    started: Mutex<Option<Started>>,
-    calls: Arc<CallPool>,
-}
-
-#[derive(Debug)]
-struct Started {
-    handle: Handle,
-    /// The thread ends when this is dropped.
-    _stop: oneshot::Sender<()>,
+/// Where calls run that may block.
+#[derive(Clone, Debug)]
+pub(crate) struct Calls {
+    pub(crate) pool: Arc<CallPool>,
+    pub(crate) on: Arc<OwnRuntime>,
 }
 
 impl Runner {
     pub(crate) fn new(runtime: Runtime) -> Self {
         match runtime {
-            Runtime::Own => Runner::Own(OwnRuntime { started: Mutex::default(), calls: Arc::default() }),
+            Runtime::Own => Runner::Own { started: Mutex::default(), calls: Arc::default() },
             Runtime::Manual => Runner::Manual(Mutex::default()),
         }
     }
@@ -73,27 +67,26 @@ impl Runner {
     ///
     /// What the system says when it has no thread or file descriptor to give.
     pub(crate) fn start(&self) -> io::Result<()> {
-        let Runner::Own(own) = self else { return Ok(()) };
-        let mut started = lock(&own.started);
+        let Runner::Own { started, .. } = self else { return Ok(()) };
+        let mut started = lock(started);
         if started.is_none() {
-            *started = Some(start()?);
+            *started = Some(Arc::new(OwnRuntime::start()?));
         }
         Ok(())
     }
 
     /// Where calls run that may block; `None` where workers move by hand.
-    pub(crate) fn calls(&self) -> Option<Arc<CallPool>> {
-        match self {
-            Runner::Own(own) => Some(Arc::clone(&own.calls)),
-            Runner::Manual(_) => None,
-        }
+    pub(crate) fn calls(&self) -> Option<Calls> {
+        let Runner::Own { started, calls } = self else { return None };
+        let on = lock(started).clone()?;
+        Some(Calls { pool: Arc::clone(calls), on })
     }
 
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         match self {
             // Where it wasn't started the work is dropped here, and its guard finishes its client.
-            Runner::Own(own) => {
-                let handle = lock(&own.started).as_ref().map(|started| started.handle.clone());
+            Runner::Own { started, .. } => {
+                let handle = lock(started).as_ref().map(|started| started.handle.clone());
                 drop(handle.map(|handle| handle.spawn(work)));
             }
             Runner::Manual(tasks) => {
@@ -133,18 +126,6 @@ impl Runner {
             }
         }
     }
-}
-
-fn start() -> io::Result<Started> {
-    // Nothing of ours waits on a blocking thread; what a plug-in runs there has few.
-    let runtime = Builder::new_current_thread().max_blocking_threads(2).enable_all().build()?;
-    let handle = runtime.handle().clone();
-    let (stop, stopped) = oneshot::channel();
-    thread::spawn("telemetry", move || {
-        _ = runtime.block_on(stopped);
-        runtime.shutdown_background();
-    })?;
-    Ok(Started { handle, _stop: stop })
 }
 
 /// A worker that moves by hand.
