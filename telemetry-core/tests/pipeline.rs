@@ -17,7 +17,7 @@ fn a_statement_with_chunks_becomes_one_record_within_the_flush_interval() {
     statement.kind(StatementType::Query);
     statement.id("statement-1");
     statement.chunks_present(3);
-    let mut recorders = [statement.chunk_recorder(), statement.chunk_recorder()];
+    let recorders = [statement.chunk_recorder(), statement.chunk_recorder()];
     statement.chunk(Chunk::new(0, 5 * MS).bytes(10));
     recorders[0].chunk(Chunk::new(1, 9 * MS).bytes(20));
     recorders[1].chunk(Chunk::new(2, 7 * MS).bytes(30));
@@ -121,14 +121,47 @@ fn a_recorder_that_outlives_its_statement_is_counted_and_gives_no_ghost() {
     let bench = Bench::new();
     let lease = bench.lease();
     let mut statement = open(&lease).statement();
-    let mut recorder = statement.chunk_recorder();
+    let recorder = statement.chunk_recorder();
     recorder.chunk(Chunk::new(0, MS));
-    recorder.chunk(Chunk::new(1, MS));
     statement.complete();
-    drop(recorder);
+    recorder.clone().chunk(Chunk::new(1, MS));
+    recorder.chunk(Chunk::new(2, MS));
     bench.pass(10 * SECOND);
     assert_eq!(lease.status().events.refused.get(Refusal::Late), 2);
-    assert_eq!(bench.exporter.accepted().len(), 2);
+    let records = bench.exporter.accepted();
+    assert_eq!(records.len(), 2);
+    let chunks = records[1].body.sql.as_ref().unwrap().chunks.unwrap();
+    assert_eq!(chunks.iterated, 1, "what came before the end is in, though the recorder lived on");
+    assert_balanced(&lease);
+}
+
+#[test]
+fn a_shared_statement_is_told_by_many_and_ends_once() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    let statement = open(&lease).statement().shared();
+    std::thread::scope(|scope| {
+        for index in 0..8 {
+            let statement = statement.clone();
+            scope.spawn(move || statement.with(|statement| statement.chunk(Chunk::new(index, MS))));
+        }
+    });
+    statement.complete_after(7 * MS);
+    statement.complete();
+    statement.with(|statement| statement.id("too-late"));
+    drop(statement);
+    drop(open(&lease).statement().shared());
+    bench.pass(10 * SECOND);
+    let records: Vec<_> = bench
+        .exporter
+        .accepted()
+        .into_iter()
+        .filter(|record| record.body.kind == RecordKind::Statement)
+        .map(|record| (record.body.latency, record.body.sql.as_ref().and_then(|sql| sql.chunks)))
+        .collect();
+    assert_eq!(records.len(), 2, "one each");
+    assert_eq!((records[0].0, records[0].1.unwrap().iterated), (Some(7 * MS), 8));
+    assert_eq!(records[1].0, None, "dropped without an end");
     assert_balanced(&lease);
 }
 

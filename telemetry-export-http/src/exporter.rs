@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use telemetry_core::plugin::{Attempt, Headers, HttpRequest, Method, PluginError, Receipt, Transport};
+use telemetry_core::record::Record;
 use telemetry_core::{Exporter, Fault};
 
 use crate::encode;
@@ -84,7 +85,11 @@ impl HttpExporter {
         request.headers.push("content-type", "application/json");
         request.headers.push("accept", "application/json");
         if let Some(record) = attempt.records.first() {
-            let own = record.session.user_agent.as_deref().filter(|_| authenticated);
+            // That of a connection speaks for a batch that is all of it, or of connections alike.
+            let own = record.session.user_agent.as_deref().filter(|own| {
+                let alike = |record: &Arc<Record>| record.session.user_agent.as_deref() == Some(*own);
+                authenticated && attempt.records.iter().all(alike)
+            });
             let user_agent = own.unwrap_or(record.session.driver.identity.user_agent());
             request.headers.push("user-agent", user_agent);
         }

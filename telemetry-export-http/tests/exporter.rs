@@ -116,6 +116,16 @@ async fn without_credentials_no_header_of_the_connection_is_sent() {
 }
 
 #[tokio::test]
+async fn a_batch_of_connections_with_several_user_agents_goes_by_the_drivers() {
+    let transport = ScriptedTransport::answering(200, ALL_FOUR);
+    let mut other = Arc::into_inner(session()).unwrap();
+    other.user_agent = Some("another/1".to_owned());
+    let records = [record(&session(), 0), record(&Arc::new(other), 1)];
+    export(&exporter(&transport), &public_host(), &records, Some(&credentials())).await.unwrap();
+    assert_eq!(transport.requests()[0].headers.get("user-agent"), Some("TestDriver/1.2.3"));
+}
+
+#[tokio::test]
 async fn a_session_without_a_user_agent_goes_by_the_drivers() {
     let transport = ScriptedTransport::answering(200, ALL_FOUR);
     let mut session = Arc::into_inner(session()).unwrap();

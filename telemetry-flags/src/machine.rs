@@ -15,6 +15,8 @@ const WHILE_ASKING: Duration = Duration::from_secs(10);
 /// How many askings in a row may be given up by those who ask, as a connection does that ends meanwhile,
 /// before that counts as a failure of the host.
 const IN_VAIN: u32 = 3;
+/// How long a value is kept that isn't fresh any more, to be given out where the host can't be asked.
+const KEPT_STALE: Duration = Duration::from_secs(3600);
 /// How long an asking may take. After it, it counts as lost, and another asks.
 const LOST: Duration = Duration::from_secs(30);
 
@@ -145,9 +147,10 @@ impl Machine {
         }
     }
 
-    /// At the capacity, forgets what says least: what isn't fresh before what is, and of these what was
-    /// looked for least recently.
+    /// Forgets what says nothing any more, and at the capacity what says least: what isn't fresh before what
+    /// is, and of these what was looked for least recently.
     fn make_room(&mut self, now: Tick) {
+        self.entries.retain(|_, entry| entry.says_something(now));
         if self.entries.len() < self.capacity {
             return;
         }
@@ -164,6 +167,12 @@ impl Machine {
 }
 
 impl Entry {
+    /// Whether it may still be given out, or keeps others from asking.
+    fn says_something(&self, now: Tick) -> bool {
+        let known = self.known.as_ref().is_some_and(|(_, until)| now < *until + KEPT_STALE);
+        known || self.is_asked_for(now) || self.failed.is_some_and(|(_, until)| now < until)
+    }
+
     fn is_asked_for(&self, now: Tick) -> bool {
         self.asking.is_some_and(|(_, lost_at)| now < lost_at)
     }

@@ -234,7 +234,7 @@ async fn download_some(
     path: String,
     next: Arc<AtomicU32>,
     chunks: u32,
-    mut recorder: ChunkRecorder,
+    recorder: ChunkRecorder,
 ) -> Result<Vec<(u32, Vec<Row>)>, Error> {
     let mut parts = Vec::new();
     loop {

@@ -11,11 +11,16 @@ use crate::fault::Fault;
 use crate::guard::panic::{GuardedFuture, catch_panic};
 use crate::plugin::clock::{Clock, SystemClock, Tick};
 
-/// A clock that doesn't panic and doesn't go back, whatever the one inside does.
+/// A clock that doesn't panic, go back or stand still, whatever the one inside does. When that one goes back,
+/// time goes on from where it was.
 #[derive(Clone, Debug)]
 pub(crate) struct SafeClock {
     inner: Arc<dyn Clock>,
     latest: Arc<AtomicU64>,
+    /// How far the clock inside has gone back, in nanoseconds.
+    behind: Arc<AtomicU64>,
+    /// The same of the machine's, which goes on when the one inside can't say.
+    machine_behind: Arc<AtomicU64>,
     /// Where the time goes on from when the clock inside panics, so that nothing stands still or spins.
     origin: (Tick, Instant),
     /// Whether what sleeps runs where tokio's timers do. Somebody who moves workers by hand may be anywhere.
@@ -24,10 +29,12 @@ pub(crate) struct SafeClock {
 
 impl SafeClock {
     pub(crate) fn new(inner: Arc<dyn Clock>, timers: bool) -> Self {
-        let start = catch_panic(|| inner.now()).unwrap_or_default();
+        let start = catch_panic(|| inner.now()).filter(|now| *now < LATEST).unwrap_or_default();
         SafeClock {
             inner,
             latest: Arc::new(AtomicU64::new(start.as_nanos())),
+            behind: Arc::default(),
+            machine_behind: Arc::default(),
             origin: (start, Instant::now()),
             timers,
         }
@@ -38,9 +45,27 @@ impl SafeClock {
     }
 
     pub(crate) fn now(&self) -> Tick {
-        let (start, since) = self.origin;
-        let now = catch_panic(|| self.inner.now()).unwrap_or_else(|| start + since.elapsed()).as_nanos();
-        Tick::from_nanos(self.latest.fetch_max(now, Ordering::Relaxed).max(now))
+        let inside = catch_panic(|| self.inner.now()).filter(|now| *now < LATEST);
+        match inside {
+            Some(now) => self.goes_on(now, &self.behind),
+            None => {
+                let (start, since) = self.origin;
+                self.goes_on(start + since.elapsed(), &self.machine_behind)
+            }
+        }
+    }
+
+    /// The time by a clock that may have gone back, and by how much it is behind then.
+    fn goes_on(&self, reading: Tick, behind: &AtomicU64) -> Tick {
+        let before = behind.load(Ordering::Relaxed);
+        let now = reading.as_nanos().saturating_add(before);
+        let latest = self.latest.fetch_max(now, Ordering::Relaxed);
+        if latest.saturating_sub(now) > RACE {
+            // Whoever else saw it go back at the same time has corrected it.
+            let more = before.saturating_add(latest - now);
+            let _ = behind.compare_exchange(before, more, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        Tick::from_nanos(latest.max(now))
     }
 
     pub(crate) fn wall(&self) -> SystemTime {
@@ -54,7 +79,8 @@ impl SafeClock {
             return std::future::pending().await;
         }
         let left = at.since(self.now());
-        let mut sleep = GuardedFuture::new(|| self.inner.sleep_until(at));
+        let inside = Tick::from_nanos(at.as_nanos().saturating_sub(self.behind.load(Ordering::Relaxed)));
+        let mut sleep = GuardedFuture::new(|| self.inner.sleep_until(inside));
         let mut patience = std::pin::pin!(machine_sleep(left.saturating_add(PATIENCE)));
         let slept = std::future::poll_fn(|cx| match Pin::new(&mut sleep).poll(cx) {
             Poll::Ready(slept) => Poll::Ready(Some(slept)),
@@ -81,6 +107,11 @@ impl SafeClock {
     }
 }
 
+/// A clock that says so much isn't believed: 292 years since its origin.
+const LATEST: Tick = Tick::from_nanos(u64::MAX / 2);
+/// By how much one thread's reading may be older than another's that was used before, in nanoseconds. A clock
+/// that is further behind went back.
+const RACE: u64 = 1_000_000_000;
 /// How much longer than it was to sleep a clock may take, in the machine's time.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -94,4 +125,61 @@ async fn machine_sleep(time: Duration) {
         return;
     }
     std::future::pending().await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+    use crate::plugin::clock::BoxFuture;
+
+    /// A clock that reads what it is told to, and the last of it for ever.
+    #[derive(Debug)]
+    struct Told(Vec<Option<u64>>, AtomicUsize);
+
+    impl Clock for Told {
+        fn now(&self) -> Tick {
+            let at = self.1.fetch_add(1, Ordering::Relaxed).min(self.0.len() - 1);
+            Tick::from_nanos(self.0[at].expect("planted"))
+        }
+
+        fn wall(&self) -> SystemTime {
+            SystemTime::UNIX_EPOCH
+        }
+
+        fn sleep_until(&self, _at: Tick) -> BoxFuture<'static, ()> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn readings(told: &[Option<u64>]) -> Vec<u64> {
+        let clock = SafeClock::new(Arc::new(Told(told.to_vec(), AtomicUsize::new(0))), false);
+        told[1..].iter().map(|_| clock.now().as_nanos()).collect()
+    }
+
+    #[test]
+    fn time_goes_on_from_where_it_was_when_the_clock_inside_goes_back() {
+        let day = 86_400 * SECOND;
+        let told = [0, 10 * SECOND, day, 11 * SECOND, 12 * SECOND, 15 * SECOND].map(Some);
+        let expected = [10 * SECOND, day, day, day + SECOND, day + 4 * SECOND];
+        assert_eq!(readings(&told), expected);
+    }
+
+    #[test]
+    fn a_little_behind_is_another_threads_reading() {
+        let told = [0, 10 * SECOND, 10 * SECOND - 5, 10 * SECOND + 5].map(Some);
+        assert_eq!(readings(&told), [10 * SECOND, 10 * SECOND, 10 * SECOND + 5]);
+    }
+
+    #[test]
+    fn what_no_clock_can_say_and_a_panic_cost_nothing() {
+        let day = 86_400 * SECOND;
+        let told = [Some(SECOND), Some(day), Some(u64::MAX), None, Some(day + SECOND)];
+        let readings = readings(&told);
+        assert!(readings[..3].iter().all(|reading| (day..day + SECOND).contains(reading)), "{readings:?}");
+        assert_eq!(readings[3], day + SECOND);
+    }
 }

@@ -146,10 +146,13 @@ async fn wait(
 
 fn settle(client: &Client, delivered: Delivered) {
     let Delivered { attempted, breaker } = delivered;
-    client.with_pipeline(|pipeline, now| {
-        pipeline.saw_breaker(breaker);
+    let left = client.with_pipeline(|pipeline, now| {
         pipeline.settle(attempted, now);
+        pipeline.saw_breaker(breaker)
     });
+    if let (Some(from), Some(to)) = (left, breaker) {
+        log!(host = %client.host, ?from, ?to, "the breaker of telemetry's host changed");
+    }
     match attempted {
         AttemptOutcome::Answered(Ok(receipt)) if receipt.written => {
             log!(host = %client.host, written = receipt.accepted, "telemetry written to a file")

@@ -1,16 +1,17 @@
-//! The recorder of a download that runs beside others.
+//! The recorder of downloads that run beside their statement.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use crate::guard::lock::try_lock;
+use crate::guard::lock::lock;
 use crate::handle::session_scope::SessionScope;
 use crate::ledger::Refusal;
 use crate::pipeline::chunks::ChunkTotals;
 use crate::record::chunk::Chunk;
 
-/// Records the chunks of one of several parallel downloads. It is `Send`, gathers in itself, and is added to
-/// its statement when it is dropped; after the statement ended that is too late, and is counted.
+/// Records the chunks of a statement from other threads and tasks than its own. Cloning it is cheap; a clone
+/// for each download, or one for all, makes no difference. It may outlive the statement: a chunk that comes
+/// after the end is too late, and is counted.
 ///
 /// ```
 /// use std::time::Duration;
@@ -18,18 +19,21 @@ use crate::record::chunk::Chunk;
 ///
 /// # let session = Session::disabled();
 /// let mut statement = session.statement();
-/// let mut recorder = statement.chunk_recorder();
-/// let download = std::thread::spawn(move || recorder.chunk(Chunk::new(1, Duration::from_millis(7))));
-/// # download.join().unwrap();
+/// let recorder = statement.chunk_recorder();
+/// let downloads = [1, 2].map(|index| {
+///     let recorder = recorder.clone();
+///     std::thread::spawn(move || recorder.chunk(Chunk::new(index, Duration::from_millis(7))))
+/// });
+/// # downloads.map(|download| download.join().unwrap());
 /// statement.complete();
 /// ```
+#[derive(Clone)]
 pub struct ChunkRecorder(Option<Recording>);
 
+#[derive(Clone)]
 struct Recording {
     session: Arc<SessionScope>,
     tally: Arc<Tally>,
-    chunks: ChunkTotals,
-    events: u64,
 }
 
 impl ChunkRecorder {
@@ -39,24 +43,17 @@ impl ChunkRecorder {
     }
 
     pub(super) fn new(session: Arc<SessionScope>, tally: Arc<Tally>) -> Self {
-        ChunkRecorder(Some(Recording { session, tally, chunks: ChunkTotals::default(), events: 0 }))
+        ChunkRecorder(Some(Recording { session, tally }))
     }
 
     /// Records that a chunk was downloaded.
-    pub fn chunk(&mut self, chunk: Chunk) {
-        if let Some(recording) = &mut self.0 {
-            recording.events += 1;
-            recording.chunks.record(chunk);
-        }
-    }
-}
-
-impl Drop for ChunkRecorder {
-    fn drop(&mut self) {
-        if let Some(Recording { session, tally, chunks, events }) = self.0.take()
-            && let Err(refusal) = tally.add(&chunks, events)
+    pub fn chunk(&self, chunk: Chunk) {
+        // Not in a forked child, where the lock may be held for ever.
+        if let Some(Recording { session, tally }) = &self.0
+            && session.client().plugins.in_parent_process()
+            && !tally.add(chunk)
         {
-            session.client().refuse(refusal, events);
+            session.client().refuse(Refusal::Late, 1);
         }
     }
 }
@@ -67,7 +64,7 @@ impl fmt::Debug for ChunkRecorder {
     }
 }
 
-/// Where the recorders of one statement come together.
+/// Where the recorders of one statement come together. Its lock is held for some nanoseconds.
 #[derive(Debug, Default)]
 pub(super) struct Tally(Mutex<Sum>);
 
@@ -79,32 +76,20 @@ struct Sum {
 }
 
 impl Tally {
-    fn add(&self, chunks: &ChunkTotals, events: u64) -> Result<(), Refusal> {
-        let mut sum = self.lock().ok_or(Refusal::Contended)?;
-        if sum.closed {
-            return Err(Refusal::Late);
+    /// Adds a chunk; `false` when the statement has ended.
+    fn add(&self, chunk: Chunk) -> bool {
+        let mut sum = lock(&self.0);
+        if !sum.closed {
+            sum.chunks.record(chunk);
+            sum.events += 1;
         }
-        sum.chunks.merge(chunks);
-        sum.events += events;
-        Ok(())
+        !sum.closed
     }
 
+    /// The statement has ended: what was added until now, and how many chunks that is.
     pub(super) fn close(&self) -> (ChunkTotals, u64) {
-        let Some(mut sum) = self.lock() else { return (ChunkTotals::default(), 0) };
+        let mut sum = lock(&self.0);
         sum.closed = true;
         (sum.chunks, sum.events)
-    }
-
-    /// Tries for as long as a holder can need, and not for ever, as a forked child may have inherited it
-    /// locked.
-    fn lock(&self) -> Option<std::sync::MutexGuard<'_, Sum>> {
-        const TRIES: u32 = 10_000;
-        (0..TRIES).find_map(|tries| {
-            let sum = try_lock(&self.0);
-            if sum.is_none() && tries % 64 == 63 {
-                std::thread::yield_now();
-            }
-            sum
-        })
     }
 }

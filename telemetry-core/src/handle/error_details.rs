@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::client::Client;
 use crate::fault::{ErrorClass, Fault, classify};
+use crate::guard::own_work::log;
 use crate::guard::panic::catch_panic;
 use crate::ledger::Refusal;
 use crate::record::ErrorInfo;
@@ -139,6 +140,7 @@ impl fmt::Debug for ErrorDetails {
 pub(crate) fn describe(client: &Client, details: impl FnOnce() -> ErrorDetails) -> Option<ErrorInfo> {
     let Some(details) = catch_panic(details) else {
         client.refuse(Refusal::Panicked, 1);
+        log!(host = %client.host, "what describes an error panicked");
         return None;
     };
     let ErrorDetails { mut info, own, foreign, malformed } = details;

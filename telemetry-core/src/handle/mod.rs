@@ -10,5 +10,6 @@ pub(crate) mod outcome;
 pub(crate) mod provider;
 pub(crate) mod session;
 pub(crate) mod session_scope;
+pub(crate) mod shared_statement;
 pub(crate) mod statement;
 pub(crate) mod target;

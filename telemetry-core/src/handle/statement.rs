@@ -34,6 +34,7 @@ use crate::record::{OperationType, ResultFormat, StatementType};
 /// statement.result_consumed();
 /// statement.complete();
 /// ```
+#[derive(Default)]
 pub struct Statement(Option<Active>);
 
 struct Active {
@@ -200,7 +201,8 @@ impl Active {
     }
 
     fn finish(mut self, latency: Option<Duration>) {
-        if let Some(tally) = self.tally.take() {
+        // Not in a forked child, where its lock may be held for ever.
+        if let Some(tally) = self.tally.take().filter(|_| self.session.client().plugins.in_parent_process()) {
             let (chunks, events) = tally.close();
             self.aggregate.merge_chunks(&chunks, events);
         }

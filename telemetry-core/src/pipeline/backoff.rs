@@ -19,10 +19,15 @@ impl Backoff {
         Backoff { base: config.backoff_base, max: config.backoff_max, random: fastrand::Rng::with_seed(seed) }
     }
 
+    /// Up to `spread`, evenly.
+    pub(crate) fn up_to(&mut self, spread: Duration) -> Duration {
+        Duration::from_nanos(self.random.u64(0..=u64::try_from(spread.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
     /// The wait before retry number `attempt`, from 0.
     pub(crate) fn draw(&mut self, attempt: u32) -> Duration {
         let ceiling = self.base.saturating_mul(2u32.saturating_pow(attempt)).min(self.max);
-        Duration::from_nanos(self.random.u64(0..=u64::try_from(ceiling.as_nanos()).unwrap_or(u64::MAX)))
+        self.up_to(ceiling)
     }
 }
 

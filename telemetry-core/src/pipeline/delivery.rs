@@ -209,8 +209,9 @@ impl Delivery {
         match attempted {
             AttemptOutcome::Rejected { retry_at } => {
                 self.give_back(None);
-                // Whatever a breaker says, it isn't asked in a loop.
-                self.not_before = retry_at.max(now + MIN_REJECTION);
+                // Whatever a breaker says, it isn't asked in a loop, nor by all clients of a host at once.
+                let retry_at = retry_at.max(now + MIN_REJECTION);
+                self.not_before = retry_at + self.backoff.up_to((retry_at - now).min(self.flush_interval));
             }
             AttemptOutcome::NoCredentials(failure) => {
                 self.give_back(None);

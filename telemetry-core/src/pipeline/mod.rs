@@ -123,8 +123,12 @@ impl Pipeline {
         self.breaker
     }
 
-    pub(crate) fn saw_breaker(&mut self, state: Option<BreakerState>) {
+    /// Notes what the host's breaker does; what it did before, if that was something else.
+    pub(crate) fn saw_breaker(&mut self, state: Option<BreakerState>) -> Option<BreakerState> {
+        let before = self.breaker.unwrap_or(BreakerState::Closed);
         self.breaker = state.or(self.breaker);
+        let kind = |state: BreakerState| std::mem::discriminant(&state);
+        state.filter(|state| kind(*state) != kind(before)).map(|_| before)
     }
 
     pub(crate) fn is_finished(&self) -> bool {

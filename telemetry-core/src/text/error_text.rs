@@ -83,17 +83,27 @@ impl TextBudget {
     /// Keeps what the rules leave of the text, if it fits; an error whose text doesn't fit travels by name.
     /// `own` is the author's, and is no foreign text.
     pub(crate) fn admit(self: &Arc<Self>, own: &str, raw: &str, rules: &TextRules) -> Option<ErrorText> {
+        // A text that may not fit isn't looked at, which would cost the driver's thread for nothing.
+        let most = (own.len() + raw.len()).min(MAX_TEXT_CHARS) as u64;
+        if !self.take(most) {
+            return None;
+        }
         let text = kept(own, raw, rules).into_boxed_str();
-        if text.is_empty() {
-            return None;
-        }
         let bytes = text.len() as u64;
-        let fits = |held: u64| held.checked_add(bytes).filter(|held| *held <= self.limit);
-        if self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_err() {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+        if bytes > most && !self.take(bytes - most) {
+            self.give_back(most);
             return None;
         }
-        Some(ErrorText { text, budget: Arc::clone(self) })
+        self.give_back(most.saturating_sub(bytes));
+        (!text.is_empty()).then(|| ErrorText { text, budget: Arc::clone(self) })
+    }
+
+    /// Takes so many bytes, or counts that they aren't there.
+    fn take(&self, bytes: u64) -> bool {
+        let fits = |held: u64| held.checked_add(bytes).filter(|held| *held <= self.limit);
+        let taken = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok();
+        self.refused.fetch_add(u64::from(!taken), Ordering::Relaxed);
+        taken
     }
 
     fn give_back(&self, bytes: u64) {
@@ -137,6 +147,7 @@ fn whole_words(raw: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::tokens::STEPS;
 
     #[test]
     fn text_past_the_bound_is_left_out_and_counted_until_some_is_given_back() {
@@ -144,6 +155,10 @@ mod tests {
         let first = budget.admit("", "timeouts", &rules).unwrap();
         assert!(budget.admit("", "not", &rules).is_none());
         assert_eq!((budget.held(), budget.refused()), (8, 1));
+        // It isn't even looked at.
+        let before = STEPS.get();
+        assert!(budget.admit("", "timeouts and other words", &rules).is_none());
+        assert_eq!((STEPS.get(), budget.refused()), (before, 2));
         drop(first);
         assert_eq!(budget.held(), 0);
         assert!(budget.admit("", "not", &rules).is_some());

@@ -110,6 +110,20 @@ fn hosts_are_kept_apart_and_capped() {
 }
 
 #[test]
+fn what_nobody_looked_for_goes_an_hour_after_it_expired() {
+    let mut machine = Machine::new(10, RETRY);
+    let (old, failed, new) = (key("a.com"), key("b.com"), key("c.com"));
+    let number = asking(machine.look(&old, at(0)));
+    machine.asked(&old, number, Ok(flags("true", 900)), at(0)).unwrap().unwrap();
+    let number = asking(machine.look(&failed, at(0)));
+    machine.asked(&failed, number, Err(PluginError::new(503)), at(0)).unwrap().unwrap_err();
+    asking(machine.look(&new, at(900 + 3599)));
+    assert_eq!(machine.len(), 2, "the failure is over, the value may still be of use");
+    asking(machine.look(&key("d.com"), at(900 + 3600)));
+    assert_eq!(machine.len(), 2, "the asking that is out, and the new one");
+}
+
+#[test]
 fn an_asking_is_lost_after_thirty_seconds_and_another_asks() {
     let mut machine = Machine::new(10, RETRY);
     let key = key("a.com");

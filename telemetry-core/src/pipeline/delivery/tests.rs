@@ -235,9 +235,36 @@ fn while_the_breaker_rejects_records_stay() {
     let mut delivery = with(TelemetryConfig::default(), 2);
     delivery.take(at(5));
     delivery.settle(AttemptOutcome::Rejected { retry_at: at(65) }, at(5));
-    assert_eq!(delivery.next(at(64)), Next::Wait(Some(at(65))));
-    assert_eq!(delivery.next(at(65)), Next::Send);
-    assert_eq!(delivery.take(at(5)).len(), 2);
+    let waited = wait(&delivery, at(64));
+    assert!(waited >= SECOND && waited <= 6 * SECOND, "{waited:?}");
+    assert_eq!(delivery.next(at(70)), Next::Send);
+    assert_eq!(delivery.take(at(70)).len(), 2);
+}
+
+#[test]
+fn clients_that_are_rejected_together_do_not_come_back_together() {
+    let again = |seed| {
+        let mut delivery = Delivery::new(&TelemetryConfig::default(), seed);
+        delivery.push(record(RecordKind::Statement), false, at(0));
+        delivery.take(at(5));
+        // A probe is out: soon, and not for each of them at the same time.
+        delivery.settle(AttemptOutcome::Rejected { retry_at: at(6) }, at(5));
+        wait(&delivery, at(5))
+    };
+    let mut waits: Vec<_> = (0..200).map(again).collect();
+    waits.sort();
+    assert!(waits[0] >= SECOND && waits[199] <= 2 * SECOND, "{waits:?}");
+    let within_a_tenth =
+        |from: &Duration| waits.iter().filter(|at| *at >= from && **at < *from + 100 * MS).count();
+    assert!(waits.iter().all(|from| within_a_tenth(from) <= 50), "{waits:?}");
+}
+
+#[test]
+fn a_rejection_that_is_over_at_once_is_not_asked_in_a_loop() {
+    let mut delivery = with(TelemetryConfig::default(), 1);
+    delivery.take(at(5));
+    delivery.settle(AttemptOutcome::Rejected { retry_at: at(0) }, at(5));
+    assert!(wait(&delivery, at(5)) >= MIN_REJECTION);
 }
 
 #[test]
