@@ -11,6 +11,7 @@ pub mod embedded;
 pub mod load;
 pub mod outages;
 pub mod report;
+pub mod simulation;
 pub mod terminal;
 pub mod tpch;
 pub mod warehouse;

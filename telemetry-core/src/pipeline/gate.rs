@@ -45,6 +45,8 @@ pub(crate) struct Gate {
     known: FlagState,
     asked_at: Tick,
     ask_at: Tick,
+    /// Until when what is known is fresh.
+    fresh_until: Tick,
     retry: Duration,
     /// Whether there are other credentials since it was asked, or refused.
     logged_in: bool,
@@ -55,6 +57,8 @@ pub(crate) struct Gate {
 /// The longest wait for a flag that could not be had, whatever `Retry-After` says.
 const MAX_RETRY: Duration = Duration::from_secs(900);
 const MIN_FRESH: Duration = Duration::from_secs(1);
+/// How long past its time an answer is good enough to send by while it is asked for again.
+const OVERDUE: Duration = Duration::from_secs(60);
 
 impl Gate {
     /// A gate that asks.
@@ -63,6 +67,7 @@ impl Gate {
             known: FlagState::Unknown,
             asked_at: Tick::ZERO,
             ask_at: Tick::ZERO,
+            fresh_until: Tick::MAX,
             retry,
             logged_in: false,
             refused: false,
@@ -81,6 +86,12 @@ impl Gate {
     /// Whether records may be sent.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.known, FlagState::Enabled(_))
+    }
+
+    /// Whether what is known is so old that it is asked for before anything more is sent: a machine that slept
+    /// may have slept through the flag's being turned off. If nobody answers, it counts on.
+    pub(crate) fn is_overdue(&self, now: Tick) -> bool {
+        self.fresh_until + OVERDUE < now
     }
 
     /// Whether events are recorded: unless it is known that they may not be sent.
@@ -123,6 +134,7 @@ impl Gate {
                     FlagValue::Absent => FlagState::Absent(flags.origin),
                 };
                 self.ask_at = (self.asked_at + flags.fresh_for).max(now + MIN_FRESH);
+                self.fresh_until = self.ask_at;
             }
             Err(NoAnswer { failure, refused, pending }) => {
                 match self.known {
@@ -183,6 +195,20 @@ mod tests {
         gate.settle(Ok(&flags("true", 900)), "another", Tick::ZERO);
         assert!(!gate.is_recording() && !gate.is_open());
         assert_eq!(gate.flag_state(), FlagState::Absent(FlagOrigin::Fetched));
+    }
+
+    #[test]
+    fn an_answer_is_overdue_a_minute_after_its_time_until_there_is_another() {
+        let mut gate = gate();
+        assert!(!gate.is_overdue(Tick::MAX), "there is none");
+        gate.settle(Ok(&flags("true", 900)), "flag", Tick::ZERO);
+        assert!(!gate.is_overdue(Tick::ZERO + 960 * SECOND));
+        assert!(gate.is_overdue(Tick::ZERO + 961 * SECOND));
+        gate.settle(Err(PluginError::new(503).into()), "flag", Tick::ZERO + 961 * SECOND);
+        assert!(gate.is_open() && gate.is_overdue(Tick::ZERO + 962 * SECOND));
+        gate.ask(Tick::ZERO + 1021 * SECOND);
+        gate.settle(Ok(&flags("true", 900)), "flag", Tick::ZERO + 1022 * SECOND);
+        assert!(!gate.is_overdue(Tick::ZERO + 1023 * SECOND));
     }
 
     #[test]

@@ -184,7 +184,8 @@ impl Pipeline {
         if !all {
             return Step::More;
         }
-        let worth_asking = closing.is_none() || self.gate.flag_state() == FlagState::Unknown;
+        let overdue = self.gate.is_overdue(now);
+        let worth_asking = overdue || closing.is_none() || self.gate.flag_state() == FlagState::Unknown;
         if !busy.asking && worth_asking && self.gate.ask_at() <= now {
             self.gate.ask(now);
             return Step::Ask;
@@ -194,7 +195,7 @@ impl Pipeline {
             until = until.min(self.gate.ask_at());
         }
         until = until.min(self.aggregator.next_eviction().unwrap_or(Tick::MAX));
-        if self.gate.is_open() {
+        if self.gate.is_open() && !(busy.asking && overdue) {
             match self.delivery.next(now) {
                 Next::Send if !busy.sending => return Step::Send(self.delivery.take(now)),
                 Next::Send | Next::Wait(None) => {}

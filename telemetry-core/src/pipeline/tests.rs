@@ -35,6 +35,21 @@ fn a_close_does_not_wait_for_a_flag_that_is_known_and_due() {
 }
 
 #[test]
+fn after_a_long_sleep_the_flag_is_asked_for_before_anything_is_sent() {
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    pipeline.flags(Ok(&flags(true, 10 * SECOND)), at(0));
+    pipeline.absorb(vec![event(1)], at(990), SystemTime::UNIX_EPOCH);
+    for closing in [None, Some(at(1002))] {
+        assert!(matches!(pipeline.step(at(1000), Busy::default(), closing), Step::Ask));
+        let asking = Busy { sending: false, asking: true };
+        assert!(matches!(pipeline.step(at(1000), asking, closing), Step::Wait(_)));
+    }
+    // Nobody answers: it counts on.
+    pipeline.flags(Err(PluginError::new(503).into()), at(1001));
+    assert!(matches!(pipeline.step(at(1001), Busy::default(), None), Step::Send(_)));
+}
+
+#[test]
 fn thousands_of_open_statements_end_a_part_at_a_time() {
     let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
     let session = event(0).session;
