@@ -27,9 +27,10 @@ mod hash {
 }
 
 /// The classes of `keys.txt`, in the order of their bits; the first is of the vocabulary's words.
-const CLASSES: [&str; 21] = [
+const CLASSES: [&str; 23] = [
     "known", "secret", "of-key", "key", "person", "about", "code", "unit", "verb", "any-case", "nothing",
-    "short", "name", "says", "scheme", "link", "rows", "of-name", "naming", "header", "value",
+    "short", "name", "says", "scheme", "link", "rows", "of-name", "naming", "header", "value", "sql",
+    "object",
 ];
 
 /// The languages of `packages.txt`, in the order of their bits.

@@ -26,7 +26,7 @@ pub fn telemetry(config: TelemetryConfig, dump: Option<Dump>) -> Result<Composit
         .client("EXAMPLE")
         .flag(FLAG)
         .build()?;
-    let composition = Composition::new(identity).config(config);
+    let composition = Composition::new(identity).config(|_| config);
     Ok(match dump.map(Arc::new) {
         Some(dump) => composition.exporter(move |http| Dumping { http, dump: Arc::clone(&dump) }),
         None => composition,

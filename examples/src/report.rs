@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use comfy_table::{Table, presets};
 use telemetry_core::CloseOutcome;
 use telemetry_core::plugin::BreakerState;
-use telemetry_core::status::{OffReason, Status};
+use telemetry_core::status::{DropReason, OffReason, Status};
 use telemetry_export_http::wire::{EnumOrUnknown, Frontend, OssSqlDriverTelemetryLog};
 use telemetry_testkit::FakeWorkspace;
 
@@ -152,6 +152,14 @@ pub fn loaded(load: &Load, loaded: &Loaded) -> [Part; 2] {
     add_books(&mut cost, "the load", &loaded.status);
     cost.add_row(["", "held at the most", &count(loaded.most_held, "record")]);
     cost.add_row(["", "closing", &loaded.closed.to_string()]);
+    let closed = loaded.status.records.dropped.get(DropReason::Closed);
+    if closed > 0 && !load.outage.is_zero() {
+        let why = format!(
+            "{}: the breaker asks again a minute after it opened, and the load was over by then",
+            count(closed, "record")
+        );
+        cost.add_row(["", "closed too early", &why]);
+    }
     let heading = if load.outage.is_zero() { "What the load came to" } else { "What the outage cost" };
     [
         Part::new("What the driver's caller noticed", "", &noticed),

@@ -36,7 +36,7 @@ fn refused() -> Do<AuthHeaders> {
 
 #[test]
 fn what_is_recorded_before_the_log_in_waits_for_it() {
-    for principal in [ScopeId::unique(), ScopeId::derived_from("me")] {
+    for principal in [None, Some(StaticToken::new("t").scope())] {
         let bench = Bench::with(config(), |builder| builder.flags(Guarded));
         let lease = bench.provider.acquire(Target::new(HOST).credentials_later(principal));
         let opening = lease.opening(ConnectionInfo::new());
@@ -69,7 +69,7 @@ fn a_provider_that_has_no_token_yet_costs_nothing_once_it_has_one() {
 #[test]
 fn a_log_in_that_fails_is_closed_without_waiting() {
     let bench = Bench::with(config(), |builder| builder.flags(Guarded));
-    let lease = bench.provider.acquire(Target::new(HOST).credentials_later(ScopeId::unique()));
+    let lease = bench.provider.acquire(Target::new(HOST).credentials_later(None));
     lease.opening(ConnectionInfo::new()).failed(|| ErrorDetails::new("UNAUTHENTICATED"));
     let (closed, took) = bench.close(&lease, DEFAULT_CLOSE);
     assert!(matches!(closed, CloseOutcome::Off(OffReason::FlagUnreachable(_))), "{closed:?}");
@@ -120,7 +120,8 @@ fn refused_credentials_give_way_to_those_of_another_living_connection() {
 #[test]
 fn a_new_log_in_ends_the_pause_after_a_refusal() {
     let bench = Bench::new();
-    let lease = bench.lease_of(StaticToken::new("old"));
+    let me = ScopeId::derived_from("me");
+    let lease = bench.lease_of(StaticToken::new("old").of(me));
     let session = open(&lease);
     bench.exporter.script().set(Do::Fail(PluginError::new(401)));
     bench.pass(6 * SECOND);
@@ -128,11 +129,29 @@ fn a_new_log_in_ends_the_pause_after_a_refusal() {
     session.statement().complete();
     bench.pass(20 * SECOND);
     assert_eq!(tokens(&bench), ["Bearer old"], "it pauses for a minute");
-    lease.credentials(StaticToken::new("new"));
+    lease.credentials(StaticToken::new("new").of(me));
     bench.pass(6 * SECOND);
     assert_eq!(tokens(&bench), ["Bearer old", "Bearer new"]);
     assert_eq!(lease.status().records.accepted, 1);
     assert_balanced(&lease);
+}
+
+#[test]
+fn credentials_of_another_principal_are_not_used() {
+    let bench = Bench::new();
+    let lease =
+        bench.provider.acquire(Target::new(HOST).credentials_later(Some(ScopeId::derived_from("ann"))));
+    lease.credentials(StaticToken::new("bob's"));
+    open(&lease).statement().complete();
+    bench.pass(6 * SECOND);
+    assert!(tokens(&bench).is_empty());
+    assert_eq!(lease.status().records.held, 2);
+    // Nor in the place of a connection's own.
+    let lease = bench.lease_of(StaticToken::new("ann's"));
+    lease.credentials(StaticToken::new("bob's"));
+    drop(open(&lease));
+    bench.pass(6 * SECOND);
+    assert_eq!(tokens(&bench), ["Bearer ann's"]);
 }
 
 #[test]

@@ -69,9 +69,15 @@ impl Composition {
         }
     }
 
-    /// The settings. [`TelemetryConfig::default`] is off: say [`Mode::On`] too.
-    pub fn config(mut self, config: TelemetryConfig) -> Self {
-        self.config = config;
+    /// Changes the settings, which are those of [`TelemetryConfig::default`] with [`Mode::On`].
+    ///
+    /// ```
+    /// # fn example(composition: telemetry_databricks::Composition) -> telemetry_databricks::Composition {
+    /// composition.config(|config| config.batch_size(50).max_records(2000))
+    /// # }
+    /// ```
+    pub fn config(mut self, change: impl FnOnce(TelemetryConfig) -> TelemetryConfig) -> Self {
+        self.config = change(self.config);
         self
     }
 

@@ -25,7 +25,7 @@ fn composition() -> Composition {
         .build()
         .unwrap();
     Composition::new(identity)
-        .config(TelemetryConfig::default().mode(Mode::On).host_policy(HostPolicy::AllowLoopback))
+        .config(|config| config.host_policy(HostPolicy::AllowLoopback))
         .environment(|_| None)
 }
 
@@ -80,7 +80,7 @@ async fn a_breaker_and_a_cache_are_in_it() {
     workspace.on_telemetry(Behaviour::Status(503));
     let config = TelemetryConfig::default().mode(Mode::On).host_policy(HostPolicy::AllowLoopback);
     let quick = config.max_retries(0).flush_interval(Duration::from_millis(10));
-    let provider = composition().config(quick).build().unwrap();
+    let provider = composition().config(|_| quick).build().unwrap();
     let lease = provider.acquire(Target::new(workspace.url()).credentials(StaticToken::new("t")));
     let other = provider.acquire(Target::new(workspace.url()).credentials(StaticToken::new("u")));
     let session = lease.opening(ConnectionInfo::new()).opened("01f0a1b2-c3d4-1e5f-8a9b-0c1d2e3f4a5b");
@@ -162,6 +162,6 @@ async fn a_users_variables_hold() {
 fn what_makes_no_sense_is_an_error_of_building() {
     let bad = composition().root_certificate("not a certificate").build().unwrap_err();
     assert_eq!(bad.to_string(), "root certificate could not be set up: no certificate in it");
-    let bad = composition().config(TelemetryConfig::default().batch_size(0)).build().unwrap_err();
+    let bad = composition().config(|config| config.batch_size(0)).build().unwrap_err();
     assert!(matches!(bad, BuildError::OutOfBounds { name: "batch_size", .. }));
 }

@@ -29,7 +29,7 @@ fn eight_prefork_workers_lose_nothing() {
     workspace.set_flag("on", true);
     let identity = DriverIdentity::builder().name("D").version("1").client("D").flag("on").build().unwrap();
     let provider = Composition::new(identity)
-        .config(TelemetryConfig::default().mode(Mode::On).host_policy(HostPolicy::AllowLoopback))
+        .config(|config| config.host_policy(HostPolicy::AllowLoopback))
         .environment(|_| None)
         .build()
         .unwrap();

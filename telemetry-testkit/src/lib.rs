@@ -7,7 +7,7 @@
 //! hyper).
 //!
 //! Whoever implements one of the traits calls its suite in [`conformance`]; property tests draw from
-//! [`strategies`].
+//! `strategies`.
 //!
 //! Nothing here waits for wall time to prove something; limits in wall time are safety nets that end a broken
 //! test.

@@ -33,8 +33,8 @@ struct Arguments {
     /// Writes the body of every delivered request to FILE, one JSON document a line.
     #[arg(long, value_name = "FILE")]
     dump: Option<PathBuf>,
-    /// Lets the service of telemetry on this machine misbehave.
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Misbehaviour::ALL.map(|(name, _)| name)))]
+    /// Lets the service of telemetry on this machine misbehave. It is not for --rate, which has --outage.
+    #[arg(long, conflicts_with = "rate", value_name = "NAME", value_parser = PossibleValuesParser::new(Misbehaviour::ALL.map(|(name, _)| name)))]
     fault: Option<String>,
     /// Sends whatever the service's feature flag says; an opt-out in the environment still wins.
     #[arg(long)]
@@ -64,6 +64,11 @@ impl Arguments {
 
     fn mode(&self) -> Mode {
         if self.forced { Mode::Forced } else { Mode::On }
+    }
+
+    /// What can't be meant.
+    fn contradiction(&self) -> Option<&'static str> {
+        (self.outage > self.length).then_some("--outage is longer than the load: raise --for")
     }
 
     fn load(&self) -> Option<Load> {
@@ -108,6 +113,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments, out: &mut Output) -> Result<ExitCode, Box<dyn Error>> {
+    if let Some(contradiction) = arguments.contradiction() {
+        return Err(contradiction.into());
+    }
     let wrong = match workspace(|name| std::env::var(name).ok())? {
         Some(_) if arguments.fault.is_some() || arguments.outage > 0 => {
             return Err(
@@ -253,9 +261,16 @@ mod tests {
         assert!(!load.is_out(Duration::from_millis(4999)) && load.is_out(Duration::from_secs(5)));
         assert!(load.is_out(Duration::from_millis(14_999)) && !load.is_out(Duration::from_secs(15)));
         assert_eq!(read(&["--forced"]).unwrap().mode(), Mode::Forced);
-        for wrong in
-            [&["--fault", "504"][..], &["--outage", "5"], &["--rate", "0"], &["--timeout", "0"], &["x"]]
-        {
+        let longer = read(&["--rate", "5", "--for", "20", "--outage", "21"]).unwrap();
+        assert!(longer.contradiction().is_some());
+        for wrong in [
+            &["--fault", "504"][..],
+            &["--fault", "503", "--rate", "5"],
+            &["--outage", "5"],
+            &["--rate", "0"],
+            &["--timeout", "0"],
+            &["x"],
+        ] {
             assert!(read(wrong).is_err(), "{wrong:?}");
         }
     }

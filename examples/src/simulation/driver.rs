@@ -160,7 +160,7 @@ impl Driver {
         let mut target = Target::new(host_name(host));
         if let Some(principal) = principal {
             target = if logs_in_later {
-                target.credentials_later(scope(principal))
+                target.credentials_later(Some(scope(principal)))
             } else {
                 target.credentials(Login { shared: self.shared.clone(), principal })
             };

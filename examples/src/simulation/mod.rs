@@ -1,6 +1,6 @@
 //! A day in milliseconds: the whole pipeline under a clock that is moved by hand, driven by a seed through
-//! everything that services, flags, log-ins, plug-ins and drivers do to it, and held to its promises after each
-//! step.
+//! everything that services, flags, log-ins, plug-ins and drivers do to it, and held to its promises after
+//! each step.
 //!
 //! [`run`] plays one seed. What it does depends on nothing but the seed, so one that fails fails again.
 
@@ -31,8 +31,8 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What a run came through: how often the exporter or the flags were called while the service, the breaker and
-/// the flag were in which state.
+/// What a run came through: how often the exporter or the flags were called while the service, the breaker
+/// and the flag were in which state.
 pub type Coverage = BTreeMap<(ServiceMode, &'static str, FlagMode), u64>;
 
 /// What came of one seed.

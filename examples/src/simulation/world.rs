@@ -25,8 +25,8 @@ pub(super) const FLAG: &str = "flag";
 /// How long an answer about the flag is fresh.
 const FRESH: Duration = Duration::from_secs(30);
 
-/// How long a client may go on after the flag turned off: its answer's freshness, an asking's timeout, and one
-/// that is lost in the cache.
+/// How long a client may go on after the flag turned off: its answer's freshness, an asking's timeout, and
+/// one that is lost in the cache.
 const OFF_WITHIN: Duration = Duration::from_secs(30 + 11 + 30);
 
 macro_rules! modes {

@@ -199,7 +199,7 @@ mod tests {
     use crate::host::HostPolicy;
 
     fn on() -> Arc<OwnRuntime> {
-        Arc::new(OwnRuntime::start().unwrap())
+        Arc::new(OwnRuntime::start("test").unwrap())
     }
 
     fn host(number: usize) -> Host {

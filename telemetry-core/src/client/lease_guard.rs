@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::client::Client;
 use crate::client::registry::Key;
 use crate::client::shared::Shared;
+use crate::guard::panic::catch_panic;
 use crate::plugin::clock::Tick;
 use crate::plugin::credentials::CredentialProvider;
 
@@ -17,18 +18,25 @@ pub(crate) struct LeaseGuard {
     pub(crate) client: Arc<Client>,
     /// Its number among the client's.
     number: u64,
+    /// Whether anybody's credentials may come, as the client is this connection's alone.
+    anybody: bool,
     released: AtomicBool,
 }
 
 impl LeaseGuard {
-    pub(crate) fn new(shared: Arc<Shared>, key: Key, client: Arc<Client>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, key: Key, client: Arc<Client>, anybody: bool) -> Self {
         let number = client.join();
-        LeaseGuard { shared, key, client, number, released: AtomicBool::new(false) }
+        LeaseGuard { shared, key, client, number, anybody, released: AtomicBool::new(false) }
     }
 
     /// The connection has credentials, or others than before.
     pub(crate) fn provide(&self, credentials: Arc<dyn CredentialProvider>) {
         self.client.provide(self.number, credentials);
+    }
+
+    /// Whether these are credentials of the connection's principal.
+    pub(crate) fn is_of(&self, credentials: &dyn CredentialProvider) -> bool {
+        self.anybody || catch_panic(|| credentials.scope()).is_some_and(|scope| self.key.scope == Some(scope))
     }
 
     /// The connection has opened.

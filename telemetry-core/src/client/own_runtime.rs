@@ -1,4 +1,5 @@
-//! The runtime that does a provider's work.
+//! The runtimes that do a provider's work: one for all of it, and one beside it for closes that are waited
+//! for.
 
 use std::io;
 
@@ -16,17 +17,17 @@ pub(crate) struct OwnRuntime {
 }
 
 impl OwnRuntime {
-    /// Starts it.
+    /// Starts it, on a thread of this name.
     ///
     /// # Errors
     ///
     /// What the system says when it has no thread or file descriptor to give.
-    pub(crate) fn start() -> io::Result<Self> {
+    pub(crate) fn start(thread: &str) -> io::Result<Self> {
         // Nothing of ours waits on a blocking thread; what a plug-in runs there has few.
         let runtime = Builder::new_current_thread().max_blocking_threads(2).enable_all().build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
-        thread::spawn("telemetry", move || {
+        thread::spawn(thread, move || {
             _ = runtime.block_on(stopped);
             runtime.shutdown_background();
         })?;

@@ -70,7 +70,7 @@ impl Runner {
         let Runner::Own { started, .. } = self else { return Ok(()) };
         let mut started = lock(started);
         if started.is_none() {
-            *started = Some(Arc::new(OwnRuntime::start()?));
+            *started = Some(Arc::new(OwnRuntime::start("telemetry")?));
         }
         Ok(())
     }

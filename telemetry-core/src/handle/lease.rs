@@ -12,9 +12,8 @@ use tokio::sync::oneshot;
 
 use crate::client::lease_guard::{LeaseGuard, NotLast};
 use crate::client::status::{OffReason, Status};
-use crate::guard::own_work::own_work;
+use crate::guard::own_work::{log, own_work};
 use crate::guard::panic::{DropGuarded, catch_panic};
-use crate::guard::thread;
 use crate::handle::opening::{ConnectionInfo, Opening};
 use crate::handle::outcome::{self, CloseOutcome, FlushOutcome};
 use crate::ledger::DropReason;
@@ -56,14 +55,15 @@ impl Lease {
     /// [`Target::credentials_later`](crate::Target::credentials_later)), or others than before, after another
     /// log-in. What the service refused before is tried again with them.
     ///
-    /// They are those of the principal that the lease was acquired for. A lease that was acquired for none
-    /// ignores them: its records tell nothing that needs any.
+    /// They are those of the principal that the lease was acquired for; another's, and any for a lease that
+    /// was acquired for none, are ignored, which is logged.
     pub fn credentials(&self, credentials: impl CredentialProvider) {
         let mut credentials = DropGuarded(Some(Arc::new(credentials) as Arc<dyn CredentialProvider>));
-        if let Ok(hold) = self.held()
-            && hold.client.is_authenticated()
-            && let Some(credentials) = credentials.0.take()
-        {
+        let Ok(hold) = self.held() else { return };
+        let fit = credentials.0.as_ref().is_some_and(|credentials| hold.is_of(&**credentials));
+        if !(hold.client.is_authenticated() && fit) {
+            log!(host = %hold.key.host, "credentials of another principal for telemetry are ignored");
+        } else if let Some(credentials) = credentials.0.take() {
             hold.provide(credentials);
         }
     }
@@ -251,12 +251,18 @@ fn wait_blocking(hold: &Arc<LeaseGuard>, deadline: Tick, until: Until) -> bool {
     })
 }
 
-/// Waits on a thread of its own, because neither the worker nor the caller's executor can be relied upon.
+/// Waits on a thread beside the workers', because neither they nor the caller's executor can be relied upon.
 /// When the system has none to give, `then` is dropped.
 fn aside(hold: &Arc<LeaseGuard>, deadline: Tick, until: Until, then: impl FnOnce(bool) + Send + 'static) {
-    let waiting = Arc::clone(hold);
-    let run = move || then(wait_here(&waiting, deadline, until));
-    drop(thread::spawn("telemetry-close", run));
+    let Ok(on) = hold.shared.beside() else { return };
+    let hold = Arc::clone(hold);
+    let waits = Arc::clone(&on);
+    drop(on.handle.spawn(async move {
+        let in_time = reach(&hold, deadline, until).await;
+        end(&hold, until);
+        then(in_time);
+        drop(waits);
+    }));
 }
 
 /// Waits on this thread, which is no runtime's.

@@ -1,7 +1,7 @@
 //! The one thing a driver builds and owns: everything else is reached through it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::client::Client;
 use crate::client::lease_guard::LeaseGuard;
@@ -18,13 +18,14 @@ use crate::guard::fork::{InChild, Process};
 use crate::guard::own_work::{log, own_work};
 use crate::guard::panic::{DropGuarded, catch_panic};
 use crate::handle::lease::Lease;
-use crate::handle::target::Target;
+use crate::handle::target::{Later, Target};
 use crate::host::Host;
 use crate::plugin::breaker::BreakerSource;
 use crate::plugin::clock::{Clock, SystemClock};
 use crate::plugin::exporter::Exporter;
 use crate::plugin::flags::FeatureFlagSource;
 use crate::record::DriverContext;
+use crate::record::id::ScopeId;
 use crate::record::{DriverIdentity, SystemInfo};
 use crate::text::rules::TextRules;
 
@@ -135,7 +136,7 @@ impl ClientProvider {
     }
 
     fn try_acquire(&self, target: Target) -> Result<LeaseGuard, OffReason> {
-        let Target { host, principal, credentials, mode } = target;
+        let Target { host, later, credentials, mode } = target;
         // Foreign, and dropped here when there is no lease.
         let mut credentials = DropGuarded(credentials);
         let shared = &self.shared;
@@ -149,7 +150,10 @@ impl ClientProvider {
         let host = Host::parse(&host, shared.plugins.config.host_policy).map_err(OffReason::InvalidHost)?;
         let scope = match &credentials.0 {
             Some(provider) => Some(catch_panic(|| provider.scope()).ok_or(OffReason::CredentialsPanicked)?),
-            None => principal,
+            None => later.map(|later| match later {
+                Later::Of(principal) => principal,
+                Later::Anybody => ScopeId::unique(),
+            }),
         };
         shared.runner.start().map_err(|error| OffReason::NotStarted(error.kind()))?;
         let key = Key { host, scope, forced: mode == Mode::Forced };
@@ -160,7 +164,8 @@ impl ClientProvider {
             Leased::New(client) => (client, true),
             Leased::Full => return Err(OffReason::TooManyClients),
         };
-        let hold = LeaseGuard::new(Arc::clone(shared), key.clone(), Arc::clone(&client));
+        let anybody = matches!(later, Some(Later::Anybody)) && credentials.0.is_none();
+        let hold = LeaseGuard::new(Arc::clone(shared), key.clone(), Arc::clone(&client), anybody);
         if let Some(credentials) = credentials.0.take() {
             hold.provide(credentials);
         }
@@ -323,6 +328,7 @@ impl ClientProviderBuilder {
             runner: Runner::new(runtime),
             plugins,
             opted_out,
+            waiting: Mutex::default(),
         };
         Ok(ClientProvider { shared: Arc::new(shared), child: None })
     }

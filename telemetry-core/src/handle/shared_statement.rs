@@ -8,9 +8,9 @@ use crate::guard::fork::Process;
 use crate::guard::lock::lock;
 use crate::handle::statement::Statement;
 
-/// A [`Statement`] that is spoken to through `&self`, and by all who hold a clone: for a driver whose own traits
-/// give no more, or whose statement is shared by tasks. It costs a lock that is held for some nanoseconds; a
-/// `Statement` costs none.
+/// A [`Statement`] that is spoken to through `&self`, and by all who hold a clone: for a driver whose own
+/// traits give no more, or whose statement is shared by tasks. It costs a lock that is held for some
+/// nanoseconds; a `Statement` costs none.
 ///
 /// Without a [`complete`](SharedStatement::complete) it ends with its last clone, as it is.
 ///

@@ -7,6 +7,13 @@ use crate::config::Mode;
 use crate::plugin::credentials::CredentialProvider;
 use crate::record::id::ScopeId;
 
+/// Whose credentials come later.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Later {
+    Of(ScopeId),
+    Anybody,
+}
+
 /// What a connection wants telemetry for.
 ///
 /// ```
@@ -19,7 +26,7 @@ use crate::record::id::ScopeId;
 #[derive(Clone)]
 pub struct Target {
     pub(super) host: String,
-    pub(super) principal: Option<ScopeId>,
+    pub(super) later: Option<Later>,
     pub(super) credentials: Option<Arc<dyn CredentialProvider>>,
     pub(super) mode: Option<Mode>,
 }
@@ -29,7 +36,7 @@ impl Target {
     /// doesn't correlate is sent, and only where the flag is known of another connection to the host, or with
     /// [`Mode::Forced`].
     pub fn new(host: impl Into<String>) -> Self {
-        Target { host: host.into(), principal: None, credentials: None, mode: None }
+        Target { host: host.into(), later: None, credentials: None, mode: None }
     }
 
     /// The same with the connection's credentials.
@@ -42,13 +49,30 @@ impl Target {
     /// The same for a connection whose credentials come later, with [`Lease::credentials`], as they do when
     /// the driver acquires the lease before it has logged in. What it records meanwhile waits.
     ///
-    /// Connections of one principal share a client, as they do by [`CredentialProvider::scope`]. Where it
-    /// isn't known who will log in, [`ScopeId::unique`] keeps the connection apart from all others.
+    /// Connections of one `principal` share a client, as they do by [`CredentialProvider::scope`], and
+    /// credentials of another are refused. `None`, where it isn't known who will log in, keeps the connection
+    /// apart from all others.
+    ///
+    /// ```
+    /// use telemetry_core::plugin::ScopeId;
+    /// use telemetry_core::{ClientProvider, ConnectionInfo, StaticToken, Target};
+    ///
+    /// # fn connect(provider: &ClientProvider) {
+    /// let ann = ScopeId::derived_from("ann");
+    /// let target = Target::new("dbc-a1b2.cloud.databricks.com").credentials_later(Some(ann));
+    /// let lease = provider.acquire(target);
+    /// let opening = lease.opening(ConnectionInfo::new());
+    /// // … the driver logs in …
+    /// lease.credentials(StaticToken::new("…").of(ann));
+    /// let session = opening.opened("01f0a1b2-c3d4");
+    /// # drop(session);
+    /// # }
+    /// ```
     ///
     /// [`Lease::credentials`]: crate::Lease::credentials
     #[must_use]
-    pub fn credentials_later(mut self, principal: ScopeId) -> Self {
-        self.principal = Some(principal);
+    pub fn credentials_later(mut self, principal: Option<ScopeId>) -> Self {
+        self.later = Some(principal.map_or(Later::Anybody, Later::Of));
         self
     }
 
@@ -63,9 +87,9 @@ impl Target {
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A host that wasn't checked yet may hold a password.
-        let Target { host: _, principal, credentials, mode } = self;
+        let Target { host: _, later, credentials, mode } = self;
         f.debug_struct("Target")
-            .field("authenticated", &(credentials.is_some() || principal.is_some()))
+            .field("authenticated", &(credentials.is_some() || later.is_some()))
             .field("mode", mode)
             .finish_non_exhaustive()
     }

@@ -24,6 +24,8 @@ use crate::pipeline::backoff::{Backoff, Pause};
 
 /// How far apart batches are that go early because an error is urgent.
 const BETWEEN_URGENT: Duration = Duration::from_secs(1);
+/// Within how much more than that the clients of a host come back, each at random.
+const SPREAD: Duration = Duration::from_secs(1);
 /// The least wait after a breaker's rejection.
 const MIN_REJECTION: Duration = Duration::from_millis(100);
 
@@ -211,7 +213,7 @@ impl Delivery {
                 self.give_back(None);
                 // Whatever a breaker says, it isn't asked in a loop, nor by all clients of a host at once.
                 let retry_at = retry_at.max(now + MIN_REJECTION);
-                self.not_before = retry_at + self.backoff.up_to((retry_at - now).min(self.flush_interval));
+                self.not_before = retry_at + self.backoff.up_to((retry_at - now).min(SPREAD));
             }
             AttemptOutcome::NoCredentials(failure) => {
                 self.give_back(None);

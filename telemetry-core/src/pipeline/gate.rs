@@ -88,8 +88,8 @@ impl Gate {
         matches!(self.known, FlagState::Enabled(_))
     }
 
-    /// Whether what is known is so old that it is asked for before anything more is sent: a machine that slept
-    /// may have slept through the flag's being turned off. If nobody answers, it counts on.
+    /// Whether what is known is so old that it is asked for before anything more is sent: a machine that
+    /// slept may have slept through the flag's being turned off. If nobody answers, it counts on.
     pub(crate) fn is_overdue(&self, now: Tick) -> bool {
         self.fresh_until + OVERDUE < now
     }

@@ -97,6 +97,14 @@ impl StaticToken {
         };
         StaticToken { scope: ScopeId::derived_from(token), headers }
     }
+
+    /// The same as a principal that is known by more than its token, which may be another after the next
+    /// log-in.
+    #[must_use]
+    pub fn of(mut self, principal: ScopeId) -> Self {
+        self.scope = principal;
+        self
+    }
 }
 
 impl fmt::Debug for StaticToken {

@@ -138,7 +138,7 @@ impl ScopeId {
     }
 
     /// A scope that no other is equal to, drawn at random.
-    pub fn unique() -> Self {
+    pub(crate) fn unique() -> Self {
         ScopeId(fastrand::u64(..))
     }
 

@@ -77,6 +77,7 @@ fn message(text: &str, rules: &TextRules) -> String {
                 let open = cut(line, quotes.open, rules, &mut atoms);
                 quotes.open = open.filter(|close| quotes.is_closed(*close, behind));
                 mask_what_is_no_sentence(&mut atoms);
+                mask_statements(&mut atoms);
                 let mut prose = Prose::new(&atoms, across, &mut out);
                 atoms.iter().enumerate().for_each(|(at, atom)| prose.atom(at, atom));
                 across = prose.across();
@@ -140,6 +141,59 @@ fn mask_what_is_no_sentence(atoms: &mut [Atom<'_>]) {
             }
         }
     }
+}
+
+/// Masks what stands in a SQL statement and is no keyword, to where the line or the statement ends: at a word
+/// that goes on with a sentence.
+fn mask_statements(atoms: &mut [Atom<'_>]) {
+    if !atoms.iter().any(|atom| atom.word.last.has(Class::SQL)) {
+        return;
+    }
+    looked_at(3 * atoms.len());
+    let last = |word: &str| atoms.iter().rposition(|atom| atom.text.eq_ignore_ascii_case(word)).unwrap_or(0);
+    let ends = Ends { from: last("from"), set: last("set"), wher: last("where") };
+    let mut at = 0;
+    while at < atoms.len() {
+        if !begins_statement(atoms, at, &ends) {
+            at += 1;
+            continue;
+        }
+        while let Some(atom) = atoms.get_mut(at) {
+            let keyword = atom.word.single && atom.word.last.has(Class::SQL);
+            if atom.word.single && !keyword && atom.word.last.has(Class::LINK) {
+                break;
+            }
+            if atom.kind == Kind::Word && !keyword {
+                atom.kind = Kind::Masked;
+            }
+            at += 1;
+        }
+    }
+}
+
+/// The last places of words in a line by which statements are known.
+struct Ends {
+    from: usize,
+    set: usize,
+    wher: usize,
+}
+
+/// Whether a statement begins with this word: `SELECT … FROM`, `INSERT INTO`, `UPDATE … SET`, `DROP TABLE`,
+/// `FROM … WHERE`.
+fn begins_statement(atoms: &[Atom<'_>], at: usize, ends: &Ends) -> bool {
+    let Some(atom) = atoms.get(at).filter(|atom| atom.word.single && atom.word.last.has(Class::SQL)) else {
+        return false;
+    };
+    let is = |word: &str| atom.text.eq_ignore_ascii_case(word);
+    let next = atoms.iter().skip(at + 1).find(|atom| atom.kind != Kind::Space);
+    let before = |word: &str| next.is_some_and(|next| next.text.eq_ignore_ascii_case(word));
+    let on_object = next.is_some_and(|next| next.word.last.has(Class::OBJECT));
+    (is("select") && at < ends.from)
+        || (is("update") && at < ends.set)
+        || ((is("insert") || is("merge")) && before("into"))
+        || (is("delete") && before("from"))
+        || (["create", "drop", "alter", "truncate"].iter().any(|verb| is(verb)) && on_object)
+        || (atom.text == "FROM" && at < ends.wher)
 }
 
 /// Whether an atom is a word in small letters that joins no others.
@@ -642,8 +696,11 @@ mod tests {
             ("failed after 3 attempts on port 5432", "failed after 3 attempts on port 5432"),
             ("card 4111 1111 1111 1111 refused", "card *** refused"),
             ("call 555-1234 or 0171 555", "call *** or ***"),
-            ("SELECT name FROM table LIMIT 42", "SELECT name FROM table LIMIT ***"),
-            ("SELECT name FROM table WHERE id = 42", "SELECT name FROM table WHERE id = ***"),
+            ("SELECT name FROM table LIMIT 42", "SELECT *** FROM table LIMIT ***"),
+            ("delete from orders because the server closed", "delete from *** because the server closed"),
+            ("SELECT failed: the table was not found", "SELECT failed: the table was not found"),
+            ("update of the orders failed", "update of the orders failed"),
+            ("SELECT name FROM table WHERE id = 42", "SELECT *** FROM table WHERE *** = ***"),
             ("update 3 rows", "update 3 rows"),
             ("error 1064 (42000): syntax", "error 1064 (42000): syntax"),
             ("SQLSTATE: 0A000, HTTP status 503", "SQLSTATE: 0A000, HTTP status 503"),

@@ -88,6 +88,10 @@ marks! {
     HEADER = 19,
     /// `value`: where it is said to be, a row may stand in brackets.
     VALUE = 20,
+    /// A keyword of SQL's, which says nothing of the statement it is in.
+    SQL = 21,
+    /// What SQL creates, drops and alters.
+    OBJECT = 22,
 }
 
 impl Class {

@@ -63,7 +63,7 @@
 //! | answer | what becomes of the batch |
 //! | --- | --- |
 //! | `Receipt::new(n)` | `n` count as accepted, the rest as dropped: `not accepted`. None is sent again |
-//! | `Receipt::written(n)` | the same for a dry run: `n` count as written, and none as delivered |
+//! | `Receipt::written(n)` | for a dry run, which delivers nothing: `n` count as written, the rest as dropped |
 //!
 //! A [`PluginError`] says what went wrong: a [`Fault`], and the `Retry-After` if there was one. It has no
 //! text, as a server's text may hold a secret. What follows is decided by the pipeline:
@@ -93,7 +93,9 @@
 //! # Using it
 //!
 //! [`Composition::exporter`] is given the exporter that posts, to wrap or to leave. A driver of another
-//! database composes by parts, with the flag in its own hands:
+//! database composes by parts, with the flag in its own hands. A [`Target`](crate::Target) names a host
+//! there, too, as clients and breakers are by host: a name with a port, and `localhost` only under
+//! [`HostPolicy::AllowLoopback`](crate::HostPolicy::AllowLoopback).
 //!
 //! ```
 //! use telemetry_databricks::breaker::BreakerRegistry;

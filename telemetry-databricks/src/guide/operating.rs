@@ -26,7 +26,8 @@
 //! seen = folded into a statement + made into a record + refused + waiting
 //! ```
 //!
-//! An event is a call of the driver's, such as a chunk. A refused one never became part of a record:
+//! An event is a call of the driver's, such as a chunk; those that a statement's handle gathered count as
+//! well. A refused one never became part of a record:
 //!
 //! | refused | means | do |
 //! | --- | --- | --- |
@@ -61,7 +62,7 @@
 //! | `not written` | a dry run's file could not be written | check path, rights and disk |
 //! | `too large` | one record is over the limit | nothing, or report it |
 //! | `exporter panicked` | an exporter of the driver's own did | fix it |
-//! | `closed` | the close came first | close later, or with a longer deadline |
+//! | `closed` | the close came first | close later, or with a longer deadline; after a failed log-in: nothing |
 //! | `outcome unknown` | in flight at the deadline: it may have arrived | the same |
 //! | `runtime gone` | what the workers ran on ended before them | nothing: the process was ending |
 //! | `internal fault` | this library panicked, and the client ended | please report it |
@@ -90,12 +91,13 @@
 //!
 //! By `tracing`, at DEBUG and nowhere above: each batch, each answer about the flag, and why one failed. They
 //! hold the host and what went wrong, and no text of anybody's. `RUST_LOG=telemetry_core=debug` shows them,
-//! where the program reads that variable. Breakers are silent, unless the driver gives an observer to
-//! [`BreakerRegistry`].
+//! where the program reads that variable. A breaker that changes is logged by the client that noticed; an
+//! observer of [`BreakerRegistry`] is told of each.
 //!
 //! # When nothing arrives
 //!
-//! 1. Is it on? `off: …` names the reason. `undecided` means that the flag's answer is still on its way.
+//! 1. Is it on? `off: …` names the reason. `undecided` means that the flag's answer is still on
+//!    its way, or that no log-in has worked yet: [`Status::last_failure`] says which. Records wait meanwhile.
 //! 2. Is something seen? `0 seen` while it is on: the driver doesn't record, or asks another lease.
 //! 3. Is something made? Statements become records at their end: `folded` grows, and `made` of the second
 //!    book when they complete.

@@ -24,11 +24,12 @@
 //! To lose nothing, take the worst case: the outage ends just after a probe.
 //!
 //! ```text
-//! max_records ≥ rate × (outage + 60 s + 5 s)
-//! max_age     ≥          outage + 60 s + 5 s
+//! max_records ≥ rate × (outage + 60 s + 5 s + 1 s)
+//! max_age     ≥          outage + 60 s + 5 s + 1 s
 //! ```
 //!
-//! The 60 s is how long the breaker stays open, the 5 s is `flush_interval`. [`max_age`] is 10 min by
+//! The 60 s is how long the breaker stays open. The 5 s is `flush_interval`, and within the
+//! last second the clients of a host come back at random, not all at once. [`max_age`] is 10 min by
 //! default, so it matters from an outage of about 9 min on. It also matters where little happens: below one
 //! record in 1.2 s, ten minutes hold fewer than 500 records, and age is the bound that is met first. `rate`
 //! counts records: one for each statement, and one more for each error, operation, and connection opened or
@@ -40,7 +41,7 @@
 //!
 //! /// Settings that lose nothing in an outage of this length.
 //! fn sized(records_a_second: usize, outage: Duration) -> TelemetryConfig {
-//!     let longest = outage + Duration::from_secs(65);
+//!     let longest = outage + Duration::from_secs(66);
 //!     let records = records_a_second * usize::try_from(longest.as_secs()).unwrap_or(usize::MAX);
 //!     TelemetryConfig::default()
 //!         .mode(Mode::On)
@@ -69,18 +70,18 @@
 //! | 1 s | 1 | 901 | 901 | 0 | 1.0 s | 0 | 0 |
 //! | 1 s | 10 | 9001 | 9001 | 0 | 5.3 s | 0 | 50 |
 //! | 1 s | 100 | 90001 | 90001 | 0 | 1.0 s | 0 | 0 |
-//! | 10 s | 1 | 901 | 901 | 0 | 66.2 s | 0 | 65 |
-//! | 10 s | 10 | 9001 | 8798 | 203 overflow | 65.3 s | 153 | 650 |
-//! | 10 s | 100 | 90001 | 83881 | 6120 overflow | 66.2 s | 6120 | 6100 |
-//! | 1 min | 1 | 901 | 901 | 0 | 66.2 s | 0 | 65 |
-//! | 1 min | 10 | 9001 | 8798 | 203 overflow | 65.3 s | 153 | 650 |
-//! | 1 min | 100 | 90001 | 83881 | 6120 overflow | 66.2 s | 6120 | 6100 |
-//! | 5 min | 1 | 901 | 901 | 0 | 306.2 s | 0 | 305 |
-//! | 5 min | 10 | 9001 | 6398 | 2603 overflow | 305.3 s | 2553 | 3050 |
-//! | 5 min | 100 | 90001 | 59881 | 30120 overflow | 306.2 s | 30120 | 30100 |
-//! | 10 min | 1 | 901 | 790 | 111 overflow | 606.2 s | 106 | 605 |
-//! | 10 min | 10 | 9001 | 3398 | 5603 overflow | 605.3 s | 5553 | 6050 |
-//! | 10 min | 100 | 90001 | 29881 | 60120 overflow | 606.2 s | 60120 | 60100 |
+//! | 10 s | 1 | 901 | 901 | 0 | 66.5 s | 0 | 65 |
+//! | 10 s | 10 | 9001 | 8795 | 206 overflow | 65.6 s | 156 | 650 |
+//! | 10 s | 100 | 90001 | 83851 | 6150 overflow | 66.5 s | 6149 | 6100 |
+//! | 1 min | 1 | 901 | 901 | 0 | 66.5 s | 0 | 65 |
+//! | 1 min | 10 | 9001 | 8795 | 206 overflow | 65.6 s | 156 | 650 |
+//! | 1 min | 100 | 90001 | 83851 | 6150 overflow | 66.5 s | 6149 | 6100 |
+//! | 5 min | 1 | 901 | 901 | 0 | 308.3 s | 0 | 305 |
+//! | 5 min | 10 | 9001 | 6377 | 2624 overflow | 307.4 s | 2574 | 3050 |
+//! | 5 min | 100 | 90001 | 59667 | 30334 overflow | 308.3 s | 30333 | 30100 |
+//! | 10 min | 1 | 901 | 785 | 116 overflow | 611.6 s | 112 | 605 |
+//! | 10 min | 10 | 9001 | 3344 | 5657 overflow | 610.7 s | 5607 | 6050 |
+//! | 10 min | 100 | 90001 | 29341 | 60660 overflow | 611.6 s | 60660 | 60100 |
 //! <!-- end of outages -->
 //!
 //! What to read from it:
@@ -89,8 +90,8 @@
 //! - An outage of one second is noticed only if a batch goes within it. Then the batch waits 5 s, and nothing
 //!   is lost.
 //! - At one statement a second, the defaults carry an outage of five minutes.
-//! - At 100 statements a second 500 records are 5 s, and the buffer saves nothing. This design even loses 20
-//!   records more than the other. After three quick retries it leaves the service alone for 5 s, so its
+//! - At 100 statements a second 500 records are 5 s, and the buffer saves nothing. This design even loses
+//!   some records more than the other. After three quick retries it leaves the service alone for 5 s, so its
 //!   breaker opens later, and asks later. For such a rate, set `max_records`.
 //!
 //! `cargo run -p examples --bin outages` prints this table. A test holds the page to it, the formula to the
@@ -110,8 +111,8 @@
 //!
 //! `max_events` bounds what lies between the driver's threads and the worker, and has nothing to do with
 //! outages: the worker empties it all the while. It fills when events come faster than the worker takes them,
-//! in a burst. A statement by handle is one event at its end, however many chunks it had; by id each call is
-//! one.
+//! in a burst. A statement by handle takes one place at its end, however many chunks it had; by id each call
+//! takes one.
 //!
 //! # Memory
 //!

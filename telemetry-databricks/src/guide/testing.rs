@@ -78,7 +78,26 @@
 //! ```
 //!
 //! A script may also [panic, hang or block][Do], which is how a driver's tests show that it doesn't care.
-//! While the clock stands still, a close ends only if everything can be delivered at once.
+//! While the clock stands still, a close ends only if everything can be delivered at once; one that has to
+//! wait for its deadline waits until somebody moves the clock. So with a script that hangs, poll `close` and
+//! step, or close on a thread and move the clock on this one:
+//!
+//! ```
+//! # use std::time::Duration;
+//! # use telemetry_databricks::{CloseOutcome, Lease};
+//! # use telemetry_testkit::FakeClock;
+//! fn close_in_two_seconds(lease: &Lease, clock: &FakeClock) -> CloseOutcome {
+//!     std::thread::scope(|scope| {
+//!         let close = scope.spawn(|| lease.close_blocking(Duration::from_secs(2)));
+//!         while !close.is_finished() {
+//!             clock.advance_to_next();
+//!             std::thread::yield_now();
+//!         }
+//!         close.join().unwrap()
+//!     })
+//! }
+//! # close_in_two_seconds(&Lease::disabled(), &FakeClock::new());
+//! ```
 //!
 //! Flags have a script as well, by which a flag is off, or can't be had:
 //!
@@ -100,8 +119,8 @@
 //! ```
 //! use std::time::Duration;
 //! use telemetry_databricks::{
-//!     CloseOutcome, Composition, ConnectionInfo, DriverIdentity, ErrorDetails, HostPolicy, Mode,
-//!     StaticToken, Target, TelemetryConfig,
+//!     CloseOutcome, Composition, ConnectionInfo, DriverIdentity, ErrorDetails, HostPolicy, StaticToken,
+//!     Target,
 //! };
 //! use telemetry_testkit::FakeWorkspace;
 //!
@@ -109,7 +128,7 @@
 //! workspace.set_flag("on", true);
 //! let identity = DriverIdentity::builder().name("D").version("1.0.0").client("D").flag("on");
 //! let provider = Composition::new(identity.build().unwrap())
-//!     .config(TelemetryConfig::default().mode(Mode::On).host_policy(HostPolicy::AllowLoopback))
+//!     .config(|config| config.host_policy(HostPolicy::AllowLoopback))
 //!     .environment(|_| None)
 //!     .build()
 //!     .unwrap();

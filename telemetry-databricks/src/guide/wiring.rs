@@ -75,12 +75,16 @@
 //! # drop((connection.telemetry, connection.lease));
 //! ```
 //!
-//! [`ConnectionInfo::params`] takes the rest that is known of the connection: all optional.
+//! [`ConnectionInfo::params`] takes the rest that is known of the connection: all optional. A lease that is
+//! dropped delivers in the background, for 2 s: a program that ends at once after a failure closes it first.
+//! A log-in that was refused has no credentials to report itself by: its record is sent only where another
+//! connection of the principal has some.
 //!
 //! # 4. Statements, by handle or by id
 //!
-//! A handle is best: it gathers, and costs one event at its end. Dropped early, it is reported as it is. A
-//! driver that can't keep an object for each statement uses the [`Emitter`]; there each call is an event.
+//! A handle is best: it gathers, and takes one place in the buffer, at its end. Dropped early, it is reported
+//! as it is. A driver that can't keep an object for each statement uses the [`Emitter`]; there each call
+//! takes a place.
 //!
 //! ```
 //! use std::time::Duration;

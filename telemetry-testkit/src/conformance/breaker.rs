@@ -33,7 +33,7 @@ const LATE: usize = 200;
 ///   nothing.
 ///
 /// Not checked: when it opens and for how long, and that no callback runs under a lock. In a property test,
-/// [`breaker_under`](super::breaker_under) checks it under calls in any order besides.
+/// `breaker_under`, of the feature `strategies`, checks it under calls in any order besides.
 ///
 /// # Panics
 ///
