@@ -137,7 +137,16 @@ impl Emitter {
 
     /// Records that it is over, and how long it took.
     pub fn completed(&self, id: &str, latency: Duration) {
-        self.emit(id, |_, id| Some(EventKind::Completed { id, latency: Some(latency) }));
+        self.emit(id, |_, id| Some(EventKind::Completed { id, latency: Some(latency), failure: None }));
+    }
+
+    /// Records that it failed, after how long, and of what; see
+    /// [`Statement::failed`](crate::Statement::failed).
+    pub fn failed(&self, id: &str, latency: Duration, details: impl FnOnce() -> ErrorDetails) {
+        self.emit(id, |session, id| {
+            let failure = describe(session.client(), details).map(Box::new);
+            Some(EventKind::Completed { id, latency: Some(latency), failure })
+        });
     }
 }
 

@@ -35,6 +35,7 @@ use crate::text::template::{Fact, fill};
 ///     .message("[TABLE_OR_VIEW_NOT_FOUND] The table or view `main`.`x` cannot be found");
 /// # drop(details);
 /// ```
+#[derive(Clone)]
 pub struct ErrorDetails {
     info: ErrorInfo,
     own: String,
@@ -152,7 +153,7 @@ pub(crate) fn describe(client: &Client, details: impl FnOnce() -> ErrorDetails) 
 }
 
 /// A text that stops growing once it is longer than what will be looked at.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Bounded(String);
 
 impl Bounded {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::client::lease_guard::LeaseGuard;
 use crate::fault::ErrorClass;
@@ -12,10 +13,9 @@ use crate::ledger::Refusal;
 use crate::pipeline::event::{Event, EventKind};
 use crate::plugin::clock::Tick;
 use crate::record::body::Body;
-use crate::record::enums::OperationType;
 use crate::record::id::SessionId;
 use crate::record::params::ConnectionParams;
-use crate::record::{Encoded, ErrorInfo, RecordKind, SessionContext};
+use crate::record::{Encoded, ErrorInfo, SessionContext};
 use crate::text::fields::field;
 
 /// What a driver knows of a connection before it opens. All of it is optional.
@@ -100,23 +100,46 @@ impl ConnectionInfo {
 /// ```
 #[must_use]
 pub struct Opening {
-    open: Option<(Arc<LeaseGuard>, Tick, ConnectionInfo)>,
+    open: Option<Open>,
+}
+
+struct Open {
+    hold: Arc<LeaseGuard>,
+    started: Tick,
+    retries: Option<u64>,
+    info: ConnectionInfo,
 }
 
 impl Opening {
     pub(crate) fn new(hold: Option<Arc<LeaseGuard>>, info: ConnectionInfo) -> Self {
         let open = hold.filter(|hold| hold.client.plugins.in_parent_process()).map(|hold| {
-            let now = hold.client.plugins.clock.now();
-            (hold, now, info)
+            let started = hold.client.plugins.clock.now();
+            Open { hold, started, retries: None, info }
         });
         Opening { open }
+    }
+
+    /// Says that it began so long ago, as when the driver had to log in before it could have a lease. The
+    /// time counts as the opening's.
+    pub fn began(mut self, ago: Duration) -> Self {
+        if let Some(open) = &mut self.open {
+            open.started = open.started.before(ago);
+        }
+        self
+    }
+
+    /// Records retries of its requests; they add up.
+    pub fn retried(&mut self, times: u32) {
+        if let Some(open) = &mut self.open {
+            open.retries = Some(open.retries.unwrap_or(0).saturating_add(u64::from(times)));
+        }
     }
 
     /// Records that the connection is open, under this id of the service's. What isn't an id is left out and
     /// counted; where the service gives none, say [`opened_without_id`](Opening::opened_without_id).
     pub fn opened(self, session_id: &str) -> Session {
         let id = SessionId::new(session_id);
-        if let Some((hold, ..)) = &self.open
+        if let Some(Open { hold, .. }) = &self.open
             && id.is_none()
             && hold.client.is_recording()
         {
@@ -131,29 +154,31 @@ impl Opening {
     }
 
     fn session(mut self, id: Option<SessionId>) -> Session {
-        let Some((hold, started, info)) = self.open.take() else { return Session::disabled() };
+        let Some(Open { hold, started, retries, info }) = self.open.take() else {
+            return Session::disabled();
+        };
         hold.opened();
         let context = info.context(&hold, id);
         let session = Session::new(Arc::new(SessionScope::new(hold, context)));
-        session.call(OperationType::CreateSession, RecordKind::Connection, started);
+        session.opened(started, retries);
         session
     }
 
     /// Records that the connection could not be opened.
     pub fn failed(mut self, details: impl FnOnce() -> ErrorDetails) {
-        let Some((hold, started, info)) = self.open.take() else { return };
-        if hold.client.is_recording() {
-            let error = describe(&hold.client, details);
-            fail(&hold, started, info, error);
+        let Some(open) = self.open.take() else { return };
+        if open.hold.client.is_recording() {
+            let error = describe(&open.hold.client, details);
+            fail(open, error);
         }
     }
 }
 
 impl Drop for Opening {
     fn drop(&mut self) {
-        if let Some((hold, started, info)) = self.open.take() {
+        if let Some(open) = self.open.take() {
             let error = ErrorInfo::new("abandoned", ErrorClass::Unknown);
-            fail(&hold, started, info, Some(error));
+            fail(open, Some(error));
         }
     }
 }
@@ -164,15 +189,15 @@ impl fmt::Debug for Opening {
     }
 }
 
-fn fail(hold: &LeaseGuard, started: Tick, info: ConnectionInfo, error: Option<ErrorInfo>) {
+fn fail(open: Open, error: Option<ErrorInfo>) {
+    let Open { hold, started, retries, info } = open;
     let client = &hold.client;
     if client.is_recording() {
         let now = client.plugins.clock.now();
-        let body = Body::call(RecordKind::Connection, OperationType::CreateSession, Some(now.since(started)));
-        let body = Body { error, ..body };
+        let body = Body { error, ..Body::opening(now.since(started), retries) };
         client.record(Event {
             at: now,
-            session: info.context(hold, None),
+            session: info.context(&hold, None),
             kind: EventKind::Single(Box::new(body)),
         });
     }

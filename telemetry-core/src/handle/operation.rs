@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use crate::handle::error_details::ErrorDetails;
 use crate::record::body::Body;
 use crate::record::enums::{OperationType, VolumeOperationType};
 use crate::record::id::StatementId;
-use crate::record::{RecordKind, VolumeOperation};
+use crate::record::{ErrorInfo, RecordKind, VolumeOperation};
 
 /// A call of a driver's that is no statement: what was called, and how long it took.
 ///
@@ -26,6 +27,7 @@ pub struct Operation {
     internal: Option<bool>,
     retries: Option<u32>,
     volume: Option<VolumeOperation>,
+    pub(super) failure: Option<Box<ErrorDetails>>,
 }
 
 impl Operation {
@@ -39,6 +41,7 @@ impl Operation {
             internal: None,
             retries: None,
             volume: None,
+            failure: None,
         }
     }
 
@@ -96,9 +99,32 @@ impl Operation {
         self
     }
 
-    pub(super) fn into_body(self) -> Body {
-        let Operation { operation, latency, statement_id, invalid_statement: _, internal, retries, volume } =
-            self;
+    /// What it failed of: its own record says so.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use telemetry_core::{ErrorDetails, Fault, Operation, OperationType};
+    ///
+    /// let cancel = Operation::new(OperationType::CancelStatement, Duration::from_secs(5))
+    ///     .failed(ErrorDetails::new("CANCEL_TIMEOUT").fault(Fault::Timeout));
+    /// # drop(cancel);
+    /// ```
+    pub fn failed(mut self, details: ErrorDetails) -> Self {
+        self.failure = Some(Box::new(details));
+        self
+    }
+
+    pub(super) fn into_body(self, error: Option<ErrorInfo>) -> Body {
+        let Operation {
+            operation,
+            latency,
+            statement_id,
+            invalid_statement: _,
+            internal,
+            retries,
+            volume,
+            failure: _,
+        } = self;
         let mut body = Body::call(RecordKind::Operation, operation, Some(latency));
         if let Some(sql) = &mut body.sql {
             sql.retry_count = retries.map(u64::from);
@@ -106,6 +132,6 @@ impl Operation {
                 operation.is_internal_call = internal;
             }
         }
-        Body { statement_id, volume: volume.map(VolumeOperation::sanitized), ..body }
+        Body { statement_id, volume: volume.map(VolumeOperation::sanitized), error, ..body }
     }
 }

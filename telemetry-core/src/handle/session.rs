@@ -63,12 +63,13 @@ impl Session {
 
     /// Records a call of the driver's that is no statement, such as a metadata call or the transfer of a
     /// file, has ended.
-    pub fn operation(&self, operation: Operation) {
+    pub fn operation(&self, mut operation: Operation) {
         let Some(inner) = self.live() else { return };
         if operation.invalid_statement {
             inner.client().refuse(Refusal::InvalidId, 1);
         }
-        inner.single(operation.into_body());
+        let failure = operation.failure.take().and_then(|details| describe(inner.client(), || *details));
+        inner.single(operation.into_body(failure));
     }
 
     /// Records an error that belongs to no statement.
@@ -85,10 +86,19 @@ impl Session {
         inner.single(Body::call(RecordKind::Connection, OperationType::DeleteSession, Some(latency)));
     }
 
-    pub(super) fn call(&self, operation: OperationType, kind: RecordKind, started: Tick) {
+    /// Records that the connection could not be closed, after how long, and why.
+    pub fn close_failed(&self, latency: Duration, details: impl FnOnce() -> ErrorDetails) {
+        let Some(inner) = self.live() else { return };
+        let error = describe(inner.client(), details);
+        let body = Body::call(RecordKind::Connection, OperationType::DeleteSession, Some(latency));
+        inner.single(Body { error, ..body });
+    }
+
+    /// Records that the connection was opened.
+    pub(super) fn opened(&self, started: Tick, retries: Option<u64>) {
         let Some(inner) = self.live() else { return };
         let now = inner.now();
-        let body = Body::call(kind, operation, Some(now.since(started)));
+        let body = Body::opening(now.since(started), retries);
         inner.record(now, EventKind::Single(Box::new(body)));
     }
 }

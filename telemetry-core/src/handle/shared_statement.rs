@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::guard::fork::Process;
 use crate::guard::lock::lock;
+use crate::handle::error_details::ErrorDetails;
 use crate::handle::statement::Statement;
 
 /// A [`Statement`] that is spoken to through `&self`, and by all who hold a clone: for a driver whose own
@@ -65,6 +66,11 @@ impl SharedStatement {
     /// Records that it is over, and how long it took. The first end counts.
     pub fn complete_after(&self, latency: Duration) {
         self.with(std::mem::take).complete_after(latency);
+    }
+
+    /// Records that it failed, now, and of what; see [`Statement::failed`]. The first end counts.
+    pub fn failed(&self, details: impl FnOnce() -> ErrorDetails) {
+        self.with(std::mem::take).failed(details);
     }
 }
 

@@ -12,6 +12,7 @@ use crate::pipeline::event::EventKind;
 use crate::pipeline::statement::StatementEvent;
 use crate::pipeline::statement::{Applied, Errors, StatementAggregate};
 use crate::record::chunk::Chunk;
+use crate::record::error_info::ErrorInfo;
 use crate::record::id::StatementId;
 use crate::record::{OperationType, ResultFormat, StatementType};
 
@@ -177,15 +178,34 @@ impl Statement {
     pub fn complete(mut self) {
         if let Some(active) = self.0.take() {
             let latency = active.since_start();
-            active.finish(Some(latency));
+            active.finish(Some(latency), None);
         }
     }
 
     /// Records that it is over, and how long it took.
     pub fn complete_after(mut self, latency: Duration) {
         if let Some(active) = self.0.take() {
-            active.finish(Some(latency));
+            active.finish(Some(latency), None);
         }
+    }
+
+    /// Records that it failed, now, and of what: its own record says so, also when the service never gave it
+    /// an id. For errors that it survived, as a retry does, there is [`error`](Statement::error). A
+    /// [terminal](crate::ErrorClass::Terminal) failure is sent at once. The closure is called only while
+    /// telemetry is on; a panic in it is counted.
+    ///
+    /// ```
+    /// # use telemetry_core::{ErrorDetails, Session};
+    /// # let session = Session::disabled();
+    /// let statement = session.statement();
+    /// statement.failed(|| ErrorDetails::new("TABLE_OR_VIEW_NOT_FOUND").sqlstate("42P01"));
+    /// ```
+    pub fn failed(mut self, details: impl FnOnce() -> ErrorDetails) {
+        let Some(active) = self.0.take() else { return };
+        let client = active.session.client();
+        let failure = if client.is_recording() { describe(client, details).map(Box::new) } else { None };
+        let latency = active.since_start();
+        active.finish(Some(latency), failure);
     }
 }
 
@@ -200,13 +220,13 @@ impl Active {
         }
     }
 
-    fn finish(mut self, latency: Option<Duration>) {
+    fn finish(mut self, latency: Option<Duration>, failure: Option<Box<ErrorInfo>>) {
         // Not in a forked child, where its lock may be held for ever.
         if let Some(tally) = self.tally.take().filter(|_| self.session.client().plugins.in_parent_process()) {
             let (chunks, events) = tally.close();
             self.aggregate.merge_chunks(&chunks, events);
         }
-        self.aggregate.complete(latency);
+        self.aggregate.complete(latency, failure);
         self.session.record(self.session.now(), EventKind::Finished(self.aggregate));
     }
 }
@@ -215,7 +235,7 @@ impl Drop for Statement {
     /// A statement that was never completed is reported as it is, without a latency.
     fn drop(&mut self) {
         if let Some(active) = self.0.take() {
-            active.finish(None);
+            active.finish(None, None);
         }
     }
 }

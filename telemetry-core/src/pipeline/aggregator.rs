@@ -93,13 +93,19 @@ impl Aggregator {
             }
             EventKind::Started { id, what } => self.start(at, session, id, what, out),
             EventKind::Happened { id, what } => self.happen(at, &session, id, what, out),
-            EventKind::Completed { id, latency } => match self.remove(&key(&session, id)) {
-                Some(mut open) => {
-                    open.statement.complete(latency);
+            EventKind::Completed { id, latency, failure } => match (self.remove(&key(&session, id)), failure)
+            {
+                (Some(mut open), failure) => {
+                    open.statement.complete(latency, failure);
                     finish(at, &open.session, open.statement, out);
                     Absorbed { folded: 1, ..Absorbed::default() }
                 }
-                None => refuse(Refusal::UnknownStatement),
+                // An error is never lost for lack of a statement.
+                (None, Some(failure)) => {
+                    out.push(Draft { at, session, body: Body::error(Some(id), *failure) });
+                    Absorbed { made: 1, ..Absorbed::default() }
+                }
+                (None, None) => refuse(Refusal::UnknownStatement),
             },
         }
     }

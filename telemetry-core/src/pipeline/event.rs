@@ -8,6 +8,7 @@ use crate::pipeline::statement::{StatementAggregate, StatementEvent};
 use crate::plugin::clock::Tick;
 use crate::record::body::Body;
 use crate::record::context::SessionContext;
+use crate::record::error_info::ErrorInfo;
 use crate::record::id::StatementId;
 
 /// One thing that happened, in one session.
@@ -27,7 +28,7 @@ pub(crate) enum EventKind {
     /// Something happened to the statement with this id.
     Happened { id: StatementId, what: StatementEvent },
     /// The statement with this id ended.
-    Completed { id: StatementId, latency: Option<Duration> },
+    Completed { id: StatementId, latency: Option<Duration>, failure: Option<Box<ErrorInfo>> },
     /// A statement whose handle gathered it ended.
     Finished(Box<StatementAggregate>),
 }
@@ -51,10 +52,9 @@ impl Event {
             EventKind::Happened { what: StatementEvent::Failed(error), .. } => {
                 error.class == ErrorClass::Terminal
             }
-            EventKind::Started { .. }
-            | EventKind::Happened { .. }
-            | EventKind::Completed { .. }
-            | EventKind::Finished(_) => false,
+            EventKind::Finished(aggregate) => aggregate.is_urgent(),
+            EventKind::Completed { failure: Some(failure), .. } => failure.class == ErrorClass::Terminal,
+            EventKind::Started { .. } | EventKind::Happened { .. } | EventKind::Completed { .. } => false,
         }
     }
 }

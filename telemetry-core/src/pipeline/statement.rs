@@ -33,6 +33,7 @@ pub(crate) struct StatementAggregate {
     chunks: ChunkTotals,
     errors: Errors,
     patched_arrow: Option<bool>,
+    failure: Option<Box<ErrorInfo>>,
     events: u64,
 }
 
@@ -99,6 +100,7 @@ impl StatementAggregate {
             chunks: ChunkTotals::default(),
             errors,
             patched_arrow: None,
+            failure: None,
             events: 1,
         }
     }
@@ -173,10 +175,16 @@ impl StatementAggregate {
         self.chunks.merge(chunks);
     }
 
-    /// The end: how long the whole took.
-    pub(crate) fn complete(&mut self, latency: Option<Duration>) {
+    /// The end: how long the whole took, and what it failed of.
+    pub(crate) fn complete(&mut self, latency: Option<Duration>, failure: Option<Box<ErrorInfo>>) {
         self.events += 1;
         self.latency = latency;
+        self.failure = failure;
+    }
+
+    /// Whether it failed of what is to be told at once.
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.failure.as_ref().is_some_and(|failure| failure.class == ErrorClass::Terminal)
     }
 
     /// The records: one of the statement, and one of each error kept with it.
@@ -199,6 +207,7 @@ impl StatementAggregate {
             chunks,
             errors,
             patched_arrow,
+            failure,
             events: _,
         } = self;
         let polled = polls > 0;
@@ -218,7 +227,8 @@ impl StatementAggregate {
             }),
             java_uses_patched_arrow: patched_arrow,
         };
-        each(Body { statement_id: id, latency, sql: Some(sql), ..Body::new(RecordKind::Statement) });
+        let error = failure.map(|failure| *failure);
+        each(Body { statement_id: id, latency, sql: Some(sql), error, ..Body::new(RecordKind::Statement) });
         for error in errors.kept {
             each(Body::error(id, error));
         }
@@ -261,7 +271,7 @@ pub(crate) mod tests {
         ] {
             assert!(matches!(statement.apply(event), Applied::Folded));
         }
-        statement.complete(Some(42 * MS));
+        statement.complete(Some(42 * MS), None);
         assert_eq!(statement.events(), 14);
         let bodies = bodies(statement);
         assert_eq!(bodies.len(), 1);
@@ -289,7 +299,7 @@ pub(crate) mod tests {
         statement.apply(StatementEvent::Polled(Duration::ZERO));
         statement.apply(StatementEvent::Retried(0));
         statement.apply(StatementEvent::ChunksPresent(0));
-        statement.complete(Some(Duration::ZERO));
+        statement.complete(Some(Duration::ZERO), None);
         let measured = bodies(statement).remove(0);
         let sql = measured.sql.unwrap();
         assert_eq!((measured.latency, sql.retry_count), (Some(Duration::ZERO), Some(0)));

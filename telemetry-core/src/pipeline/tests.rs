@@ -146,7 +146,7 @@ fn happened(what: Action) -> Option<EventKind> {
             let error = crate::pipeline::statement::tests::error(crate::ErrorClass::Retryable);
             EventKind::Happened { id: id(number), what: StatementEvent::Failed(error) }
         }
-        Action::Complete(number) => EventKind::Completed { id: id(number), latency: None },
+        Action::Complete(number) => EventKind::Completed { id: id(number), latency: None, failure: None },
         _ => return None,
     })
 }

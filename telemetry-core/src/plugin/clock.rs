@@ -33,6 +33,11 @@ impl Tick {
         self.0
     }
 
+    /// So much earlier; the origin, when that would be before it.
+    pub(crate) fn before(self, time: Duration) -> Tick {
+        Tick(self.0.saturating_sub(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
     /// The time from `earlier` to here; zero when `earlier` is later.
     pub const fn since(self, earlier: Tick) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

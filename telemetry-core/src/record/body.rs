@@ -43,6 +43,15 @@ impl Body {
         Body { latency, sql: Some(sql), ..Body::new(kind) }
     }
 
+    /// The opening of a connection.
+    pub(crate) fn opening(latency: Duration, retries: Option<u64>) -> Self {
+        let mut body = Body::call(RecordKind::Connection, OperationType::CreateSession, Some(latency));
+        if let Some(sql) = &mut body.sql {
+            sql.retry_count = retries;
+        }
+        body
+    }
+
     /// An error, of a statement or of none.
     pub(crate) fn error(statement_id: Option<StatementId>, error: ErrorInfo) -> Self {
         Body { statement_id, error: Some(error), ..Body::new(RecordKind::Error) }

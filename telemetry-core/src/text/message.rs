@@ -151,7 +151,7 @@ fn mask_statements(atoms: &mut [Atom<'_>]) {
     }
     looked_at(3 * atoms.len());
     let last = |word: &str| atoms.iter().rposition(|atom| atom.text.eq_ignore_ascii_case(word)).unwrap_or(0);
-    let ends = Ends { from: last("from"), set: last("set"), wher: last("where") };
+    let ends = Ends { from: last("from"), set: last("set"), last_where: last("where") };
     let mut at = 0;
     while at < atoms.len() {
         if !begins_statement(atoms, at, &ends) {
@@ -175,7 +175,7 @@ fn mask_statements(atoms: &mut [Atom<'_>]) {
 struct Ends {
     from: usize,
     set: usize,
-    wher: usize,
+    last_where: usize,
 }
 
 /// Whether a statement begins with this word: `SELECT … FROM`, `INSERT INTO`, `UPDATE … SET`, `DROP TABLE`,
@@ -193,7 +193,7 @@ fn begins_statement(atoms: &[Atom<'_>], at: usize, ends: &Ends) -> bool {
         || ((is("insert") || is("merge")) && before("into"))
         || (is("delete") && before("from"))
         || (["create", "drop", "alter", "truncate"].iter().any(|verb| is(verb)) && on_object)
-        || (atom.text == "FROM" && at < ends.wher)
+        || (atom.text == "FROM" && at < ends.last_where)
 }
 
 /// Whether an atom is a word in small letters that joins no others.

@@ -82,9 +82,10 @@
 //!
 //! # 4. Statements, by handle or by id
 //!
-//! A handle is best: it gathers, and takes one place in the buffer, at its end. Dropped early, it is reported
-//! as it is. A driver that can't keep an object for each statement uses the [`Emitter`]; there each call
-//! takes a place.
+//! What ended a statement is said by `failed`, and is in the statement's own record; `error` is for what it
+//! survived, such as a retry. A handle is best: it gathers, and takes one place in the buffer, at its end.
+//! Dropped early, it is reported as it is. A driver that can't keep an object for each statement uses the
+//! [`Emitter`]; there each call takes a place.
 //!
 //! ```
 //! use std::time::Duration;

@@ -34,7 +34,7 @@ impl Bench {
     }
 
     fn complete(&mut self, at: u64, name: &str) -> Absorbed {
-        self.absorb(at, EventKind::Completed { id: id(name), latency: Some(SECOND) })
+        self.absorb(at, EventKind::Completed { id: id(name), latency: Some(SECOND), failure: None })
     }
 
     fn kinds(&mut self) -> Vec<(RecordKind, String)> {
