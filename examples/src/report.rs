@@ -261,23 +261,21 @@ pub fn records(workspace: &FakeWorkspace) -> Vec<Frontend> {
 
 /// Whether a record is the one of a statement, and not of an error or a call.
 fn is_statement(record: &Frontend) -> bool {
-    let log = record.log().filter(|log| log.error_info.is_none());
-    log.and_then(|log| log.sql_operation.as_ref()).is_some_and(|operation| operation.statement_type.is_some())
+    let sql = record.log().and_then(|log| log.sql_operation.as_ref());
+    sql.is_some_and(|operation| operation.statement_type.is_some())
 }
 
 fn chunks(log: &OssSqlDriverTelemetryLog) -> Option<i64> {
     log.sql_operation.as_ref()?.chunk_details.as_ref()?.total_chunks_iterated.map(i64::from)
 }
 
-/// What a record is: an error, or the call that it is about.
+/// What a record is: the call that it is about, or an error that belongs to none.
 fn what(record: &Frontend) -> String {
     let Some(log) = record.log() else { return "unreadable".to_owned() };
-    if log.error_info.is_some() {
-        return "error".to_owned();
-    }
     let operation =
         log.sql_operation.as_ref().and_then(|sql| sql.operation_detail.as_ref()?.operation_type.as_ref());
     match operation {
+        None if log.error_info.is_some() => "error of a statement that went on".to_owned(),
         Some(EnumOrUnknown::Known(operation)) => operation.as_str().to_owned(),
         Some(EnumOrUnknown::Unknown(name)) => name.to_string(),
         None => "other".to_owned(),

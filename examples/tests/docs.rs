@@ -120,7 +120,7 @@ async fn samples() -> BTreeMap<&'static str, Value> {
         ("connection failed", own_of(&|log| log["error_info"]["error_name"] == "UNAUTHENTICATED")),
         ("connection closed", own_of(&|log| operation(log) == "DELETE_SESSION")),
         ("statement", own_of(&|log| log["sql_operation"]["execution_result"] == "EXTERNAL_LINKS")),
-        ("error", own_of(&|log| log["error_info"]["error_name"] == "TABLE_OR_VIEW_NOT_FOUND")),
+        ("statement failed", own_of(&|log| log["error_info"]["error_name"] == "TABLE_OR_VIEW_NOT_FOUND")),
         ("operation", own_of(&|log| operation(log) == "CLOSE_STATEMENT")),
         ("volume operation", own_of(&|log| log.get("vol_operation").is_some())),
         (

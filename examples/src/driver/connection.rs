@@ -127,8 +127,7 @@ impl Connection {
                 Ok(Running::new(Arc::clone(&self.endpoint), self.telemetry.clone(), telemetry, answered))
             }
             Err(error) => {
-                telemetry.error(|| error.details());
-                telemetry.complete();
+                telemetry.failed(|| error.details());
                 Err(error)
             }
         }
@@ -167,10 +166,11 @@ impl Connection {
     /// error.
     pub async fn close(&self, within: Duration) -> Result<(CloseOutcome, Duration), Error> {
         let path = format!("/api/2.0/sql/sessions/{}?warehouse_id={}", self.session_id, self.warehouse_id);
+        let asked = Instant::now();
         let closed = self.endpoint.delete(&path).await;
         match &closed {
             Ok(latency) => self.telemetry.closed(*latency),
-            Err(error) => self.telemetry.error(|| error.details()),
+            Err(error) => self.telemetry.close_failed(asked.elapsed(), || error.details()),
         }
         let start = Instant::now();
         let telemetry = self.lease.close(within).await;

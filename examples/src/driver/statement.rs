@@ -125,10 +125,10 @@ impl Running {
     /// has it.
     pub async fn rows(mut self) -> Result<Rows, Error> {
         let read = self.read().await;
-        if let Err(error) = &read {
-            self.telemetry.error(|| error.details());
+        match &read {
+            Ok(_) => self.telemetry.complete(),
+            Err(error) => self.telemetry.failed(|| error.details()),
         }
-        self.telemetry.complete();
         read
     }
 
