@@ -223,10 +223,16 @@ pub fn disagreements(run: &Run, workspace: &FakeWorkspace) -> Vec<String> {
     let chunks_seen: i64 = statements.iter().filter_map(|record| chunks(record.log()?)).sum();
     let chunks_read: i64 =
         watched().filter_map(|o| o.result.as_ref().ok()).map(|rows| i64::from(rows.chunks)).sum();
+    let has_failed = |record: &&&Frontend| record.log().is_some_and(|log| log.error_info.is_some());
+    let failed = statements.iter().filter(has_failed).count();
     let pairs = [
         ("statements run, and statement records", watched().count(), statements.len()),
         ("statements run, and statement ids", watched().count(), ids.len()),
-        ("errors, and error records", watched().filter(|o| o.result.is_err()).count(), count("error")),
+        (
+            "statements that failed, and records that say so",
+            watched().filter(|o| o.result.is_err()).count(),
+            failed,
+        ),
         ("connections, and records of opening", connections, count("CREATE_SESSION")),
         ("connections, and records of closing", connections, count("DELETE_SESSION")),
         (
