@@ -48,6 +48,27 @@ fn tenants_never_travel_under_each_others_token() {
 }
 
 #[test]
+fn the_workspaces_of_a_host_are_kept_apart() {
+    let bench = Bench::new();
+    let leases = [1, 2].map(|workspace| {
+        let target = Target::new(HOST).workspace(workspace).credentials(StaticToken::new("t"));
+        bench.provider.acquire(target)
+    });
+    leases.iter().for_each(|lease| drop(open(lease)));
+    bench.pass(6 * SECOND);
+    let attempts = bench.exporter.attempts();
+    let workspaces: Vec<_> = attempts
+        .iter()
+        .map(|attempt| {
+            let [record] = &attempt.records[..] else { panic!("{attempt:?}") };
+            record.session.workspace_id
+        })
+        .collect();
+    assert_eq!(workspaces, [Some(1), Some(2)]);
+    assert_eq!(bench.flags.script().calls(), 2);
+}
+
+#[test]
 fn a_refused_tenant_pauses_alone() {
     let bench = Bench::new();
     let bad = bench.lease_of(ScriptedCredentials::token("bad"));

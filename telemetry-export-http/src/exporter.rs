@@ -84,6 +84,11 @@ impl HttpExporter {
         request.headers = attempt.credentials.map(Headers::for_another_request).unwrap_or_default();
         request.headers.push("content-type", "application/json");
         request.headers.push("accept", "application/json");
+        // The driver may say it with its own headers.
+        let workspace = attempt.workspace.filter(|_| request.headers.get(WORKSPACE_HEADER).is_none());
+        if let Some(workspace) = workspace.filter(|_| authenticated) {
+            request.headers.push(WORKSPACE_HEADER, workspace.to_string());
+        }
         if let Some(record) = attempt.records.first() {
             // That of a connection speaks for a batch that is all of it, or of connections alike.
             let own = record.session.user_agent.as_deref().filter(|own| {
@@ -99,6 +104,9 @@ impl HttpExporter {
         Ok(request)
     }
 }
+
+/// By which a host that has several workspaces knows which is meant.
+const WORKSPACE_HEADER: &str = "x-databricks-org-id";
 
 impl fmt::Debug for HttpExporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

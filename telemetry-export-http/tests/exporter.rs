@@ -116,6 +116,24 @@ async fn without_credentials_no_header_of_the_connection_is_sent() {
 }
 
 #[tokio::test]
+async fn the_workspace_is_told_to_the_service_with_credentials_alone() {
+    let transport = ScriptedTransport::answering(200, ALL_FOUR);
+    let (host, records, bearer) =
+        (public_host(), [record(&session(), 0)], telemetry_core::plugin::AuthHeaders::bearer("t"));
+    let own = credentials();
+    for credentials in [Some(&bearer), None, Some(&own)] {
+        let attempt = Attempt::new(&host, &records, std::time::SystemTime::UNIX_EPOCH)
+            .with_credentials(credentials)
+            .of_workspace(Some(42));
+        exporter(&transport).export(&attempt).await.unwrap();
+    }
+    let told =
+        |number: usize| transport.requests()[number].headers.get("x-databricks-org-id").map(str::to_owned);
+    assert_eq!((told(0), told(1)), (Some("42".to_owned()), None));
+    assert_eq!(told(2), own.get("x-databricks-org-id").map(str::to_owned), "the driver's own header wins");
+}
+
+#[tokio::test]
 async fn a_batch_of_connections_with_several_user_agents_goes_by_the_drivers() {
     let transport = ScriptedTransport::answering(200, ALL_FOUR);
     let mut other = Arc::into_inner(session()).unwrap();

@@ -21,7 +21,7 @@ pub const DEFAULT_RETRY: Duration = Duration::from_secs(60);
 /// Keeps what a source said for as long as that is fresh, and asks again once, for all who want to know.
 /// Clones are the same cache.
 ///
-/// - Flags belong to a host: connections of all principals share them.
+/// - Flags belong to a workspace, or to a host that is one: connections of all principals share them.
 /// - While nothing is known, all wait for one answer. If the one who asks goes away, another asks; so does
 ///   the first who comes when the asking has taken 30 s, and what the slower of the two is answered doesn't
 ///   replace what the later was.
@@ -32,7 +32,7 @@ pub const DEFAULT_RETRY: Duration = Duration::from_secs(60);
 /// - After a failure the host is asked again after 60 s, or [another time](FlagCacheBuilder::retry_after), or
 ///   later when its `Retry-After` says so, up to 15 min. A 401 or 403 is the failure of one caller, and keeps
 ///   no other from asking.
-/// - Of hosts it keeps 1000; past that, what isn't fresh goes first.
+/// - Of hosts, or workspaces, it keeps 1000; past that, what isn't fresh goes first.
 pub struct FlagCache<S> {
     inner: Arc<Inner<S>>,
 }
@@ -135,6 +135,7 @@ impl<S: FeatureFlagSource> FeatureFlagSource for FlagCache<S> {
         let cache = &*self.inner;
         let key = Key {
             host: query.host.clone(),
+            workspace: query.workspace,
             client: query.driver.client().to_owned(),
             version: query.driver.version().to_owned(),
         };

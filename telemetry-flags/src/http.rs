@@ -45,6 +45,9 @@ impl fmt::Debug for HttpFlagSource {
     }
 }
 
+/// By which a host that has several workspaces knows which is meant.
+const WORKSPACE_HEADER: &str = "x-databricks-org-id";
+
 #[async_trait]
 impl FeatureFlagSource for HttpFlagSource {
     async fn flags(&self, query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
@@ -55,6 +58,11 @@ impl FeatureFlagSource for HttpFlagSource {
         let mut request = HttpRequest::new(Method::Get, query.host.clone(), path);
         request.headers = credentials.for_another_request();
         request.headers.push("accept", "application/json");
+        // The driver may say it with its own headers.
+        let workspace = query.workspace.filter(|_| request.headers.get(WORKSPACE_HEADER).is_none());
+        if let Some(workspace) = workspace {
+            request.headers.push(WORKSPACE_HEADER, workspace.to_string());
+        }
         request.headers.push("user-agent", query.driver.user_agent());
         request.max_response_bytes = MAX_ANSWER_BYTES;
         let body = self.transport.send(request).await?.into_success(query.wall)?;

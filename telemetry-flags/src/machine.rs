@@ -20,10 +20,11 @@ const KEPT_STALE: Duration = Duration::from_secs(3600);
 /// How long an asking may take. After it, it counts as lost, and another asks.
 const LOST: Duration = Duration::from_secs(30);
 
-/// Flags belong to a host, and to the driver that asks it.
+/// Flags belong to a workspace of a host, and to the driver that asks it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) host: Host,
+    pub(crate) workspace: Option<i64>,
     pub(crate) client: String,
     pub(crate) version: String,
 }

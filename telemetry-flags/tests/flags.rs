@@ -90,6 +90,44 @@ fn credentials_that_come_with_headers_of_another_request_break_none() {
 }
 
 #[test]
+fn the_workspaces_of_a_host_have_flags_of_their_own() {
+    let flags = ScriptedFlags::new(
+        Script::always(Do::Give(flag("on", true, Duration::from_secs(3600)))).first(Do::Give(flag(
+            "on",
+            false,
+            Duration::from_secs(3600),
+        ))),
+    );
+    let (cache, host, driver) = (cache(&flags), host("a.com"), driver());
+    let of = |workspace| {
+        let query = FlagQuery::new(&host, &driver, Tick::ZERO, std::time::SystemTime::UNIX_EPOCH)
+            .of_workspace(workspace);
+        now(cache.flags(&query)).unwrap().is_on("on")
+    };
+    assert_eq!([Some(1), Some(2), None, Some(1), Some(2)].map(of), [false, true, true, false, true]);
+    assert_eq!(flags.script().calls(), 3);
+}
+
+#[test]
+fn the_workspace_is_told_to_the_service() {
+    let transport = ScriptedTransport::answering(200, r#"{"flags":[],"ttl_seconds":900}"#);
+    let (source, host, driver, credentials) =
+        (over_http(&transport), host("a.com"), driver(), AuthHeaders::bearer("t"));
+    for workspace in [None, Some(42)] {
+        let query = FlagQuery::new(&host, &driver, Tick::ZERO, std::time::SystemTime::UNIX_EPOCH)
+            .with_credentials(Some(&credentials))
+            .of_workspace(workspace);
+        now(source.flags(&query)).unwrap();
+    }
+    let told: Vec<_> = transport
+        .requests()
+        .iter()
+        .map(|request| request.headers.get("x-databricks-org-id").map(str::to_owned))
+        .collect();
+    assert_eq!(told, [None, Some("42".to_owned())]);
+}
+
+#[test]
 fn asks_nobody_without_credentials() {
     let (clock, transport) = (FakeClock::new(), ScriptedTransport::answering(200, BODY));
     let (source, host, driver) = (over_http(&transport), host("a.com"), driver());

@@ -95,7 +95,9 @@ async fn attempt(
         Ok(credentials) => credentials,
         Err(failure) => return AttemptOutcome::NoCredentials(failure),
     };
-    let attempt = Attempt::new(&client.host, batch, clock.wall()).with_credentials(credentials.as_ref());
+    let attempt = Attempt::new(&client.host, batch, clock.wall())
+        .with_credentials(credentials.as_ref())
+        .of_workspace(client.workspace);
     let mut permit = InFlight { permit: Some(permit), clock };
     let export = GuardedFuture::new(|| plugins.exporter.export(&attempt));
     let attempted = AttemptOutcome::Answered(
@@ -151,7 +153,8 @@ async fn question(client: &Client, deadline: Tick, login: &mut Option<u64>) -> R
     };
     let query =
         FlagQuery::new(&client.host, &plugins.driver.identity, plugins.clock.now(), plugins.clock.wall())
-            .with_credentials(credentials.as_ref());
+            .with_credentials(credentials.as_ref())
+            .of_workspace(client.workspace);
     let flags = GuardedFuture::new(|| plugins.flags.flags(&query));
     let answer = plugins.clock.limit(deadline, flags).await.unwrap_or_else(|fault| Err(fault.into()));
     answer.map_err(NoAnswer::from)

@@ -46,6 +46,8 @@ use crate::text::error_text::TextBudget;
 pub(crate) struct Client {
     pub(crate) plugins: Arc<Plugins>,
     pub(crate) host: Host,
+    /// Which of the host's workspaces, where the driver says.
+    pub(crate) workspace: Option<i64>,
     /// Whether its records travel under a principal's credentials.
     authenticated: bool,
     logins: Mutex<Logins>,
@@ -88,11 +90,18 @@ pub(crate) struct Snapshot {
 }
 
 impl Client {
-    pub(crate) fn new(plugins: Arc<Plugins>, host: Host, authenticated: bool, forced: bool) -> Self {
+    pub(crate) fn new(
+        plugins: Arc<Plugins>,
+        host: Host,
+        workspace: Option<i64>,
+        authenticated: bool,
+        forced: bool,
+    ) -> Self {
         let config = &plugins.config;
         let pipeline = Pipeline::new(config, plugins.driver.identity.flag(), forced, fastrand::u64(..));
         Client {
             host,
+            workspace,
             authenticated,
             logins: Mutex::default(),
             next_lease: AtomicU64::new(0),
@@ -470,6 +479,6 @@ pub(crate) mod tests {
             last: DropThread::default(),
         };
         let host = Host::parse("host.example.com", HostPolicy::Public).unwrap();
-        Client::new(Arc::new(plugins), host, false, false)
+        Client::new(Arc::new(plugins), host, None, false, false)
     }
 }

@@ -11,11 +11,12 @@ use crate::host::Host;
 use crate::plugin::clock::Tick;
 use crate::record::id::ScopeId;
 
-/// What connections must have in common to share a client: the host, the principal, and whether the flag
-/// counts.
+/// What connections must have in common to share a client: the host, the workspace, the principal, and
+/// whether the flag counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) host: Host,
+    pub(crate) workspace: Option<i64>,
     pub(crate) scope: Option<ScopeId>,
     pub(crate) forced: bool,
 }
@@ -142,7 +143,7 @@ mod tests {
     fn a_lease_taken_when_the_drain_is_over_but_the_client_not_yet_gone_keeps_it() {
         let registry = Registry::new(10);
         let made = client();
-        let key = Key { host: made.host.clone(), scope: None, forced: false };
+        let key = Key { host: made.host.clone(), workspace: None, scope: None, forced: false };
         let Leased::New(client) = registry.acquire(&key, || made) else { panic!("there is none yet") };
         client.with_pipeline(|pipeline, now| pipeline.flags(Ok(&flags()), now));
         registry.release(&key, &client, Duration::from_secs(2));

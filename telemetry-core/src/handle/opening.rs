@@ -64,7 +64,7 @@ impl ConnectionInfo {
         self
     }
 
-    /// The workspace's id, where it is known.
+    /// The workspace's id, where it is known; that of the [`Target`](crate::Target::workspace) by default.
     pub fn workspace_id(mut self, workspace_id: i64) -> Self {
         self.workspace_id = Some(workspace_id);
         self
@@ -75,7 +75,7 @@ impl ConnectionInfo {
         Arc::new(SessionContext {
             driver: Arc::clone(&hold.client.plugins.driver),
             session_id,
-            workspace_id,
+            workspace_id: workspace_id.or(hold.client.workspace),
             user_agent: user_agent.as_deref().and_then(field),
             auth_type: auth_type.as_deref().and_then(field),
             params: params.sanitized(),

@@ -136,7 +136,7 @@ impl ClientProvider {
     }
 
     fn try_acquire(&self, target: Target) -> Result<LeaseGuard, OffReason> {
-        let Target { host, later, credentials, mode } = target;
+        let Target { host, workspace, later, credentials, mode } = target;
         // Foreign, and dropped here when there is no lease.
         let mut credentials = DropGuarded(credentials);
         let shared = &self.shared;
@@ -156,9 +156,11 @@ impl ClientProvider {
             }),
         };
         shared.runner.start().map_err(|error| OffReason::NotStarted(error.kind()))?;
-        let key = Key { host, scope, forced: mode == Mode::Forced };
+        let key = Key { host, workspace, scope, forced: mode == Mode::Forced };
         let authenticated = key.scope.is_some();
-        let make = || Client::new(Arc::clone(&shared.plugins), key.host.clone(), authenticated, key.forced);
+        let make = || {
+            Client::new(Arc::clone(&shared.plugins), key.host.clone(), workspace, authenticated, key.forced)
+        };
         let (client, is_new) = match shared.registry.acquire(&key, make) {
             Leased::Shared(client) => (client, false),
             Leased::New(client) => (client, true),

@@ -26,6 +26,7 @@ pub(super) enum Later {
 #[derive(Clone)]
 pub struct Target {
     pub(super) host: String,
+    pub(super) workspace: Option<i64>,
     pub(super) later: Option<Later>,
     pub(super) credentials: Option<Arc<dyn CredentialProvider>>,
     pub(super) mode: Option<Mode>,
@@ -36,7 +37,16 @@ impl Target {
     /// doesn't correlate is sent, and only where the flag is known of another connection to the host, or with
     /// [`Mode::Forced`].
     pub fn new(host: impl Into<String>) -> Self {
-        Target { host: host.into(), later: None, credentials: None, mode: None }
+        Target { host: host.into(), workspace: None, later: None, credentials: None, mode: None }
+    }
+
+    /// The same for one of the host's workspaces, where one host has several: the id that the driver sends as
+    /// `x-databricks-org-id`, or as `o` in a path. Workspaces have flags of their own, and are kept apart as
+    /// principals are.
+    #[must_use]
+    pub fn workspace(mut self, id: i64) -> Self {
+        self.workspace = Some(id);
+        self
     }
 
     /// The same with the connection's credentials.
@@ -87,9 +97,10 @@ impl Target {
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A host that wasn't checked yet may hold a password.
-        let Target { host: _, later, credentials, mode } = self;
+        let Target { host: _, workspace, later, credentials, mode } = self;
         f.debug_struct("Target")
             .field("authenticated", &(credentials.is_some() || later.is_some()))
+            .field("workspace", workspace)
             .field("mode", mode)
             .finish_non_exhaustive()
     }

@@ -22,6 +22,9 @@ pub struct Attempt<'a> {
     /// What authorises it; `None` asks for the unauthenticated path, on which nothing that correlates may
     /// travel.
     pub credentials: Option<&'a AuthHeaders>,
+    /// Which of the host's workspaces, where it has several and the driver knows; it may not travel without
+    /// credentials.
+    pub workspace: Option<i64>,
     /// The date of the upload.
     pub wall: SystemTime,
 }
@@ -29,7 +32,7 @@ pub struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     /// An attempt without credentials.
     pub fn new(host: &'a Host, records: &'a [Arc<Record>], wall: SystemTime) -> Self {
-        Attempt { host, records, credentials: None, wall }
+        Attempt { host, records, credentials: None, workspace: None, wall }
     }
 
     /// The same with credentials.
@@ -38,15 +41,23 @@ impl<'a> Attempt<'a> {
         self.credentials = credentials;
         self
     }
+
+    /// The same of one of the host's workspaces.
+    #[must_use]
+    pub fn of_workspace(mut self, workspace: Option<i64>) -> Self {
+        self.workspace = workspace;
+        self
+    }
 }
 
 impl fmt::Debug for Attempt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Attempt { host, records, credentials, wall: _ } = self;
+        let Attempt { host, records, credentials, workspace, wall: _ } = self;
         f.debug_struct("Attempt")
             .field("host", host)
             .field("records", &records.len())
             .field("authenticated", &credentials.is_some())
+            .field("workspace", workspace)
             .finish_non_exhaustive()
     }
 }

@@ -23,6 +23,8 @@ pub struct FlagQuery<'a> {
     /// What authorises the question. Without it a source answers from what it knows, or fails with
     /// [`Fault::Authentication`](crate::Fault::Authentication).
     pub credentials: Option<&'a AuthHeaders>,
+    /// Which of the host's workspaces, where it has several and the driver knows: their flags differ.
+    pub workspace: Option<i64>,
     /// When it is asked, on the provider's clock.
     pub now: Tick,
     /// The date at that time.
@@ -32,7 +34,7 @@ pub struct FlagQuery<'a> {
 impl<'a> FlagQuery<'a> {
     /// A question that is asked now, without credentials.
     pub fn new(host: &'a Host, driver: &'a DriverIdentity, now: Tick, wall: SystemTime) -> Self {
-        FlagQuery { host, driver, credentials: None, now, wall }
+        FlagQuery { host, driver, credentials: None, workspace: None, now, wall }
     }
 
     /// The same with credentials.
@@ -41,15 +43,23 @@ impl<'a> FlagQuery<'a> {
         self.credentials = credentials;
         self
     }
+
+    /// The same of one of the host's workspaces.
+    #[must_use]
+    pub fn of_workspace(mut self, workspace: Option<i64>) -> Self {
+        self.workspace = workspace;
+        self
+    }
 }
 
 impl fmt::Debug for FlagQuery<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let FlagQuery { host, driver, credentials, now, wall: _ } = self;
+        let FlagQuery { host, driver, credentials, workspace, now, wall: _ } = self;
         f.debug_struct("FlagQuery")
             .field("host", host)
             .field("driver", driver)
             .field("authenticated", &credentials.is_some())
+            .field("workspace", workspace)
             .field("now", now)
             .finish_non_exhaustive()
     }

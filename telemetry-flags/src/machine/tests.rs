@@ -12,7 +12,7 @@ fn at(seconds: u32) -> Tick {
 
 fn key(name: &str) -> Key {
     let host = Host::parse(name, HostPolicy::Public).unwrap();
-    Key { host, client: "TEST".into(), version: "1.0.0".into() }
+    Key { host, workspace: None, client: "TEST".into(), version: "1.0.0".into() }
 }
 
 fn flags(value: &str, fresh_for: u32) -> FlagSet {
