@@ -25,7 +25,7 @@ const HOSTS: usize = 3;
 const PRINCIPALS: usize = 2;
 const MAX_EVENTS: usize = 64;
 const MAX_RECORDS: usize = 20;
-const MAX_OPEN: usize = 8;
+const MAX_OPEN: usize = 3;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A connection of the simulated driver.
