@@ -114,6 +114,7 @@ pub use handle::outcome::{CloseOutcome, FlushOutcome};
 pub use handle::provider::{ClientProvider, ClientProviderBuilder};
 pub use handle::session::Session;
 pub use handle::shared_statement::SharedStatement;
+pub use handle::shutdown::{ShutdownOnDrop, ShutdownOutcome};
 pub use handle::statement::Statement;
 pub use handle::target::Target;
 pub use host::{Host, HostPolicy, InvalidHost};

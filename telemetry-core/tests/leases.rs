@@ -249,3 +249,44 @@ fn a_credential_provider_that_panics_is_off_with_the_reason() {
     assert_eq!(lease.status().state, TelemetryState::Off(OffReason::CredentialsPanicked));
     open(&lease).statement().complete();
 }
+
+#[test]
+fn a_shutdown_closes_all_clients_within_one_deadline_whoever_has_a_lease() {
+    let bench = Bench::new();
+    let leases = ["a", "b", "c"].map(|token| bench.lease_of(ScriptedCredentials::token(token)));
+    let sessions = leases.each_ref().map(open);
+    let outcome = bench.provider.shutdown_blocking(2 * SECOND);
+    assert_eq!((outcome.clients().len(), outcome.undelivered()), (3, 0));
+    assert!(outcome.clients().iter().all(CloseOutcome::is_delivered), "{outcome}");
+    sessions[0].statement().complete();
+    for lease in &leases {
+        assert_eq!(lease.status().records.accepted, 1);
+        assert!(lease.status().closed);
+        assert_balanced(lease);
+    }
+    // Another begins anew, and the guard closes it.
+    let lease = bench.lease();
+    drop(open(&lease));
+    drop(bench.provider.shutdown_on_drop(2 * SECOND));
+    assert_eq!(lease.status().records.accepted, 1);
+    assert!(bench.provider.shutdown_blocking(SECOND).clients().is_empty());
+}
+
+#[test]
+fn a_shutdown_waits_once_for_all_that_hang() {
+    let bench = Bench::new();
+    bench.exporter.script().set(Do::Hang);
+    let leases = ["a", "b", "c"].map(|token| bench.lease_of(ScriptedCredentials::token(token)));
+    leases.iter().for_each(|lease| drop(open(lease)));
+    let start = bench.clock.now();
+    let mut shutdown = std::pin::pin!(bench.provider.shutdown(2 * SECOND));
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let outcome = loop {
+        if let std::task::Poll::Ready(outcome) = shutdown.as_mut().poll(&mut cx) {
+            break outcome;
+        }
+        assert!(bench.clock.advance_to_next());
+    };
+    assert_eq!(bench.clock.now() - start, 2 * SECOND);
+    assert_eq!((outcome.clients().len(), outcome.undelivered()), (3, 3));
+}

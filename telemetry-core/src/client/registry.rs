@@ -112,6 +112,17 @@ impl Registry {
         true
     }
 
+    /// Closes all clients; they have left the registry then.
+    pub(crate) fn close_all(&self, deadline: Tick) -> Vec<Arc<Client>> {
+        let entries = std::mem::take(&mut *lock(&self.entries));
+        let clients: Vec<_> = entries.into_values().map(|entry| entry.client).collect();
+        for client in &clients {
+            client.close_by(deadline);
+            client.wake_up();
+        }
+        clients
+    }
+
     /// Lets go of a client at the end of its flush, unless it has a lease again.
     pub(crate) fn retire(&self, key: &Key, client: &Arc<Client>) -> bool {
         let mut entries = lock(&self.entries);

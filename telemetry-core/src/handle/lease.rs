@@ -1,23 +1,18 @@
 //! A connection's share of a client, and how it is closed and flushed. What gives it back when it is dropped
 //! is `client/lease_guard.rs`.
 
-use std::future::Future;
-use std::pin::{Pin, pin};
-use std::sync::{Arc, mpsc};
-use std::task::Poll;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
-
+use crate::client::Client;
 use crate::client::lease_guard::{LeaseGuard, NotLast};
 use crate::client::status::{OffReason, Status};
-use crate::guard::own_work::{log, own_work};
-use crate::guard::panic::{DropGuarded, catch_panic};
+use crate::guard::own_work::log;
+use crate::guard::panic::DropGuarded;
 use crate::handle::opening::{ConnectionInfo, Opening};
 use crate::handle::outcome::{self, CloseOutcome, FlushOutcome};
-use crate::ledger::DropReason;
-use crate::plugin::clock::{BoxFuture, Tick};
+use crate::handle::waiting::Until;
+use crate::plugin::clock::Tick;
 use crate::plugin::credentials::CredentialProvider;
 
 /// A connection's share of telemetry. One per connection; dropping it, and the handles made from it, gives it
@@ -103,8 +98,8 @@ impl Lease {
         };
         match hold.begin_close(within) {
             Ok(deadline) => {
-                let in_time = wait(hold, deadline, Until::Finished).await;
-                closed(hold, deadline, in_time)
+                let in_time = hold.waiting().wait(deadline, Until::Finished).await;
+                closed(&hold.client, deadline, in_time)
             }
             Err(why) => ended(why),
         }
@@ -122,8 +117,8 @@ impl Lease {
         };
         match hold.begin_close(within) {
             Ok(deadline) => {
-                let in_time = wait_blocking(hold, deadline, Until::Finished);
-                closed(hold, deadline, in_time)
+                let in_time = hold.waiting().wait_blocking(deadline, Until::Finished);
+                closed(&hold.client, deadline, in_time)
             }
             Err(why) => ended(why),
         }
@@ -151,7 +146,7 @@ impl Lease {
             Ok(begun) => begun,
             Err(reason) => return FlushOutcome::Off(reason),
         };
-        let in_time = wait(hold, deadline, Until::Left(upto)).await;
+        let in_time = hold.waiting().wait(deadline, Until::Left(upto)).await;
         outcome::of_flush(&before, Status::of(&hold.client), in_time)
     }
 
@@ -162,7 +157,7 @@ impl Lease {
             Ok(begun) => begun,
             Err(reason) => return FlushOutcome::Off(reason),
         };
-        let in_time = wait_blocking(hold, deadline, Until::Left(upto));
+        let in_time = hold.waiting().wait_blocking(deadline, Until::Left(upto));
         outcome::of_flush(&before, Status::of(&hold.client), in_time)
     }
 
@@ -192,9 +187,9 @@ impl std::fmt::Debug for Lease {
 
 /// How a close ended that was waited for. At the deadline the worker may have ended the client before who
 /// waits did.
-fn closed(hold: &LeaseGuard, deadline: Tick, in_time: bool) -> CloseOutcome {
-    let in_time = in_time && hold.client.plugins.clock.now() < deadline;
-    outcome::of_close(Status::of(&hold.client), in_time)
+pub(super) fn closed(client: &Client, deadline: Tick, in_time: bool) -> CloseOutcome {
+    let in_time = in_time && client.plugins.clock.now() < deadline;
+    outcome::of_close(Status::of(client), in_time)
 }
 
 /// How a close ended that had nothing to wait for.
@@ -204,105 +199,4 @@ fn ended(why: NotLast) -> CloseOutcome {
         NotLast::Already => CloseOutcome::Already,
         NotLast::InForkedChild => CloseOutcome::Off(OffReason::ForkedChild),
     }
-}
-
-/// What is waited for.
-#[derive(Clone, Copy, Debug)]
-enum Until {
-    /// The client is finished; at the deadline it is.
-    Finished,
-    /// All records up to this one have left.
-    Left(u64),
-}
-
-/// Waits, on any executor; whether it came in time. Given up half-way, the wait for an end goes on in the
-/// background.
-async fn wait(hold: &Arc<LeaseGuard>, deadline: Tick, until: Until) -> bool {
-    if hold.shared.runner.is_manual() {
-        let in_time = reach(hold, deadline, until).await;
-        end(hold, until);
-        return in_time;
-    }
-    let (reached, answer) = oneshot::channel();
-    aside(hold, deadline, until, move |in_time| _ = reached.send(in_time));
-    match (answer.await, until) {
-        (Ok(in_time), _) => in_time,
-        // Without a thread it is the worker alone that ends the client at the deadline.
-        (Err(_), Until::Finished) => {
-            hold.client.finished().await;
-            true
-        }
-        (Err(_), Until::Left(_)) => false,
-    }
-}
-
-/// Waits on this thread; whether it came in time.
-fn wait_blocking(hold: &Arc<LeaseGuard>, deadline: Tick, until: Until) -> bool {
-    if Handle::try_current().is_err() {
-        return wait_here(hold, deadline, until);
-    }
-    // A runtime can't be driven on a thread of another: a thread beside it does, and this one waits as any
-    // thread does.
-    let (reached, answer) = mpsc::channel();
-    aside(hold, deadline, until, move |in_time| _ = reached.send(in_time));
-    answer.recv().unwrap_or_else(|_| {
-        end(hold, until);
-        false
-    })
-}
-
-/// Waits on a thread beside the workers', because neither they nor the caller's executor can be relied upon.
-/// When the system has none to give, `then` is dropped.
-fn aside(hold: &Arc<LeaseGuard>, deadline: Tick, until: Until, then: impl FnOnce(bool) + Send + 'static) {
-    let Ok(on) = hold.shared.beside() else { return };
-    let hold = Arc::clone(hold);
-    let waits = Arc::clone(&on);
-    drop(on.handle.spawn(async move {
-        let in_time = reach(&hold, deadline, until).await;
-        end(&hold, until);
-        then(in_time);
-        drop(waits);
-    }));
-}
-
-/// Waits on this thread, which is no runtime's.
-fn wait_here(hold: &LeaseGuard, deadline: Tick, until: Until) -> bool {
-    own_work(|| {
-        let reached = catch_panic(|| {
-            let runtime = Builder::new_current_thread().enable_time().build().ok()?;
-            Some(runtime.block_on(reach(hold, deadline, until)))
-        });
-        end(hold, until);
-        reached.flatten().unwrap_or(false)
-    })
-}
-
-/// After the wait for its end, a client is finished, however the wait went.
-fn end(hold: &LeaseGuard, until: Until) {
-    if let Until::Finished = until
-        && !hold.client.is_finished()
-    {
-        hold.client.finish(DropReason::Closed);
-    }
-}
-
-/// Completes when what is waited for has come, or the deadline; which of both.
-async fn reach(hold: &LeaseGuard, deadline: Tick, until: Until) -> bool {
-    let LeaseGuard { client, shared, .. } = hold;
-    let mut reached = match until {
-        Until::Finished => Box::pin(client.finished()) as BoxFuture<'static, ()>,
-        Until::Left(upto) => Box::pin(client.left(upto)),
-    };
-    let mut late = pin!(client.plugins.clock.sleep_until(deadline));
-    std::future::poll_fn(|cx| {
-        if shared.runner.is_manual() {
-            client.wake_up();
-            shared.step();
-        }
-        if reached.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(true);
-        }
-        Pin::new(&mut late).poll(cx).map(|()| false)
-    })
-    .await
 }

@@ -11,5 +11,7 @@ pub(crate) mod provider;
 pub(crate) mod session;
 pub(crate) mod session_scope;
 pub(crate) mod shared_statement;
+pub(crate) mod shutdown;
 pub(crate) mod statement;
 pub(crate) mod target;
+pub(crate) mod waiting;

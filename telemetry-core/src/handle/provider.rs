@@ -36,7 +36,7 @@ use crate::text::rules::TextRules;
 /// provider.
 #[derive(Clone, Debug)]
 pub struct ClientProvider {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// What a forked child uses instead.
     child: Option<Arc<Rebuild>>,
 }
@@ -101,7 +101,7 @@ impl ClientProvider {
     }
 
     /// The provider of this process: itself, or, in a forked child, the one that is built there.
-    fn here(&self) -> Option<&ClientProvider> {
+    pub(super) fn here(&self) -> Option<&ClientProvider> {
         if self.shared.plugins.in_parent_process() {
             return Some(self);
         }

@@ -73,8 +73,10 @@
 //! # The end of a process
 //!
 //! - Rust drops no static. A lease or a provider in one is never given back.
-//! - `exit` ends every thread at once, so a final flush in the background ends too. Close before, from an
-//!   exit hook of the host language or in `main`. Two seconds is the most that it takes by default.
+//! - `exit` ends every thread at once, so a final flush in the background ends too. Where connections may be
+//!   open that nobody will close, call [`ClientProvider::shutdown_blocking`] before, from an exit hook of the
+//!   host language, or keep a [`ClientProvider::shutdown_on_drop`] in `main`: it closes all clients within
+//!   one deadline.
 //! - A signal that kills, or an abort, loses what is held. A shorter [`flush_interval`] makes that less.
 //! - A runtime of the driver's that was shut down doesn't matter: workers have a thread of their own.
 //!
