@@ -12,13 +12,13 @@ use crate::handle::waiting::{Until, Waiting};
 use crate::plugin::clock::Tick;
 
 impl ClientProvider {
-    /// Closes all clients, whoever has a lease of them, and delivers what they hold, for `within` at the most for
-    /// all together. For the end of a program, where connections may be open that nobody will close: what is
-    /// recorded through their leases after it is refused and counted. A lease that is acquired after it has a
-    /// client of its own.
+    /// Closes all clients, whoever has a lease of them, and delivers what they hold, for `within` at the most
+    /// for all together. For the end of a program, where connections may be open that nobody will close: what
+    /// is recorded through their leases after it is refused and counted. A lease that is acquired after it
+    /// has a client of its own.
     ///
-    /// It runs on any executor. Nothing calls it by itself: a program that ends without it, and without closing
-    /// its leases, loses what is held. See [`shutdown_on_drop`](ClientProvider::shutdown_on_drop).
+    /// It runs on any executor. Nothing calls it by itself: a program that ends without it, and without
+    /// closing its leases, loses what is held. See [`shutdown_on_drop`](ClientProvider::shutdown_on_drop).
     pub async fn shutdown(&self, within: Duration) -> ShutdownOutcome {
         let mut outcomes = Vec::new();
         for (client, deadline, waiting) in self.begin_shutdown(within) {
@@ -28,8 +28,8 @@ impl ClientProvider {
         ShutdownOutcome(outcomes)
     }
 
-    /// [`shutdown`](ClientProvider::shutdown) for programs without a runtime: waits on this thread, for `within`
-    /// at the most, as [`Lease::close_blocking`](crate::Lease::close_blocking) does.
+    /// [`shutdown`](ClientProvider::shutdown) for programs without a runtime: waits on this thread, for
+    /// `within` at the most, as [`Lease::close_blocking`](crate::Lease::close_blocking) does.
     pub fn shutdown_blocking(&self, within: Duration) -> ShutdownOutcome {
         let close = |(client, deadline, waiting): (Arc<Client>, Tick, Waiting)| {
             let in_time = waiting.wait_blocking(deadline, Until::Finished);
@@ -38,8 +38,8 @@ impl ClientProvider {
         ShutdownOutcome(self.begin_shutdown(within).into_iter().map(close).collect())
     }
 
-    /// Shuts down when what is returned is dropped: kept in `main`, it delivers what is held also where a program
-    /// returns early, or unwinds. It waits then, for `within` at the most. A call of
+    /// Shuts down when what is returned is dropped: kept in `main`, it delivers what is held also where a
+    /// program returns early, or unwinds. It waits then, for `within` at the most. A call of
     /// [`std::process::exit`] drops nothing, and so skips it.
     ///
     /// ```

@@ -69,8 +69,8 @@ impl Waiting {
         if Handle::try_current().is_err() {
             return self.wait_here(deadline, until);
         }
-        // A runtime can't be driven on a thread of another: a thread beside it does, and this one waits as any
-        // thread does.
+        // A runtime can't be driven on a thread of another: a thread beside it does, and this one waits as
+        // any thread does.
         let (reached, answer) = mpsc::channel();
         self.aside(deadline, until, move |in_time| _ = reached.send(in_time));
         answer.recv().unwrap_or_else(|_| {
@@ -79,8 +79,8 @@ impl Waiting {
         })
     }
 
-    /// Waits on a thread beside the workers', because neither they nor the caller's executor can be relied upon.
-    /// When the system has none to give, `then` is dropped.
+    /// Waits on a thread beside the workers', because neither they nor the caller's executor can be relied
+    /// upon. When the system has none to give, `then` is dropped.
     fn aside(&self, deadline: Tick, until: Until, then: impl FnOnce(bool) + Send + 'static) {
         let Ok(on) = self.shared.beside() else { return };
         let (waiting, keeps) = (self.clone(), Arc::clone(&on));

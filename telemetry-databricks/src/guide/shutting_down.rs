@@ -33,7 +33,11 @@
 //! # closed(&Lease::disabled());
 //! ```
 //!
-//! Its deadline is kept to, whatever the service, the exporter or the credentials do. Close while the
+//! Its deadline is kept to, whatever the service, the exporter or the credentials do. An attempt may take 10
+//! s ([`request_timeout`](crate::TelemetryConfig::request_timeout)) and a close waits for 2 s: one that is
+//! given up at the close's deadline counts as a failure of the host. So a service that hangs costs five
+//! closes in a row their 2 s, until the breaker opens; a flag that nobody answers costs three, until the
+//! cache leaves the host alone for a minute. The ones after that wait for nothing. Close while the
 //! credentials still work, so before a login is given up. Given up half-way, an awaited close goes on in the
 //! background to the same deadline. It needs no runtime of a certain kind.
 //!
