@@ -142,6 +142,7 @@ pub fn builder(
     flags: impl FeatureFlagSource,
     breakers: impl BreakerSource,
 ) -> ClientProviderBuilder {
+    Listener::ready();
     ClientProvider::builder(identity())
         .config(config)
         .exporter(exporter)
@@ -188,8 +189,18 @@ pub fn watched<T>(work: impl FnOnce() -> T) -> T {
 pub struct Listener(Arc<Mutex<Vec<(tracing::Level, String)>>>);
 
 impl Listener {
+    /// Sees to it that every thread's log can be heard. While fewer than two subscribers live, `tracing` asks
+    /// the thread that first comes to a place alone whether anybody listens there, and remembers it for all: so
+    /// there are two from the start.
+    pub fn ready() {
+        static TWO: LazyLock<[tracing::Dispatch; 2]> =
+            LazyLock::new(|| [(); 2].map(|()| tracing::Dispatch::new(Listener::default())));
+        LazyLock::force(&TWO);
+    }
+
     /// What is logged on this thread meanwhile.
     pub fn hear(work: impl FnOnce()) -> Vec<(tracing::Level, String)> {
+        Listener::ready();
         let listener = Listener::default();
         tracing::subscriber::with_default(listener.clone(), work);
         let mut heard = listener.0.lock().unwrap();
