@@ -96,13 +96,20 @@ fn credentials_that_fail_or_hang_keep_the_records_and_are_asked_again() {
         let lease = bench.lease_of(credentials.clone());
         let session = open(&lease);
         bench.pass(6 * SECOND);
-        credentials.headers_script().set(fault);
+        let asked = credentials.headers_script().calls();
+        credentials.headers_script().set(fault.clone());
         session.statement().complete();
-        bench.pass(20 * SECOND);
-        assert_eq!((lease.status().records.held, lease.status().records.accepted), (1, 1));
+        // It waits five seconds for its batch, and up to ten for the credentials; then a minute's pause begins.
+        bench.pass(64 * SECOND);
+        let records = lease.status().records;
+        assert_eq!((records.held, records.accepted, records.dropped.total()), (1, 1, 0));
+        assert_eq!(credentials.headers_script().calls() - asked, 1, "{fault:?}: once in that minute");
+        assert_eq!(bench.exporter.attempts().len(), 1, "nothing goes out without them");
+        assert!(lease.status().last_failure.is_some());
         credentials.headers_script().set(Do::Give(AuthHeaders::bearer("t")));
-        bench.pass(80 * SECOND);
+        bench.pass(12 * SECOND);
         assert_eq!(lease.status().records.accepted, 2);
+        assert_eq!(bench.exporter.attempts().len(), 2);
         assert_balanced(&lease);
     }
 }

@@ -65,9 +65,11 @@ fn a_terminal_error_goes_out_at_once_and_the_statement_gives_no_second_record_of
 
 /// On a worker of its own, while the clock stands still: what goes out, goes because of what was recorded.
 /// Forced, so that no answer about the flag wakes the worker, and with a record held, so that not every event
-/// does.
+/// does. With an interval of an hour, as a clock that stands still is helped by the machine's after some
+/// seconds more than the interval.
 fn awake(config: TelemetryConfig) -> (Bench, Lease, Session) {
-    let bench = Bench::with(config.mode(Mode::Forced), |builder| builder.runtime(Runtime::Own));
+    let config = config.mode(Mode::Forced).max_age(7200 * SECOND).flush_interval(3600 * SECOND);
+    let bench = Bench::with(config, |builder| builder.runtime(Runtime::Own));
     let lease = bench.lease();
     let session = open(&lease);
     eventually("the connection is taken in", || lease.status().records.held == 1);

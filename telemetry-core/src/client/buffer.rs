@@ -195,14 +195,19 @@ mod tests {
     #[test]
     fn events_come_out_in_the_order_they_were_recorded() {
         let buffer = EventBuffer::new(100);
-        for number in 0..10 {
-            buffer.push(event(number));
+        // Each thread has a shard of its own; they record one after another, and in turns.
+        for number in 0..30 {
+            std::thread::scope(|scope| _ = scope.spawn(|| buffer.push(event(number))));
         }
+        assert!(buffer.shards.iter().filter(|shard| !lock(shard).events.is_empty()).count() > 1);
+        let numbers = |taken: Vec<Event>| taken.iter().map(number_of).collect::<Vec<_>>();
         assert_eq!(
-            buffer.take(u64::MAX).iter().map(number_of).collect::<Vec<_>>(),
-            (0..10).collect::<Vec<_>>()
+            numbers(buffer.take(7)),
+            (0..7).collect::<Vec<_>>(),
+            "the oldest, and no more than asked for"
         );
-        assert!(buffer.is_empty());
+        assert_eq!(numbers(buffer.take(u64::MAX)), (7..30).collect::<Vec<_>>());
+        assert!(buffer.is_empty() && buffer.take(u64::MAX).is_empty());
     }
 
     #[test]
