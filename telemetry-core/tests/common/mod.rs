@@ -165,7 +165,7 @@ pub fn watched<T>(work: impl FnOnce() -> T) -> T {
         thread::spawn(|| {
             loop {
                 thread::sleep(SECOND);
-                if SINCE.lock().unwrap().values().any(|since| since.elapsed() > 300 * SECOND) {
+                if SINCE.lock().unwrap().values().any(|since| since.elapsed() > 120 * SECOND) {
                     eprintln!("a worker was moved, and never came back");
                     std::process::abort();
                 }
