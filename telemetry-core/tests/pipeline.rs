@@ -95,6 +95,25 @@ fn as_many_events_as_a_batch_takes_wake_the_worker() {
 }
 
 #[test]
+fn the_last_lease_wakes_the_worker_when_it_is_dropped() {
+    let (bench, lease, session) = awake(config());
+    drop((lease, session));
+    eventually("what was held goes out", || bench.exporter.accepted().len() == 1);
+    eventually("its worker ends", || bench.clock.sleepers() == 0);
+}
+
+#[test]
+fn what_is_recorded_while_the_worker_sleeps_with_nothing_to_do_wakes_it() {
+    let (bench, lease, session) = awake(config());
+    session.error(|| ErrorDetails::new("PERMISSION_DENIED").fault(403));
+    eventually("all is delivered", || lease.status().records.held == 0);
+    // From here on it sleeps until an event comes.
+    session.statement().complete();
+    eventually("the event is taken in", || lease.status().records.held == 1);
+    assert_eq!(bench.exporter.accepted().len(), 2);
+}
+
+#[test]
 fn a_retryable_error_waits_with_its_statement() {
     let bench = Bench::new();
     let lease = bench.lease();
