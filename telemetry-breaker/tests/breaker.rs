@@ -264,13 +264,16 @@ fn past_its_capacity_a_registry_forgets_what_is_as_good_as_new() {
     assert_eq!(registry.get(&host("new.databricks.com")).state(at(1)), BreakerState::Open { until: at(60) });
 }
 
+/// What a breaker counts, in words, by which policy, and how it comes to that.
+type Counting<'a> = (&'a str, Policy, &'a dyn Fn(&CircuitBreaker));
+
 #[test]
 fn what_is_as_good_as_new_remembers_nothing_and_is_in_nobodys_hands() {
     let half_open = |breaker: &CircuitBreaker| {
         fail(breaker, 5, at(0));
         drop(breaker.admit(at(60)).unwrap());
     };
-    let counting: [(&str, Policy, &dyn Fn(&CircuitBreaker)); 4] = [
+    let counting: [Counting<'_>; 4] = [
         ("failures in a row", Policy::default(), &|breaker| fail(breaker, 4, at(0))),
         ("failures of the latest", Policy::FAILURE_RATE, &|breaker| fail(breaker, 1, at(0))),
         ("open", Policy::default(), &|breaker| fail(breaker, 5, at(0))),

@@ -1,5 +1,5 @@
-//! Whatever a driver says through a handle reaches its record, dated by when it was said, and cut where that is
-//! said.
+//! Whatever a driver says through a handle reaches its record, dated by when it was said, and cut where that
+//! is documented.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 mod common;

@@ -99,7 +99,7 @@ fn credentials_that_fail_or_hang_keep_the_records_and_are_asked_again() {
         let asked = credentials.headers_script().calls();
         credentials.headers_script().set(fault.clone());
         session.statement().complete();
-        // It waits five seconds for its batch, and up to ten for the credentials; then a minute's pause begins.
+        // Five seconds for its batch, and up to ten for the credentials; then a minute's pause begins.
         bench.pass(64 * SECOND);
         let records = lease.status().records;
         assert_eq!((records.held, records.accepted, records.dropped.total()), (1, 1, 0));

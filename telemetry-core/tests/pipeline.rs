@@ -95,6 +95,15 @@ fn as_many_events_as_a_batch_takes_wake_the_worker() {
 }
 
 #[test]
+fn half_of_what_the_buffer_holds_wakes_the_worker_before_it_is_full() {
+    let (_bench, lease, session) = awake(config().max_events(16).batch_size(100));
+    for _ in 0..8 {
+        session.closed(MS);
+    }
+    eventually("they are taken in", || lease.status().records.held == 9);
+}
+
+#[test]
 fn the_last_lease_wakes_the_worker_when_it_is_dropped() {
     let (bench, lease, session) = awake(config());
     drop((lease, session));

@@ -190,7 +190,7 @@ pub struct Listener(Arc<Mutex<Vec<(tracing::Level, String)>>>);
 
 impl Listener {
     /// Sees to it that every thread's log can be heard. While fewer than two subscribers live, `tracing` asks
-    /// the thread that first comes to a place alone whether anybody listens there, and remembers it for all: so
+    /// the thread that first comes to a place whether anybody listens there, and remembers that for all; so
     /// there are two from the start.
     pub fn ready() {
         static TWO: LazyLock<[tracing::Dispatch; 2]> =

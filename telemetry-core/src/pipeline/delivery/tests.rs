@@ -448,9 +448,12 @@ fn is_quick(delivery: &mut Delivery, now: Tick) -> bool {
     wait(delivery, now) <= SECOND
 }
 
+/// What ends a row of failures, in words and done.
+type End = (&'static str, fn(&mut Delivery));
+
 #[test]
 fn whatever_ends_a_row_of_failures_gives_the_next_batch_all_its_quick_retries() {
-    let ends: [(&str, fn(&mut Delivery)); 4] = [
+    let ends: [End; 4] = [
         ("a success", |delivery| {
             delivery.take(at(60));
             delivery.settle(accept(1), at(60));
