@@ -179,9 +179,12 @@ async fn a_token_that_opens_nothing_is_an_error_and_a_record() {
     let options = Options::new(bench.workspace.url(), "wrong", WAREHOUSE_ID);
     let error = bench.driver.connect(options).await.unwrap_err();
     assert!(matches!(error, Error::Service { status: 401, .. }), "{error:?}");
-    while bench.exporter.accepted().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    let delivered = async {
+        while bench.exporter.accepted().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), delivered).await.expect("it is never delivered");
     let record = bench.exporter.accepted().remove(0);
     assert_eq!(
         (record.body.kind, record.body.error.as_ref().unwrap().name.as_str()),

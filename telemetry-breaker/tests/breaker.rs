@@ -264,6 +264,51 @@ fn past_its_capacity_a_registry_forgets_what_is_as_good_as_new() {
     assert_eq!(registry.get(&host("new.databricks.com")).state(at(1)), BreakerState::Open { until: at(60) });
 }
 
+/// What a breaker counts, in words, by which policy, and how it comes to that.
+type Counting<'a> = (&'a str, Policy, &'a dyn Fn(&CircuitBreaker));
+
+#[test]
+fn what_is_as_good_as_new_remembers_nothing_and_is_in_nobodys_hands() {
+    let half_open = |breaker: &CircuitBreaker| {
+        fail(breaker, 5, at(0));
+        drop(breaker.admit(at(60)).unwrap());
+    };
+    let counting: [Counting<'_>; 4] = [
+        ("failures in a row", Policy::default(), &|breaker| fail(breaker, 4, at(0))),
+        ("failures of the latest", Policy::FAILURE_RATE, &|breaker| fail(breaker, 1, at(0))),
+        ("open", Policy::default(), &|breaker| fail(breaker, 5, at(0))),
+        ("half-open", Policy::default(), &half_open),
+    ];
+    for (what, policy, count) in counting {
+        let config = BreakerConfig::default().policy(policy);
+        let registry = BreakerRegistry::builder().config(config).capacity(2).build().unwrap();
+        count(&registry.get(&host("first.databricks.com")));
+        let before = format!("{:?}", registry.get(&host("first.databricks.com")));
+        call(&registry.get(&host("idle.databricks.com")), Outcome::Success, at(0));
+        registry.get(&host("new.databricks.com"));
+        let after = format!("{:?}", registry.get(&host("first.databricks.com")));
+        assert_eq!(before, after, "{what}: the idle one went, though it was asked for later");
+    }
+    let registry = BreakerRegistry::builder().capacity(2).build().unwrap();
+    let held = registry.get(&host("held.databricks.com"));
+    registry.get(&host("idle.databricks.com"));
+    registry.get(&host("new.databricks.com"));
+    fail(&held, 5, at(0));
+    let again = registry.get(&host("held.databricks.com"));
+    assert_eq!(again.state(at(1)), BreakerState::Open { until: at(60) }, "who holds it shares it");
+}
+
+#[test]
+fn a_breaker_that_is_asked_for_again_is_forgotten_later() {
+    let registry = BreakerRegistry::builder().capacity(2).build().unwrap();
+    for name in ["a.databricks.com", "b.databricks.com"] {
+        fail(&registry.get(&host(name)), 5, at(0));
+    }
+    registry.get(&host("a.databricks.com"));
+    registry.get(&host("new.databricks.com"));
+    assert_ne!(registry.get(&host("a.databricks.com")).state(at(1)), BreakerState::Closed);
+}
+
 #[test]
 fn transitions_are_told_after_they_happened_and_under_no_lock() {
     let told = Arc::new(Mutex::new(Vec::new()));

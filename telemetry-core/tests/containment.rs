@@ -4,9 +4,7 @@
 
 mod common;
 
-use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use common::*;
@@ -336,49 +334,9 @@ fn blocking_flags_credentials_and_breakers_hold_up_nobody() {
     }
 }
 
-/// Counts what is logged above DEBUG, and looks for a canary in all of it.
-#[derive(Clone, Default)]
-struct Listener {
-    above_debug: Arc<AtomicUsize>,
-    text: Arc<Mutex<String>>,
-}
-
-impl tracing::Subscriber for Listener {
-    fn enabled(&self, _metadata: &tracing::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, _span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _span: &tracing::span::Id, _values: &tracing::span::Record<'_>) {}
-
-    fn record_follows_from(&self, _span: &tracing::span::Id, _follows: &tracing::span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        struct Text<'a>(&'a mut String);
-        impl tracing::field::Visit for Text<'_> {
-            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
-                use fmt::Write;
-                let _ = write!(self.0, "{field}={value:?} ");
-            }
-        }
-        if *event.metadata().level() < tracing::Level::DEBUG {
-            self.above_debug.fetch_add(1, Ordering::Relaxed);
-        }
-        event.record(&mut Text(&mut self.text.lock().unwrap()));
-    }
-
-    fn enter(&self, _span: &tracing::span::Id) {}
-
-    fn exit(&self, _span: &tracing::span::Id) {}
-}
-
 #[test]
 fn nothing_is_logged_above_debug_and_no_secret_at_all() {
-    let listener = Listener::default();
-    tracing::subscriber::with_default(listener.clone(), || {
+    let heard = Listener::hear(|| {
         for fault in faults() {
             let bench = Bench::new();
             bench.exporter.script().set(fault);
@@ -388,10 +346,9 @@ fn nothing_is_logged_above_debug_and_no_secret_at_all() {
             let _ = bench.close(&lease, SECOND);
         }
     });
-    assert_eq!(listener.above_debug.load(Ordering::Relaxed), 0);
-    let text = listener.text.lock().unwrap();
-    assert!(text.contains("telemetry not delivered"));
-    assert!(!text.contains("canary"));
+    assert!(heard.iter().all(|(level, _)| *level >= tracing::Level::DEBUG));
+    assert!(heard.iter().any(|(_, text)| text.contains("telemetry not delivered")));
+    assert!(!heard.iter().any(|(_, text)| text.contains("canary")));
 }
 
 /// A subscriber that records what it hears as telemetry, as a driver might that routes its log.

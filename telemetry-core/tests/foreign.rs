@@ -205,7 +205,8 @@ impl FeatureFlagSource for Blocks {
     async fn flags(&self, _query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
         let inside = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(inside, Ordering::SeqCst);
-        while !self.go.load(Ordering::SeqCst) {
+        let start = Instant::now();
+        while !self.go.load(Ordering::SeqCst) && start.elapsed() < SAFETY_NET {
             thread::park_timeout(MS);
         }
         self.inside.fetch_sub(1, Ordering::SeqCst);

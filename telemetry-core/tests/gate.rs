@@ -173,6 +173,35 @@ fn settings_win_over_each_other_in_their_order() {
 }
 
 #[test]
+fn what_is_forced_is_delivered_though_the_flag_is_off_and_the_flag_is_never_asked_for() {
+    let flags = ScriptedFlags::fixed(FLAG, false);
+    let asked = flags.clone();
+    let bench = Bench::with(config().mode(Mode::Forced), |builder| builder.flags(flags));
+    for target in [Target::new(HOST), Target::new(HOST).credentials(ScriptedCredentials::token("t"))] {
+        let lease = bench.provider.acquire(target);
+        let session = open(&lease);
+        assert_eq!(lease.status().state, TelemetryState::Forced);
+        // As long as any flag is fresh, and a day more.
+        for _ in 0..2 {
+            session.statement().complete();
+            bench.pass(minutes(24 * 60));
+        }
+        session.statement().complete();
+        let closed = bench.close(&lease, 2 * SECOND).0;
+        assert_eq!(closed, CloseOutcome::Delivered { accepted: 4 });
+    }
+    assert_eq!(asked.script().calls(), 0);
+    // A connection that doesn't force it shares no client with one that does.
+    let on = bench.provider.acquire(Target::new(HOST).mode(Mode::On));
+    let forced = bench.lease();
+    drop(open(&on));
+    drop(open(&forced));
+    bench.pass(6 * SECOND);
+    assert_eq!((on.status().records.accepted, forced.status().records.accepted), (0, 1));
+    assert_eq!(asked.script().calls(), 1);
+}
+
+#[test]
 fn off_is_decided_before_anything_is_asked() {
     let bench = Bench::new();
     let credentials = ScriptedCredentials::token("t");

@@ -117,13 +117,20 @@ fn credentials_that_fail_or_hang_keep_the_records_and_are_asked_again() {
         let lease = bench.lease_of(credentials.clone());
         let session = open(&lease);
         bench.pass(6 * SECOND);
-        credentials.headers_script().set(fault);
+        let asked = credentials.headers_script().calls();
+        credentials.headers_script().set(fault.clone());
         session.statement().complete();
-        bench.pass(20 * SECOND);
-        assert_eq!((lease.status().records.held, lease.status().records.accepted), (1, 1));
+        // Five seconds for its batch, and up to ten for the credentials; then a minute's pause begins.
+        bench.pass(64 * SECOND);
+        let records = lease.status().records;
+        assert_eq!((records.held, records.accepted, records.dropped.total()), (1, 1, 0));
+        assert_eq!(credentials.headers_script().calls() - asked, 1, "{fault:?}: once in that minute");
+        assert_eq!(bench.exporter.attempts().len(), 1, "nothing goes out without them");
+        assert!(lease.status().last_failure.is_some());
         credentials.headers_script().set(Do::Give(AuthHeaders::bearer("t")));
-        bench.pass(80 * SECOND);
+        bench.pass(12 * SECOND);
         assert_eq!(lease.status().records.accepted, 2);
+        assert_eq!(bench.exporter.attempts().len(), 2);
         assert_balanced(&lease);
     }
 }
@@ -210,6 +217,69 @@ fn dropping_a_closed_lease_takes_no_share_from_those_that_live() {
     assert_eq!(bench.exporter.accepted().len(), 2);
     assert_eq!(bench.flags.script().calls(), 1, "it is the same client");
     assert!(bench.close(&second, SECOND).0.is_delivered());
+}
+
+#[test]
+fn a_lease_that_is_dropped_beside_a_living_one_ends_nothing() {
+    let bench = Bench::new();
+    let (first, second, third) = (bench.lease(), bench.lease(), bench.lease());
+    open(&first).statement().complete();
+    drop(first);
+    let session = open(&second);
+    drop(third);
+    bench.pass(120 * SECOND);
+    let status = second.status();
+    assert_eq!((status.state, status.closed), (TelemetryState::On(FlagOrigin::Fetched), false));
+    session.statement().complete();
+    bench.pass(6 * SECOND);
+    assert_eq!(second.status().records.accepted, 4, "what the dropped one recorded, too");
+    assert_eq!(bench.flags.script().calls(), 1, "it is the same client all the time");
+    assert_eq!(bench.close(&second, SECOND).0, CloseOutcome::Delivered { accepted: 4 });
+}
+
+#[test]
+fn a_lease_that_is_closed_again_and_again_gives_back_no_other_ones_share() {
+    let bench = Bench::new();
+    let (first, second, third) = (bench.lease(), bench.lease(), bench.lease());
+    assert_eq!(bench.close(&first, SECOND).0, CloseOutcome::Shared);
+    for _ in 0..3 {
+        assert_eq!(bench.close(&first, SECOND).0, CloseOutcome::Already);
+        assert_eq!(first.close_blocking(SECOND), CloseOutcome::Already);
+    }
+    let session = open(&second);
+    bench.pass(60 * SECOND);
+    assert_eq!(bench.close(&second, SECOND).0, CloseOutcome::Shared, "the third still lives");
+    session.statement().complete();
+    assert_eq!(bench.close(&third, SECOND).0, CloseOutcome::Delivered { accepted: 2 });
+    assert_eq!(bench.close(&third, SECOND).0, CloseOutcome::Already);
+    assert!(third.status().closed);
+}
+
+#[test]
+fn a_client_that_was_revived_drains_again_when_its_last_lease_goes_and_can_be_revived_again() {
+    let bench = Bench::new();
+    bench.exporter.script().set(Do::Hang);
+    let mut lease = bench.lease();
+    open(&lease).statement().complete();
+    for revived in 1..=3 {
+        drop(lease);
+        bench.step();
+        bench.pass(SECOND);
+        lease = bench.lease();
+        assert_eq!(lease.status().records.made, 1 + revived, "it is the same client");
+        // Longer than the drain may take: it is over, and ended nothing.
+        bench.pass(5 * SECOND);
+        assert!(!lease.status().closed);
+        lease.opening(ConnectionInfo::new()).failed(|| ErrorDetails::new("E"));
+        bench.step();
+    }
+    bench.exporter.script().set(Do::Give(Accept::All));
+    bench.pass(30 * SECOND);
+    assert_eq!(lease.status().records.accepted, 5);
+    drop(lease);
+    bench.pass(SECOND);
+    assert_eq!(bench.clock.sleepers(), 0, "no worker is left");
+    assert_eq!(bench.lease().status().records.made, 0, "and the next lease has a client of its own");
 }
 
 #[test]

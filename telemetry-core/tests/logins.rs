@@ -118,6 +118,50 @@ fn refused_credentials_give_way_to_those_of_another_living_connection() {
 }
 
 #[test]
+fn what_a_connection_brought_is_used_no_more_when_its_lease_is_closed_or_dropped() {
+    for close in [true, false] {
+        let bench = Bench::new();
+        let (one, other) = (bench.lease_of(named("one")), bench.lease_of(named("other")));
+        let (session, ended) = (open(&one), open(&other));
+        bench.pass(6 * SECOND);
+        if close {
+            assert_eq!(bench.close(&other, SECOND).0, CloseOutcome::Shared);
+        }
+        drop((other, ended));
+        session.statement().complete();
+        bench.pass(6 * SECOND);
+        assert_eq!(tokens(&bench), ["Bearer other", "Bearer one"], "the latest that lives");
+    }
+}
+
+/// Credentials of one principal by one log-in among several.
+fn named(token: &str) -> ScriptedCredentials {
+    let scope = Script::always(Do::Give(ScopeId::new(7)));
+    ScriptedCredentials::new(scope, Script::always(Do::Give(AuthHeaders::bearer(token))))
+}
+
+#[test]
+fn three_log_ins_are_tried_in_a_row_and_no_more() {
+    for (others, tried) in [(0, 1), (1, 2), (2, 3), (5, 3)] {
+        let bench = Bench::new();
+        let leases: Vec<_> = (0..=others).map(|number| bench.lease_of(named(&number.to_string()))).collect();
+        let sessions: Vec<_> = leases.iter().map(open).collect();
+        bench.exporter.script().set(Do::Fail(PluginError::new(401)));
+        bench.pass(6 * SECOND);
+        assert_eq!(tokens(&bench).len(), tried, "of {} log-ins", others + 1);
+        drop(sessions);
+    }
+    // The same for a question about the flag.
+    for (others, tried) in [(0, 1), (1, 2), (2, 3), (5, 3)] {
+        let bench = Bench::with_flags(Script::always(Do::Fail(PluginError::new(401))));
+        let leases: Vec<_> = (0..=others).map(|number| bench.lease_of(named(&number.to_string()))).collect();
+        bench.pass(SECOND);
+        assert_eq!(bench.flags.script().calls(), tried, "of {} log-ins", others + 1);
+        drop(leases);
+    }
+}
+
+#[test]
 fn a_new_log_in_ends_the_pause_after_a_refusal() {
     let bench = Bench::new();
     let me = ScopeId::derived_from("me");

@@ -65,9 +65,11 @@ fn a_terminal_error_goes_out_at_once_and_the_statement_gives_no_second_record_of
 
 /// On a worker of its own, while the clock stands still: what goes out, goes because of what was recorded.
 /// Forced, so that no answer about the flag wakes the worker, and with a record held, so that not every event
-/// does.
+/// does. With an interval of an hour, as a clock that stands still is helped by the machine's after some
+/// seconds more than the interval.
 fn awake(config: TelemetryConfig) -> (Bench, Lease, Session) {
-    let bench = Bench::with(config.mode(Mode::Forced), |builder| builder.runtime(Runtime::Own));
+    let config = config.mode(Mode::Forced).max_age(7200 * SECOND).flush_interval(3600 * SECOND);
+    let bench = Bench::with(config, |builder| builder.runtime(Runtime::Own));
     let lease = bench.lease();
     let session = open(&lease);
     eventually("the connection is taken in", || lease.status().records.held == 1);
@@ -90,6 +92,34 @@ fn as_many_events_as_a_batch_takes_wake_the_worker() {
     }
     eventually("a batch goes out", || bench.exporter.accepted().len() == 3);
     assert_balanced(&lease);
+}
+
+#[test]
+fn half_of_what_the_buffer_holds_wakes_the_worker_before_it_is_full() {
+    let (_bench, lease, session) = awake(config().max_events(16).batch_size(100));
+    for _ in 0..8 {
+        session.closed(MS);
+    }
+    eventually("they are taken in", || lease.status().records.held == 9);
+}
+
+#[test]
+fn the_last_lease_wakes_the_worker_when_it_is_dropped() {
+    let (bench, lease, session) = awake(config());
+    drop((lease, session));
+    eventually("what was held goes out", || bench.exporter.accepted().len() == 1);
+    eventually("its worker ends", || bench.clock.sleepers() == 0);
+}
+
+#[test]
+fn what_is_recorded_while_the_worker_sleeps_with_nothing_to_do_wakes_it() {
+    let (bench, lease, session) = awake(config());
+    session.error(|| ErrorDetails::new("PERMISSION_DENIED").fault(403));
+    eventually("all is delivered", || lease.status().records.held == 0);
+    // From here on it sleeps until an event comes.
+    session.statement().complete();
+    eventually("the event is taken in", || lease.status().records.held == 1);
+    assert_eq!(bench.exporter.accepted().len(), 2);
 }
 
 #[test]

@@ -4,8 +4,10 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use common::*;
@@ -47,14 +49,57 @@ fn works_with_no_runtime_at_all() {
     assert_eq!(exporter.accepted().len(), 2);
 }
 
+/// Drives a future on a thread with no timer of its own: by a bare runtime, or by three lines that poll when
+/// they are woken. The limit ends a broken test.
+fn drive<T: Send + 'static>(bare: bool, future: impl Future<Output = T> + Send + 'static) -> T {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let by_hand = |mut future: Pin<&mut dyn Future<Output = T>>| {
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        loop {
+            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(value) => return value,
+                Poll::Pending => std::thread::park(),
+            }
+        }
+    };
+    let (done, wait) = mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        _ = done.send(if bare { runtime.block_on(future) } else { by_hand(pin!(future)) });
+    });
+    wait.recv_timeout(LONG).unwrap()
+}
+
 #[test]
-fn the_close_runs_on_any_executor() {
-    let exporter = RecordingExporter::new();
-    let lease = provider(Runtime::Own, &exporter).acquire(Target::new(HOST));
-    open(&lease).statement().complete();
-    // A runtime without timers or sockets.
-    let bare = Builder::new_current_thread().build().unwrap();
-    assert!(bare.block_on(lease.close(LONG)).is_delivered());
+fn a_close_and_a_flush_run_on_any_executor_and_end_there_at_their_deadline() {
+    for bare in [true, false] {
+        let exporter = RecordingExporter::new();
+        let provider = provider(Runtime::Own, &exporter);
+        let lease = || Arc::new(provider.acquire(Target::new(HOST)));
+        let flush = |lease: &Arc<Lease>, within| {
+            let lease = Arc::clone(lease);
+            drive(bare, async move { lease.flush(within).await })
+        };
+        let close = |lease: Arc<Lease>, within| drive(bare, async move { lease.close(within).await });
+        let first = lease();
+        open(&first).statement().complete();
+        assert_eq!(flush(&first, LONG), FlushOutcome::Delivered { accepted: 2 });
+        open(&first).statement().complete();
+        assert_eq!(close(first, LONG), CloseOutcome::Delivered { accepted: 4 });
+
+        exporter.script().set(Do::Hang);
+        let second = lease();
+        open(&second).statement().complete();
+        let flushed = flush(&second, 20 * MS);
+        assert!(matches!(flushed, FlushOutcome::TimedOut { held: 2, .. }), "{flushed}");
+        let closed = close(second, 20 * MS);
+        assert!(matches!(closed, CloseOutcome::TimedOut { dropped, .. } if dropped.total() == 2), "{closed}");
+    }
 }
 
 #[test]
@@ -156,9 +201,7 @@ fn the_closing_deadline_fires_without_the_workers_help() {
     open(&lease).error(|| ErrorDetails::new("DENIED").fault(403));
     open(&other).statement().complete();
     // The worker's own thread is blocked from here on.
-    while script.calls() == 0 {
-        std::thread::yield_now();
-    }
+    eventually("the exporter is called", || script.calls() > 0);
     let closed = lease.close_blocking(Duration::from_millis(20));
     assert!(matches!(closed, CloseOutcome::TimedOut { dropped, .. } if dropped.total() == 2), "{closed}");
     assert_balanced(&lease);
@@ -237,8 +280,6 @@ fn a_flush_that_was_begun_outlives_the_provider() {
     let script = exporter.script().clone();
     drop(lease);
     drop(provider);
-    while exporter.accepted().len() < 2 {
-        std::thread::yield_now();
-    }
+    eventually("what was recorded is delivered", || exporter.accepted().len() == 2);
     assert_eq!(script.calls(), 1);
 }

@@ -133,6 +133,9 @@ mod tests {
         assert_eq!(lookups.of("a").await, Err(io::ErrorKind::HostUnreachable));
     }
 
+    /// Ends a broken test.
+    const LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
+
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     static INSIDE: AtomicUsize = AtomicUsize::new(0);
     static GATE: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
@@ -142,7 +145,9 @@ mod tests {
         INSIDE.fetch_add(1, Ordering::SeqCst);
         let mut open = GATE.0.lock().unwrap();
         while !*open {
-            open = GATE.1.wait(open).unwrap();
+            let (woken, waited) = GATE.1.wait_timeout(open, LIMIT).unwrap();
+            assert!(!waited.timed_out(), "nobody opens the gate");
+            open = woken;
         }
         INSIDE.fetch_sub(1, Ordering::SeqCst);
         Ok(Vec::new())
@@ -156,9 +161,11 @@ mod tests {
             let lookups = Arc::clone(&lookups);
             tasks.push(tokio::spawn(async move { lookups.of(&format!("host-{}", number % 10)).await }));
         }
+        let start = std::time::Instant::now();
         while INSIDE.load(Ordering::SeqCst) < THREADS
             || lookups.lock().asked.values().map(Vec::len).sum::<usize>() < 1000
         {
+            assert!(start.elapsed() < LIMIT, "they never all hang");
             tokio::task::yield_now().await;
         }
         assert_eq!((CALLS.load(Ordering::SeqCst), lookups.lock().threads), (THREADS, THREADS));

@@ -6,12 +6,8 @@
 mod common;
 
 use common::checker::{Schema, pointers};
-use common::{SAFETY_NET, credentials, soon, transport};
 use serde_json::{Value, json};
-use telemetry_core::plugin::{Headers, HttpRequest, Method, Transport};
 use telemetry_export_http::wire::{EnumOrUnknown, Frontend, Upload};
-use telemetry_export_http::{Endpoints, parse_answer};
-use telemetry_testkit::FakeWorkspace;
 
 /// What was sent at a place, and what is written there instead; `None` for nothing.
 type Difference = (&'static str, Option<Value>, Option<Value>);
@@ -282,30 +278,42 @@ fn what_is_shown_of_a_capture_holds_none_of_its_texts() {
     }
 }
 
-#[tokio::test]
-async fn a_workspace_takes_every_capture_as_it_is_on_all_four_paths() {
-    let transport = transport();
-    for capture in captures() {
-        let workspace = FakeWorkspace::start();
-        let mut posted = 0;
-        for endpoints in [Endpoints::PLAN, Endpoints::SHIPPED] {
-            for (path, headers) in
-                [(endpoints.authenticated(), credentials()), (endpoints.unauthenticated(), Headers::new())]
-            {
-                let mut request = HttpRequest::new(Method::Post, workspace.host(), path);
-                request.headers = headers.with("content-type", "application/json");
-                request.body = capture.body.into();
-                request.timeout = SAFETY_NET;
-                let response = soon(transport.send(request)).await.unwrap();
-                assert_eq!(response.status, 200, "{} to {path}", capture.name);
-                assert_eq!(parse_answer(&response.body), Some(capture.records));
-                posted += 1;
+/// What needs a transport.
+#[cfg(feature = "reqwest")]
+mod over_a_socket {
+    use telemetry_core::plugin::{Headers, HttpRequest, Method, Transport};
+    use telemetry_export_http::{Endpoints, parse_answer};
+    use telemetry_testkit::FakeWorkspace;
+
+    use super::captures;
+    use super::common::{SAFETY_NET, credentials, soon, transport};
+
+    #[tokio::test]
+    async fn a_workspace_takes_every_capture_as_it_is_on_all_four_paths() {
+        let transport = transport();
+        for capture in captures() {
+            let workspace = FakeWorkspace::start();
+            let mut posted = 0;
+            for endpoints in [Endpoints::PLAN, Endpoints::SHIPPED] {
+                for (path, headers) in [
+                    (endpoints.authenticated(), credentials()),
+                    (endpoints.unauthenticated(), Headers::new()),
+                ] {
+                    let mut request = HttpRequest::new(Method::Post, workspace.host(), path);
+                    request.headers = headers.with("content-type", "application/json");
+                    request.body = capture.body.into();
+                    request.timeout = SAFETY_NET;
+                    let response = soon(transport.send(request)).await.unwrap();
+                    assert_eq!(response.status, 200, "{} to {path}", capture.name);
+                    assert_eq!(parse_answer(&response.body), Some(capture.records));
+                    posted += 1;
+                }
             }
+            assert!(workspace.bodies().iter().all(|body| body == capture.body.as_bytes()), "byte for byte");
+            let sent = capture.sent();
+            let records = workspace.records();
+            assert_eq!((posted, records.len()), (4, 4 * capture.records));
+            assert!(records.chunks(capture.records).all(|records| records == sent), "{}", capture.name);
         }
-        assert!(workspace.bodies().iter().all(|body| body == capture.body.as_bytes()), "byte for byte");
-        let sent = capture.sent();
-        let records = workspace.records();
-        assert_eq!((posted, records.len()), (4, 4 * capture.records));
-        assert!(records.chunks(capture.records).all(|records| records == sent), "{}", capture.name);
     }
 }

@@ -3,22 +3,30 @@
 
 mod common;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use common::transport;
-use telemetry_export_http::{DryRunExporter, HttpExporter, ReqwestTransport};
+use telemetry_export_http::DryRunExporter;
 use telemetry_testkit::{FakeWorkspace, conformance};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_transport_on_reqwest_conforms() {
-    conformance::transport(|| ReqwestTransport::new().unwrap()).await;
-}
+/// What needs a transport.
+#[cfg(feature = "reqwest")]
+mod over_a_socket {
+    use std::sync::Arc;
+    use std::time::Duration;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_http_exporter_conforms() {
-    conformance::http_exporter(|| HttpExporter::new(Arc::new(transport())).timeout(Duration::from_secs(2)))
-        .await;
+    use telemetry_export_http::{HttpExporter, ReqwestTransport};
+    use telemetry_testkit::conformance;
+
+    use super::common::transport;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_transport_on_reqwest_conforms() {
+        conformance::transport(|| ReqwestTransport::new().unwrap()).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_http_exporter_conforms() {
+        let exporter = || HttpExporter::new(Arc::new(transport())).timeout(Duration::from_secs(2));
+        conformance::http_exporter(exporter).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

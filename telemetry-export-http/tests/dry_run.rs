@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{CANARY, credentials, export, public_host, record, records, session, transport, wall};
+use common::{CANARY, credentials, export, public_host, record, records, session, wall};
 use serde::Deserialize;
-use telemetry_core::plugin::{AlwaysClosed, Attempt, AuthHeaders, PluginError, Receipt};
+use telemetry_core::plugin::{AlwaysClosed, Attempt, AuthHeaders, Receipt};
 use telemetry_core::record::Record;
 use telemetry_core::status::{DropReason, Status};
 use telemetry_core::{
@@ -22,7 +22,7 @@ use telemetry_core::{
     TelemetryConfig,
 };
 use telemetry_export_http::{DryRunExporter, Endpoints, HttpExporter, TeeExporter};
-use telemetry_testkit::{Behaviour, FakeWorkspace, ScriptedFlags, ScriptedTransport};
+use telemetry_testkit::{ScriptedFlags, ScriptedTransport};
 
 /// A line, with these fields and no others.
 #[derive(Debug, PartialEq, Deserialize)]
@@ -414,40 +414,6 @@ async fn a_dry_run_that_can_not_write_says_which_file_and_why() {
 }
 
 #[tokio::test]
-async fn a_tee_writes_the_bytes_that_it_sends() {
-    let (workspace, page, credentials) = (FakeWorkspace::start(), Page::default(), credentials());
-    let sender = HttpExporter::new(Arc::new(transport())).endpoints(Endpoints::SHIPPED);
-    let tee = TeeExporter::new(DryRunExporter::writer(page.clone()), sender);
-    for credentials in [Some(&credentials), None] {
-        let receipt = export(&tee, &workspace.host(), &records(3), credentials).await;
-        assert_eq!(receipt, Ok(Receipt::new(3)));
-    }
-    let (received, found) = (workspace.received(), lines(&page.text()));
-    assert_eq!((received.len(), found.len()), (2, 2));
-    for (received, line) in received.iter().zip(&found) {
-        assert_eq!(received.body, line.body.as_bytes());
-        assert_eq!(received.path, line.path);
-        assert_eq!(line.host, "127.0.0.1");
-        assert_eq!(received.headers.get("authorization").is_some(), line.authenticated);
-    }
-    assert!(!page.text().contains("canary-token"));
-}
-
-#[tokio::test]
-async fn a_tee_says_what_the_service_said_and_writes_each_attempt() {
-    let (workspace, page) = (FakeWorkspace::start(), Page::default());
-    workspace.script_telemetry([Behaviour::Status(503), Behaviour::PartiallyAccept(1)]);
-    let sender = HttpExporter::new(Arc::new(transport()));
-    let tee = TeeExporter::new(DryRunExporter::writer(page.clone()), sender);
-    let (host, records) = (workspace.host(), records(2));
-    assert_eq!(export(&tee, &host, &records, None).await, Err(PluginError::new(503)));
-    assert_eq!(export(&tee, &host, &records, None).await, Ok(Receipt::new(1)));
-    let found = lines(&page.text());
-    assert_eq!(found.len(), 2);
-    assert_eq!(found[0], found[1]);
-}
-
-#[tokio::test]
 async fn a_tee_that_can_not_write_sends_all_the_same() {
     let directory = Directory::new();
     let host = public_host();
@@ -471,4 +437,48 @@ async fn what_is_too_large_to_send_a_tee_neither_writes_nor_sends() {
     assert_eq!(export(&tee, &public_host(), &records(1), None).await, Err(Fault::TooLarge.into()));
     assert!(transport.requests().is_empty() && page.text().is_empty());
     assert!(!format!("{tee:?}").contains(CANARY));
+}
+
+/// What needs a transport.
+#[cfg(feature = "reqwest")]
+mod over_a_socket {
+    use telemetry_core::plugin::PluginError;
+    use telemetry_testkit::{Behaviour, FakeWorkspace};
+
+    use super::common::transport;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_tee_writes_the_bytes_that_it_sends() {
+        let (workspace, page, credentials) = (FakeWorkspace::start(), Page::default(), credentials());
+        let sender = HttpExporter::new(Arc::new(transport())).endpoints(Endpoints::SHIPPED);
+        let tee = TeeExporter::new(DryRunExporter::writer(page.clone()), sender);
+        for credentials in [Some(&credentials), None] {
+            let receipt = export(&tee, &workspace.host(), &records(3), credentials).await;
+            assert_eq!(receipt, Ok(Receipt::new(3)));
+        }
+        let (received, found) = (workspace.received(), lines(&page.text()));
+        assert_eq!((received.len(), found.len()), (2, 2));
+        for (received, line) in received.iter().zip(&found) {
+            assert_eq!(received.body, line.body.as_bytes());
+            assert_eq!(received.path, line.path);
+            assert_eq!(line.host, "127.0.0.1");
+            assert_eq!(received.headers.get("authorization").is_some(), line.authenticated);
+        }
+        assert!(!page.text().contains("canary-token"));
+    }
+
+    #[tokio::test]
+    async fn a_tee_says_what_the_service_said_and_writes_each_attempt() {
+        let (workspace, page) = (FakeWorkspace::start(), Page::default());
+        workspace.script_telemetry([Behaviour::Status(503), Behaviour::PartiallyAccept(1)]);
+        let sender = HttpExporter::new(Arc::new(transport()));
+        let tee = TeeExporter::new(DryRunExporter::writer(page.clone()), sender);
+        let (host, records) = (workspace.host(), records(2));
+        assert_eq!(export(&tee, &host, &records, None).await, Err(PluginError::new(503)));
+        assert_eq!(export(&tee, &host, &records, None).await, Ok(Receipt::new(1)));
+        let found = lines(&page.text());
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0], found[1]);
+    }
 }

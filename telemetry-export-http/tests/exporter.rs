@@ -7,13 +7,11 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{CANARY, credentials, export, public_host, record, records, session, transport, wall};
+use common::{CANARY, credentials, export, public_host, record, records, session, wall};
 use telemetry_core::plugin::{Attempt, HttpRequest, HttpResponse, Method, PluginError, Receipt};
-use telemetry_core::{ErrorClass, Exporter, Fault, HostPolicy};
+use telemetry_core::{ErrorClass, Exporter, Fault};
 use telemetry_export_http::{Endpoints, HttpExporter, MAX_BODY_BYTES, parse_answer};
 use telemetry_testkit::{Do, Script, ScriptedTransport};
-use wiremock::matchers::{header, method, path};
-use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const ALL_FOUR: &str = r#"{"errors":[],"numSuccess":0,"numProtoSuccess":4,"numRealtimeSuccess":0}"#;
 
@@ -316,27 +314,38 @@ async fn nothing_that_is_shown_holds_a_credential() {
     assert!(format!("{exporter:?}").contains("authorization"), "the names of headers may show");
 }
 
-#[tokio::test]
-async fn over_a_socket_the_same_request_arrives_byte_for_byte() {
-    let server = MockServer::start().await;
-    Mock::given(method("POST"))
-        .and(path("/telemetry-ext"))
-        .and(header("authorization", "Bearer canary-token"))
-        .and(header("content-type", "application/json"))
-        .and(header("user-agent", "canary-agent/9"))
-        .respond_with(ResponseTemplate::new(200).set_body_string(ALL_FOUR))
-        .expect(1)
-        .mount(&server)
-        .await;
-    let host = telemetry_core::Host::parse(&server.uri(), HostPolicy::AllowLoopback).unwrap();
-    let exporter = HttpExporter::new(Arc::new(transport())).endpoints(Endpoints::SHIPPED);
-    let (records, credentials) = (records(4), credentials());
-    assert_eq!(export(&exporter, &host, &records, Some(&credentials)).await, Ok(Receipt::new(4)));
-    let attempt = Attempt::new(&host, &records, wall()).with_credentials(Some(&credentials));
-    let received = server.received_requests().await.unwrap();
-    assert_eq!(received.len(), 1);
-    assert_eq!(received[0].body, exporter.request(&attempt).unwrap().body);
-    for forbidden in ["cookie", "referer"] {
-        assert!(!received[0].headers.contains_key(forbidden));
+/// What needs a transport.
+#[cfg(feature = "reqwest")]
+mod over_a_socket {
+    use telemetry_core::HostPolicy;
+    use wiremock::matchers::{header, method, path};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::common::transport;
+    use super::*;
+
+    #[tokio::test]
+    async fn the_same_request_arrives_byte_for_byte() {
+        let server = MockServer::start().await;
+        Mock::given(method("POST"))
+            .and(path("/telemetry-ext"))
+            .and(header("authorization", "Bearer canary-token"))
+            .and(header("content-type", "application/json"))
+            .and(header("user-agent", "canary-agent/9"))
+            .respond_with(ResponseTemplate::new(200).set_body_string(ALL_FOUR))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let host = telemetry_core::Host::parse(&server.uri(), HostPolicy::AllowLoopback).unwrap();
+        let exporter = HttpExporter::new(Arc::new(transport())).endpoints(Endpoints::SHIPPED);
+        let (records, credentials) = (records(4), credentials());
+        assert_eq!(export(&exporter, &host, &records, Some(&credentials)).await, Ok(Receipt::new(4)));
+        let attempt = Attempt::new(&host, &records, wall()).with_credentials(Some(&credentials));
+        let received = server.received_requests().await.unwrap();
+        assert_eq!(received.len(), 1);
+        assert_eq!(received[0].body, exporter.request(&attempt).unwrap().body);
+        for forbidden in ["cookie", "referer"] {
+            assert!(!received[0].headers.contains_key(forbidden));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The hardened transport against a network that isn't kind: what each misbehaviour is taken for, and that
 //! nothing is sent twice.
 
+#![cfg(feature = "reqwest")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 mod common;

@@ -1,4 +1,5 @@
 //! HTTPS for real, with a certificate that nobody vouches for, and one that the driver's company does.
+#![cfg(feature = "reqwest")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 mod common;

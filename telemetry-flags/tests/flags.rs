@@ -296,6 +296,47 @@ fn a_401_of_one_scope_settles_nothing_for_another() {
     assert!(ask(&cache, &clock, "a.com", "good").unwrap().is_on("flag"));
 }
 
+/// Flags, and a transport, that say whether they may hold up their thread.
+#[derive(Debug)]
+struct Blocks(bool);
+
+#[async_trait]
+impl FeatureFlagSource for Blocks {
+    async fn flags(&self, _query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
+        Err(Fault::Other.into())
+    }
+
+    fn may_block(&self) -> bool {
+        self.0
+    }
+}
+
+#[async_trait]
+impl Transport for Blocks {
+    async fn send(&self, _request: HttpRequest) -> Result<HttpResponse, PluginError> {
+        Err(Fault::Other.into())
+    }
+
+    fn may_block(&self) -> bool {
+        self.0
+    }
+}
+
+#[test]
+fn a_source_may_block_where_what_is_inside_may() {
+    for may in [true, false] {
+        assert_eq!(FlagCache::new(Blocks(may)).may_block(), may);
+        assert_eq!(HttpFlagSource::new(Arc::new(Blocks(may))).may_block(), may);
+    }
+}
+
+#[test]
+fn of_an_answer_256_kib_are_read() {
+    let (clock, transport) = (FakeClock::new(), ScriptedTransport::answering(200, BODY));
+    ask(&over_http(&transport), &clock, "a.com", "t").unwrap();
+    assert_eq!(transport.requests()[0].max_response_bytes, 256 * 1024);
+}
+
 #[test]
 fn static_flags_ask_nobody() {
     let source = StaticFlags::new([("flag", true), ("other", false)]);

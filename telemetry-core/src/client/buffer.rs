@@ -190,19 +190,27 @@ fn own_shard() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::event::EventKind;
     use crate::pipeline::event::tests::{event, number_of};
+    use crate::pipeline::statement::{Errors, StatementAggregate, StatementEvent};
+    use crate::plugin::clock::Tick;
 
     #[test]
     fn events_come_out_in_the_order_they_were_recorded() {
         let buffer = EventBuffer::new(100);
-        for number in 0..10 {
-            buffer.push(event(number));
+        // Each thread has a shard of its own; they record one after another, and in turns.
+        for number in 0..30 {
+            std::thread::scope(|scope| _ = scope.spawn(|| buffer.push(event(number))));
         }
+        assert!(buffer.shards.iter().filter(|shard| !lock(shard).events.is_empty()).count() > 1);
+        let numbers = |taken: Vec<Event>| taken.iter().map(number_of).collect::<Vec<_>>();
         assert_eq!(
-            buffer.take(u64::MAX).iter().map(number_of).collect::<Vec<_>>(),
-            (0..10).collect::<Vec<_>>()
+            numbers(buffer.take(7)),
+            (0..7).collect::<Vec<_>>(),
+            "the oldest, and no more than asked for"
         );
-        assert!(buffer.is_empty());
+        assert_eq!(numbers(buffer.take(u64::MAX)), (7..30).collect::<Vec<_>>());
+        assert!(buffer.is_empty() && buffer.take(u64::MAX).is_empty());
     }
 
     #[test]
@@ -225,6 +233,31 @@ mod tests {
         assert_eq!(buffer.take(u64::MAX).len(), 1);
     }
 
+    /// A statement that was gathered by its handle: an event that stands for four.
+    fn statement() -> Event {
+        let mut statement = StatementAggregate::start(Tick::ZERO, Errors::at_most(1));
+        _ = statement.apply(StatementEvent::Retried(1));
+        _ = statement.apply(StatementEvent::Retried(1));
+        statement.complete(None);
+        Event { kind: EventKind::Finished(Box::new(statement)), ..event(0) }
+    }
+
+    #[test]
+    fn an_event_counts_for_as_many_as_it_stands_for_whatever_becomes_of_it() {
+        let buffer = EventBuffer::new(1);
+        assert_eq!(buffer.push(statement()), Pushed::Waiting(1), "it takes one place");
+        assert_eq!(buffer.push(statement()), Pushed::Refused);
+        buffer.refuse(Refusal::InvalidId, 3);
+        let books = buffer.books();
+        assert_eq!((books.seen, books.waiting, books.refused.get(Refusal::BufferFull)), (11, 4, 4));
+        assert_eq!(buffer.take(u64::MAX).len(), 1);
+        buffer.close();
+        assert_eq!(buffer.push(statement()), Pushed::Refused);
+        let books = buffer.books();
+        assert_eq!((books.seen, books.waiting, books.refused.get(Refusal::Closed)), (15, 0, 4));
+        assert_eq!(books.refused.total(), 4 + 3 + 4);
+    }
+
     #[test]
     fn a_locked_shard_makes_nobody_wait() {
         let buffer = EventBuffer::new(10);
@@ -234,7 +267,8 @@ mod tests {
         let locked: Vec<_> = buffer.shards.iter().map(lock).collect();
         assert_eq!(buffer.push(event(1)), Pushed::Refused);
         drop(locked);
-        assert_eq!(buffer.books().refused.get(Refusal::Contended), 1);
+        let books = buffer.books();
+        assert_eq!((books.seen, books.waiting, books.refused.get(Refusal::Contended)), (2, 1, 1));
     }
 
     #[test]

@@ -221,7 +221,9 @@ mod tests {
                 gate.inside.fetch_add(1, Ordering::SeqCst);
                 let mut open = lock(&gate.open);
                 while !*open {
-                    open = gate.opened.wait(open).unwrap();
+                    let (woken, waited) = gate.opened.wait_timeout(open, LIMIT).unwrap();
+                    assert!(!waited.timed_out(), "nobody opens the gate");
+                    open = woken;
                 }
                 gate.inside.fetch_sub(1, Ordering::SeqCst)
             })
@@ -233,11 +235,20 @@ mod tests {
         }
 
         fn until(&self, inside: usize) {
-            while self.inside.load(Ordering::SeqCst) != inside {
-                std::thread::yield_now();
-            }
+            eventually(|| self.inside.load(Ordering::SeqCst) == inside);
         }
     }
+
+    /// Waits for what another thread does. The limit ends a broken test.
+    fn eventually(is_so: impl Fn() -> bool) {
+        let start = std::time::Instant::now();
+        while !is_so() {
+            assert!(start.elapsed() < LIMIT, "it never is so");
+            std::thread::yield_now();
+        }
+    }
+
+    const LIMIT: Duration = Duration::from_secs(60);
 
     fn answer<T>(mut call: Call<T>) -> Result<T, Fault> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -294,9 +305,9 @@ mod tests {
                 std::future::pending::<()>().await;
             }),
         );
-        begin.recv().unwrap();
+        begin.recv_timeout(LIMIT).unwrap();
         drop(call.unwrap());
-        drops.recv().unwrap();
+        drops.recv_timeout(LIMIT).unwrap();
     }
 
     #[test]
@@ -314,9 +325,7 @@ mod tests {
         let (pool, on) = (Arc::new(CallPool::default()), on());
         let call = pool.call::<u8>(Arc::clone(&on), &host(0), Box::pin(async { panic!("planted") })).unwrap();
         assert_eq!(answer(call), Err(Fault::Panicked));
-        while lock(&pool.state).idle == 0 {
-            std::thread::yield_now();
-        }
+        eventually(|| lock(&pool.state).idle > 0);
         assert_eq!(answer(pool.call(Arc::clone(&on), &host(0), Box::pin(async { 7 })).unwrap()), Ok(7));
         assert_eq!(pool.counts().0, 1);
     }

@@ -196,6 +196,46 @@ mod tests {
     }
 
     #[test]
+    fn one_that_was_refused_is_good_again_once_it_works_or_opens() {
+        let good: [fn(&mut Logins); 3] = [
+            |logins| _ = logins.tried(2, false),
+            |logins| _ = logins.opened(2),
+            |logins| _ = logins.provide(2, token()),
+        ];
+        for good in good {
+            let mut logins = logins([1, 2]);
+            logins.opened(1);
+            logins.opened(2);
+            assert!(logins.tried(2, true));
+            assert_eq!(best(&logins), Some(1));
+            good(&mut logins);
+            assert_eq!(best(&logins), Some(2));
+        }
+    }
+
+    #[test]
+    fn others_are_tried_only_where_there_are_some_that_have_credentials_and_were_not_refused() {
+        let mut one = logins([1]);
+        one.join(2);
+        assert!(!one.tried(1, true), "the other has none yet");
+        one.provide(2, token());
+        assert!(one.tried(1, true));
+        assert!(!one.tried(1, false), "those that work are enough");
+    }
+
+    #[test]
+    fn one_that_is_refused_comes_behind_one_that_has_ended_and_one_that_opened_before_one_that_did_not() {
+        let mut logins = logins([1, 2, 3]);
+        logins.opened(1);
+        assert_eq!(best(&logins), Some(1));
+        logins.tried(1, true);
+        assert_eq!(best(&logins), Some(3), "the latest of those that may work");
+        logins.ended(2);
+        logins.ended(3);
+        assert_eq!(best(&logins), Some(1), "what has ended beside a living one is forgotten");
+    }
+
+    #[test]
     fn log_ins_are_pending_until_one_opens() {
         let mut logins = logins([1]);
         assert!(logins.are_pending());

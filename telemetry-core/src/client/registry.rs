@@ -170,6 +170,44 @@ mod tests {
         assert!(registry.retire(&key, &client) && registry.clients().is_empty());
     }
 
+    #[test]
+    fn a_client_that_is_finished_is_replaced_and_its_leases_take_nothing_from_the_next() {
+        let registry = Registry::new(10);
+        let key = Key { host: client().host.clone(), scope: None, forced: false };
+        let Leased::New(old) = registry.acquire(&key, client) else { panic!("there is none yet") };
+        old.finish(crate::ledger::DropReason::RuntimeGone);
+        let Leased::New(new) = registry.acquire(&key, client) else { panic!("the old one is finished") };
+        let within = Duration::from_secs(2);
+        registry.release(&key, &old, within);
+        assert!(registry.release_to_close(&key, &old, Tick::ZERO), "it is over");
+        assert!(registry.retire(&key, &old), "and gone");
+        assert!(!new.is_finished() && matches!(step(&new), Step::Ask));
+        let Leased::Shared(same) = registry.acquire(&key, client) else { panic!("it is there") };
+        assert!(Arc::ptr_eq(&same, &new));
+        assert!(!registry.release_to_close(&key, &new, Tick::ZERO), "the other lease of it");
+        assert!(!registry.retire(&key, &new));
+        assert!(registry.release_to_close(&key, &new, Tick::ZERO));
+        assert!(registry.clients().is_empty());
+    }
+
+    #[test]
+    fn at_the_limit_a_client_that_is_finished_makes_room_and_a_living_one_does_not() {
+        let registry = Registry::new(2);
+        let key = |number: u64| Key {
+            host: client().host.clone(),
+            scope: Some(ScopeId::new(number)),
+            forced: false,
+        };
+        let acquire = |number| registry.acquire(&key(number), client);
+        let Leased::New(first) = acquire(1) else { panic!("there is room") };
+        let Leased::New(_second) = acquire(2) else { panic!("there is room") };
+        assert!(matches!(acquire(3), Leased::Full));
+        assert!(matches!(acquire(2), Leased::Shared(_)), "one that is there is shared all the same");
+        first.finish(crate::ledger::DropReason::RuntimeGone);
+        assert!(matches!(acquire(3), Leased::New(_)));
+        assert_eq!(registry.clients().len(), 2);
+    }
+
     fn step(client: &Client) -> Step {
         client.step(Busy::default(), &mut 1)
     }

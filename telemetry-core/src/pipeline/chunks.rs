@@ -71,6 +71,33 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn absurd_sums_stay_at_what_can_be_counted() {
+        let whole = ChunkTotals { iterated: u32::MAX, ..ChunkTotals::default() };
+        let mut sum = whole;
+        sum.record(Chunk::new(0, Duration::MAX).bytes(u64::MAX));
+        sum.record(Chunk::new(1, Duration::MAX).bytes(u64::MAX));
+        let details = sum.details(None);
+        assert_eq!((details.iterated, details.bytes, details.sum), (u32::MAX, u64::MAX, Duration::MAX));
+    }
+
+    #[test]
+    fn of_two_chunks_with_one_index_the_quicker_is_the_first_and_one_that_is_compressed_is_enough() {
+        for order in [[3, 5], [5, 3]] {
+            let mut sum = ChunkTotals::default();
+            assert!(sum.is_empty());
+            for millis in order {
+                let latency = Duration::from_millis(millis);
+                sum.record(Chunk { compressed: Some(millis == 3), ..Chunk::new(7, latency) });
+            }
+            assert!(!sum.is_empty());
+            assert_eq!(
+                (sum.details(None).first, sum.compressed()),
+                (Some(Duration::from_millis(3)), Some(true))
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn parts_merged_in_any_order_give_what_one_recorder_gives(

@@ -299,6 +299,32 @@ mod tests {
     }
 
     #[test]
+    fn a_retry_after_that_is_longer_is_obeyed_up_to_fifteen_minutes() {
+        for (asked, wait) in [(0, 60), (30, 60), (61, 61), (120, 120), (899, 899), (901, 900), (100_000, 900)]
+        {
+            let mut gate = gate();
+            let failure = PluginError::new(503).with_retry_after(Some(SECOND * asked));
+            gate.settle(Err(failure.into()), "flag", Tick::ZERO);
+            assert_eq!(gate.ask_at(), Tick::ZERO + SECOND * wait);
+        }
+    }
+
+    #[test]
+    fn what_was_off_for_want_of_an_answer_is_not_on_again_by_a_refusal() {
+        for pending in [false, true] {
+            let mut gate = gate();
+            gate.settle(Err(PluginError::new(503).into()), "flag", Tick::ZERO);
+            gate.settle(Err(refused(pending)), "flag", Tick::ZERO + 60 * SECOND);
+            assert!(!gate.is_recording());
+            assert_eq!(
+                gate.flag_state(),
+                FlagState::Unreachable(PluginError::new(401)),
+                "the latest failure"
+            );
+        }
+    }
+
+    #[test]
     fn a_forced_gate_never_asks() {
         assert!(Gate::forced().is_open());
         assert_eq!(Gate::forced().ask_at(), Tick::MAX);

@@ -327,6 +327,7 @@ pub(crate) mod tests {
         assert!(body.is_urgent());
         assert_eq!(body.statement_id, StatementId::new("s1"));
         assert_eq!(body.error.unwrap().chunk, Some(4));
+        assert_eq!((statement.events(), statement.refused()), (1, 0), "it is an event of its own");
         assert_eq!(bodies(statement).len(), 1);
     }
 }

@@ -1,13 +1,23 @@
 //! A provider that moves by hand, with everything in it scripted.
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its own part of this")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "this is a test"
+)]
 
+use std::collections::HashMap;
+use std::fmt;
 use std::pin::pin;
+use std::sync::{Arc, LazyLock, Mutex};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
 
-use telemetry_core::plugin::{AlwaysClosed, BreakerSource};
+use telemetry_core::plugin::{AlwaysClosed, BreakerSource, Tick};
 use telemetry_core::{
     ClientProvider, ClientProviderBuilder, CloseOutcome, ConnectionInfo, CredentialProvider, DriverIdentity,
     Exporter, FeatureFlagSource, Lease, Mode, Runtime, Session, SystemInfo, Target, TelemetryConfig,
@@ -65,18 +75,43 @@ impl Bench {
         self.provider.acquire(Target::new(HOST).credentials(credentials))
     }
 
+    pub fn now(&self) -> Tick {
+        telemetry_core::Clock::now(&self.clock)
+    }
+
+    /// The workers work, as far as they can at this moment.
+    pub fn step(&self) {
+        watched(|| self.provider.step());
+    }
+
     /// Time passes, and the workers work.
     pub fn pass(&self, time: Duration) {
         // In steps, as the workers would wake.
-        let end = telemetry_core::Clock::now(&self.clock) + time;
-        self.provider.step();
+        let end = self.now() + time;
+        self.step();
+        let (mut still, mut turns) = (self.now(), 0);
         while let Some(at) = self.clock.next_wake().filter(|at| *at <= end) {
-            let now = telemetry_core::Clock::now(&self.clock);
-            self.clock.advance(at - now);
-            self.provider.step();
+            turns = if at == still { turns + 1 } else { 0 };
+            assert!(turns < 1000, "the workers wake for ever at the same moment");
+            still = at;
+            self.clock.advance(at - self.now());
+            self.step();
         }
-        self.clock.advance(end - telemetry_core::Clock::now(&self.clock));
-        self.provider.step();
+        self.clock.advance(end - self.now());
+        self.step();
+    }
+
+    /// Time passes until this is so; how much, in steps of this size.
+    pub fn until(&self, step: Duration, what: &str, is_so: impl Fn() -> bool) -> Duration {
+        let start = self.now();
+        self.step();
+        for _ in 0..100_000 {
+            if is_so() {
+                return self.now() - start;
+            }
+            self.pass(step);
+        }
+        panic!("never: {what}");
     }
 
     /// Whether a close timed out, how many records were lost, and how long it took.
@@ -86,13 +121,14 @@ impl Bench {
 
     /// Closes a lease while time passes, until it is closed; how long that took.
     pub fn close(&self, lease: &Lease, within: Duration) -> (CloseOutcome, Duration) {
-        let start = telemetry_core::Clock::now(&self.clock);
+        let start = self.now();
         let mut close = pin!(lease.close(within));
         for _ in 0..10_000 {
-            if let Poll::Ready(closed) = close.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                return (closed, telemetry_core::Clock::now(&self.clock) - start);
+            let mut poll = || close.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            if let Poll::Ready(closed) = watched(&mut poll) {
+                return (closed, self.now() - start);
             }
-            self.provider.step();
+            self.step();
             self.clock.advance_to_next();
         }
         panic!("the close didn't end");
@@ -106,6 +142,7 @@ pub fn builder(
     flags: impl FeatureFlagSource,
     breakers: impl BreakerSource,
 ) -> ClientProviderBuilder {
+    Listener::ready();
     ClientProvider::builder(identity())
         .config(config)
         .exporter(exporter)
@@ -121,9 +158,90 @@ pub fn open(lease: &Lease) -> Session {
     lease.opening(ConnectionInfo::new()).opened("session-1")
 }
 
+/// Does what a broken worker may never come back from: then the whole test program ends, with a word. The
+/// limit in wall time proves nothing.
+pub fn watched<T>(work: impl FnOnce() -> T) -> T {
+    static SINCE: LazyLock<Mutex<HashMap<ThreadId, Instant>>> = LazyLock::new(|| {
+        thread::spawn(|| {
+            loop {
+                thread::sleep(SECOND);
+                if SINCE.lock().unwrap().values().any(|since| since.elapsed() > 120 * SECOND) {
+                    eprintln!("a worker was moved, and never came back");
+                    std::process::abort();
+                }
+            }
+        });
+        Mutex::default()
+    });
+    struct Watched(ThreadId);
+    impl Drop for Watched {
+        fn drop(&mut self) {
+            SINCE.lock().unwrap().remove(&self.0);
+        }
+    }
+    let watched = Watched(thread::current().id());
+    SINCE.lock().unwrap().insert(watched.0, Instant::now());
+    work()
+}
+
+/// What is logged: each event's level, and its fields as text.
+#[derive(Clone, Default)]
+pub struct Listener(Arc<Mutex<Vec<(tracing::Level, String)>>>);
+
+impl Listener {
+    /// Sees to it that every thread's log can be heard. While fewer than two subscribers live, `tracing` asks
+    /// the thread that first comes to a place whether anybody listens there, and remembers that for all; so
+    /// there are two from the start.
+    pub fn ready() {
+        static TWO: LazyLock<[tracing::Dispatch; 2]> =
+            LazyLock::new(|| [(); 2].map(|()| tracing::Dispatch::new(Listener::default())));
+        LazyLock::force(&TWO);
+    }
+
+    /// What is logged on this thread meanwhile.
+    pub fn hear(work: impl FnOnce()) -> Vec<(tracing::Level, String)> {
+        Listener::ready();
+        let listener = Listener::default();
+        tracing::subscriber::with_default(listener.clone(), work);
+        let mut heard = listener.0.lock().unwrap();
+        std::mem::take(&mut heard)
+    }
+}
+
+impl tracing::Subscriber for Listener {
+    fn enabled(&self, _metadata: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &tracing::span::Id, _values: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _span: &tracing::span::Id, _follows: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Text(String);
+        impl tracing::field::Visit for Text {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
+                use fmt::Write;
+                let _ = write!(self.0, "{field}={value:?} ");
+            }
+        }
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        self.0.lock().unwrap().push((*event.metadata().level(), text.0));
+    }
+
+    fn enter(&self, _span: &tracing::span::Id) {}
+
+    fn exit(&self, _span: &tracing::span::Id) {}
+}
+
 /// Waits for what another thread does without fail. The limit ends a broken test, and proves nothing.
 pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     while !is_so() {
         assert!(start.elapsed() < 60 * SECOND, "never: {what}");
         std::thread::yield_now();

@@ -21,6 +21,7 @@ use telemetry_core::{
     ConnectionParams, DriverIdentity, ErrorClass, Exporter, Host, HostPolicy, OperationType, ResultFormat,
     StatementType, SystemInfo,
 };
+#[cfg(feature = "reqwest")]
 use telemetry_export_http::ReqwestTransport;
 
 /// Ends a broken test; nothing that is tested depends on it.
@@ -43,6 +44,7 @@ pub(crate) fn credentials() -> AuthHeaders {
 }
 
 /// The real transport, which leaves the proxies of whoever runs the tests alone.
+#[cfg(feature = "reqwest")]
 pub(crate) fn transport() -> ReqwestTransport {
     ReqwestTransport::builder().configure(|client| client.no_proxy()).build().unwrap()
 }

@@ -168,6 +168,119 @@ fn a_lost_asking_is_answered_in_time_or_looks_again() {
     }
 }
 
+/// A machine that keeps so many hosts.
+fn keeping(capacity: usize) -> Machine {
+    Machine::new(capacity, RETRY)
+}
+
+/// Somebody asks this host, and is told this.
+fn told(machine: &mut Machine, name: &str, second: u32, answer: Result<FlagSet, PluginError>) {
+    let number = asking(machine.look(&key(name), at(second)));
+    let _ = machine.asked(&key(name), number, answer, at(second));
+}
+
+#[test]
+fn an_old_value_is_given_out_for_ten_seconds_while_somebody_asks() {
+    let mut machine = keeping(10);
+    told(&mut machine, "a.com", 0, Ok(flags("true", 900)));
+    asking(machine.look(&key("a.com"), at(900)));
+    assert_eq!(answer(machine.look(&key("a.com"), at(901))).fresh_for, 10 * SECOND);
+}
+
+#[test]
+fn an_answer_ends_what_a_failure_said() {
+    let mut machine = keeping(10);
+    let key = key("a.com");
+    let lost = asking(machine.look(&key, at(0)));
+    let next = asking(machine.look(&key, at(30)));
+    let busy = PluginError::new(503).with_retry_after(Some(900 * SECOND));
+    assert!(machine.asked(&key, next, Err(busy), at(31)).unwrap().is_err());
+    machine.asked(&key, lost, Ok(flags("true", 60)), at(32)).unwrap().unwrap();
+    assert_eq!(answer(machine.look(&key, at(91))).origin, FlagOrigin::Cached);
+    asking(machine.look(&key, at(92)));
+}
+
+#[test]
+fn what_was_asked_before_an_answer_came_is_not_asked_in_vain() {
+    let mut machine = keeping(10);
+    let key = key("a.com");
+    let lost = asking(machine.look(&key, at(0)));
+    let next = asking(machine.look(&key, at(30)));
+    machine.asked(&key, next, Ok(flags("true", 60)), at(31)).unwrap().unwrap();
+    machine.given_up(&key, lost, at(0));
+    for second in [100, 102] {
+        let number = asking(machine.look(&key, at(second)));
+        machine.given_up(&key, number, at(second));
+    }
+    asking(machine.look(&key, at(104)));
+}
+
+#[test]
+fn askings_in_vain_make_no_wait_shorter_that_the_host_asked_for() {
+    let mut machine = keeping(10);
+    let key = key("a.com");
+    let lost: Vec<_> = [0, 30, 60].map(|second| (second, asking(machine.look(&key, at(second))))).into();
+    let next = asking(machine.look(&key, at(90)));
+    let busy = PluginError::new(503).with_retry_after(Some(900 * SECOND));
+    assert!(machine.asked(&key, next, Err(busy), at(91)).unwrap().is_err());
+    lost.into_iter().for_each(|(second, number)| machine.given_up(&key, number, at(second)));
+    for second in [92, 130, 990] {
+        let told = machine.look(&key, at(second));
+        assert!(
+            matches!(told, Lookup::Answer(Err(failure)) if failure.fault == Fault::Status(503)),
+            "{told:?}"
+        );
+    }
+    asking(machine.look(&key, at(991)));
+}
+
+#[test]
+fn after_a_minute_it_takes_three_askings_in_vain_again() {
+    let mut machine = keeping(10);
+    let key = key("a.com");
+    for start in [0, 64] {
+        for second in [start, start + 2, start + 4] {
+            let number = asking(machine.look(&key, at(second)));
+            machine.given_up(&key, number, at(second));
+        }
+        assert!(matches!(machine.look(&key, at(start + 5)), Lookup::Answer(Err(_))));
+    }
+}
+
+#[test]
+fn at_the_capacity_what_says_least_goes() {
+    // What is asked for stays before what is fresh.
+    let mut machine = keeping(2);
+    asking(machine.look(&key("asked.com"), at(0)));
+    told(&mut machine, "fresh.com", 0, Ok(flags("true", 900)));
+    asking(machine.look(&key("new.com"), at(1)));
+    assert!(matches!(machine.look(&key("asked.com"), at(1)), Lookup::Wait));
+    // What is fresh before what isn't, though that was looked for later.
+    let mut machine = keeping(2);
+    told(&mut machine, "fresh.com", 0, Ok(flags("true", 900)));
+    told(&mut machine, "old.com", 0, Ok(flags("true", 1)));
+    asking(machine.look(&key("new.com"), at(2)));
+    assert_eq!(answer(machine.look(&key("fresh.com"), at(2))).origin, FlagOrigin::Cached);
+    // And of what is fresh what was looked for last.
+    let mut machine = keeping(2);
+    told(&mut machine, "a.com", 0, Ok(flags("true", 900)));
+    told(&mut machine, "b.com", 0, Ok(flags("true", 900)));
+    assert!(answer(machine.look(&key("a.com"), at(1))).is_on("flag"));
+    asking(machine.look(&key("new.com"), at(2)));
+    assert!(answer(machine.look(&key("a.com"), at(2))).is_on("flag"));
+    assert_eq!(machine.len(), 2);
+}
+
+#[test]
+fn a_failure_is_remembered_though_others_are_asked() {
+    let mut machine = keeping(10);
+    told(&mut machine, "down.com", 0, Err(PluginError::new(503)));
+    asking(machine.look(&key("new.com"), at(30)));
+    assert!(matches!(machine.look(&key("down.com"), at(59)), Lookup::Answer(Err(_))));
+    asking(machine.look(&key("newer.com"), at(60)));
+    asking(machine.look(&key("down.com"), at(60)));
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Action {
     Lookup,

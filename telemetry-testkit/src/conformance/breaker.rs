@@ -287,10 +287,14 @@ fn late_results_change_nothing<B: Breaker>(breaker: &B) {
         rejected(breaker, until, "while a probe is out, whatever late results say");
     }
     let mut out = Some(out);
-    while breaker.state(until) != BreakerState::Closed {
+    for _ in 0..ENOUGH {
+        if breaker.state(until) == BreakerState::Closed {
+            break;
+        }
         let permit = out.take().unwrap_or_else(|| probe(breaker, until));
         permit.settle(Outcome::Success, until);
     }
+    assert_state(breaker, until, BreakerState::Closed, "Breaker: it closes when the service works again");
     settle(Outcome::FAILURE, until);
     assert_state(breaker, until, BreakerState::Closed, LATE_RESULT);
     // Dropped late, they change as little.

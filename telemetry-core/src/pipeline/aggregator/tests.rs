@@ -151,6 +151,49 @@ fn abandoned_statements_are_ended_with_their_errors() {
 }
 
 #[test]
+fn a_statement_that_is_over_leaves_nothing_to_wait_for() {
+    let mut bench = Bench::new(&TelemetryConfig::default());
+    bench.start(0, "a");
+    bench.start(1, "b");
+    let hour = Duration::from_secs(3600);
+    assert_eq!(bench.aggregator.next_eviction(), Some(Tick::ZERO + hour));
+    bench.complete(2, "a");
+    assert_eq!(bench.aggregator.next_eviction(), Some(Tick::ZERO + SECOND + hour));
+    bench.aggregator.clear();
+    assert_eq!((bench.aggregator.next_eviction(), bench.aggregator.open_statements()), (None, 0));
+}
+
+#[test]
+fn each_event_counts_as_what_became_of_it() {
+    let mut bench = Bench::new(&TelemetryConfig::default().max_errors(1));
+    let (folded, made) =
+        (Absorbed { folded: 1, ..Absorbed::default() }, Absorbed { made: 1, ..Absorbed::default() });
+    let call = crate::record::body::Body::new(RecordKind::Operation);
+    assert_eq!(bench.absorb(0, EventKind::Single(Box::new(call))), made);
+    assert_eq!(bench.start(0, "a"), folded);
+    assert_eq!(bench.happen(0, "a", StatementEvent::Polled(SECOND)), folded);
+    assert_eq!(bench.happen(0, "a", failed(ErrorClass::Terminal)), made);
+    assert_eq!(bench.happen(0, "a", failed(ErrorClass::Retryable)), folded);
+    assert_eq!(bench.happen(0, "a", failed(ErrorClass::Unknown)), refuse(Refusal::TooManyErrors));
+    assert_eq!(bench.happen(0, "gone", failed(ErrorClass::Unknown)), made);
+    assert_eq!(bench.complete(0, "a"), folded);
+    let mut whole = StatementAggregate::start(Tick::ZERO, Errors::at_most(1));
+    (0..3).for_each(|_| _ = whole.apply(failed(ErrorClass::Retryable)));
+    whole.complete(None);
+    let absorbed = bench.absorb(0, EventKind::Finished(Box::new(whole)));
+    assert_eq!(absorbed, Absorbed { folded: 3, made: 0, refused: Some((Refusal::TooManyErrors, 2)) });
+}
+
+#[test]
+fn a_statement_that_is_ended_in_part_of_a_turn_is_told_and_the_last_by_itself() {
+    let mut bench = Bench::new(&TelemetryConfig::default());
+    (0..3).for_each(|number| _ = bench.start(0, &format!("s{number}")));
+    assert!(!bench.aggregator.end_quiet(Tick::MAX, 2, &mut bench.out), "there is one more");
+    assert!(bench.aggregator.end_quiet(Tick::MAX, 1, &mut bench.out), "that was all");
+    assert_eq!(bench.out.len(), 3);
+}
+
+#[test]
 fn past_the_cap_the_quietest_statement_is_ended() {
     let mut bench = Bench::new(&TelemetryConfig::default().max_open_statements(2));
     bench.start(0, "a");

@@ -264,7 +264,8 @@ fn a_rejection_that_is_over_at_once_is_not_asked_in_a_loop() {
     let mut delivery = with(TelemetryConfig::default(), 1);
     delivery.take(at(5));
     delivery.settle(AttemptOutcome::Rejected { retry_at: at(0) }, at(5));
-    assert!(wait(&delivery, at(5)) >= MIN_REJECTION);
+    let waited = wait(&delivery, at(5));
+    assert!(waited >= 100 * MS && waited <= 200 * MS, "{waited:?}");
 }
 
 #[test]
@@ -373,6 +374,273 @@ fn only_faults_of_the_service_count_against_it() {
     assert_eq!(outcome(&fail(429)), Outcome::FAILURE);
     assert_eq!(outcome(&fail(Fault::Timeout)), Outcome::FAILURE);
     assert_eq!(outcome(&accept(0)), Outcome::Success);
+}
+
+#[test]
+fn what_is_urgent_and_does_not_fit_the_batch_goes_a_second_later() {
+    let mut delivery = with(TelemetryConfig::default().batch_size(2), 0);
+    (0..3).for_each(|_| delivery.push(record(RecordKind::Error), true, at(0)));
+    assert_eq!(delivery.take(at(0)).len(), 2);
+    delivery.settle(accept(2), at(0));
+    assert_eq!(delivery.next(at(0)), Next::Wait(Some(at(1))));
+}
+
+#[test]
+fn credentials_that_come_end_a_pause_for_want_of_them_and_no_other() {
+    let none = AttemptOutcome::NoCredentials(PluginError::new(Fault::Timeout));
+    for (attempted, ends) in [
+        (none, true),
+        (fail(401), true),
+        (fail(Fault::Authentication), true),
+        (fail(403), false),
+        (fail(404), false),
+        (fail(Fault::RefusedHost), false),
+    ] {
+        // They come before the batch leaves, while it is in flight, or after it was refused.
+        for (before, meanwhile, after) in [(true, false, false), (false, true, false), (false, false, true)] {
+            let mut delivery = with(TelemetryConfig::default().batch_size(1), 3);
+            let log_in = |delivery: &mut Delivery, now| {
+                if now {
+                    delivery.logged_in()
+                }
+            };
+            log_in(&mut delivery, before);
+            delivery.take(at(5));
+            log_in(&mut delivery, meanwhile);
+            delivery.settle(attempted, at(5));
+            log_in(&mut delivery, after);
+            let expected = if ends && !before { Next::Send } else { Next::Wait(Some(at(65))) };
+            assert_eq!(delivery.next(at(5)), expected, "{attempted:?} {before} {meanwhile} {after}");
+        }
+    }
+}
+
+#[test]
+fn for_want_of_credentials_a_retry_after_is_obeyed_up_to_its_cap() {
+    for (asked, pause) in [(30, 60), (100, 100), (600, 200)] {
+        let mut delivery = with(TelemetryConfig::default().retry_after_cap(SECOND * 200), 1);
+        delivery.take(at(5));
+        let none = PluginError::new(503).with_retry_after(Some(SECOND * asked));
+        delivery.settle(AttemptOutcome::NoCredentials(none), at(5));
+        assert_eq!(wait(&delivery, at(5)), SECOND * pause);
+    }
+}
+
+#[test]
+fn no_retry_after_makes_a_pause_longer_than_the_longest() {
+    let config = TelemetryConfig::default().pause_max(100 * SECOND);
+    for (asked, pause) in [(80, 80), (250, 100)] {
+        let mut delivery = with(config.clone(), 1);
+        delivery.take(at(5));
+        let refused = PluginError::new(403).with_retry_after(Some(SECOND * asked));
+        delivery.settle(AttemptOutcome::Answered(Err(refused)), at(5));
+        assert_eq!(delivery.pause.until() - at(5), SECOND * pause);
+    }
+}
+
+/// With one quick retry; whether the next failure is retried quickly.
+fn is_quick(delivery: &mut Delivery, now: Tick) -> bool {
+    if delivery.queue.is_empty() {
+        delivery.push(record(RecordKind::Statement), false, now);
+    }
+    delivery.take(now);
+    delivery.settle(fail(503), now);
+    wait(delivery, now) <= SECOND
+}
+
+/// What ends a row of failures, in words and done.
+type End = (&'static str, fn(&mut Delivery));
+
+#[test]
+fn whatever_ends_a_row_of_failures_gives_the_next_batch_all_its_quick_retries() {
+    let ends: [End; 4] = [
+        ("a success", |delivery| {
+            delivery.take(at(60));
+            delivery.settle(accept(1), at(60));
+        }),
+        ("a terminal answer", |delivery| {
+            delivery.take(at(60));
+            delivery.settle(fail(Fault::Redirect), at(60));
+        }),
+        ("an answer of no known class", |delivery| {
+            delivery.take(at(60));
+            delivery.settle(fail(418), at(60));
+        }),
+        ("a flag that is off", |delivery| delivery.drop_waiting(DropReason::FlagOff)),
+    ];
+    for (what, end) in ends {
+        let mut delivery = with(TelemetryConfig::default().max_retries(1), 1);
+        assert!(is_quick(&mut delivery, at(50)), "the first of them");
+        end(&mut delivery);
+        assert!(is_quick(&mut delivery, at(70)), "{what}");
+        assert!(!is_quick(&mut delivery, at(80)), "the second is not, after {what}");
+    }
+    // And so does the wait for the next interval.
+    let mut delivery = with(TelemetryConfig::default().max_retries(1), 1);
+    for (second, quick) in [(50, true), (60, false), (70, true), (80, false)] {
+        assert_eq!(is_quick(&mut delivery, at(second)), quick, "{second}");
+    }
+}
+
+#[test]
+fn a_batch_that_was_retried_is_no_measure_for_the_next() {
+    let ends = [accept(3), fail(418), fail(503)];
+    for end in ends {
+        let retries = u32::from(end != fail(503));
+        let mut delivery = with(TelemetryConfig::default().max_retries(retries), 3);
+        if retries > 0 {
+            delivery.take(at(5));
+            delivery.settle(fail(503), at(5));
+        }
+        assert_eq!(delivery.take(at(10)).len(), 3);
+        delivery.settle(end, at(10));
+        (0..5).for_each(|_| delivery.push(record(RecordKind::Statement), false, at(10)));
+        assert_eq!(wait(&delivery, at(10)), 5 * SECOND, "nothing goes at once after {end:?}");
+        assert_eq!(delivery.take(at(15)).len(), if retries > 0 { 5 } else { 8 }, "and all goes together");
+    }
+}
+
+#[test]
+fn what_a_flag_that_is_off_discards_leaves_no_hurry_behind() {
+    let mut delivery = with(TelemetryConfig::default(), 2);
+    delivery.take(at(5));
+    delivery.settle(fail(503), at(5));
+    delivery.push(record(RecordKind::Error), true, at(5));
+    delivery.drop_waiting(DropReason::FlagOff);
+    assert_eq!(delivery.ledger().dropped.get(DropReason::FlagOff), 3);
+    (0..3).for_each(|_| delivery.push(record(RecordKind::Statement), false, at(10)));
+    assert_eq!(wait(&delivery, at(10)), 5 * SECOND);
+    assert_eq!(delivery.take(at(15)).len(), 3);
+}
+
+#[test]
+fn a_batch_that_loses_a_record_while_it_waits_goes_again_with_the_rest_alone() {
+    let config = TelemetryConfig::default().max_records(4).batch_size(4);
+    let waiting = |kind| {
+        let mut delivery = Delivery::new(&config, 1);
+        (0..3).for_each(|_| delivery.push(record(kind), false, at(0)));
+        delivery.take(at(5));
+        delivery.settle(fail(503), at(5));
+        (0..2).for_each(|_| delivery.push(record(RecordKind::Statement), false, at(5)));
+        assert_eq!(delivery.ledger().dropped.get(DropReason::Overflow), 1);
+        delivery
+    };
+    // The oldest of the batch made room.
+    let mut delivery = waiting(RecordKind::Statement);
+    assert!(wait(&delivery, at(5)) <= 100 * MS, "it is still a retry");
+    assert_eq!(delivery.take(at(6)).len(), 2);
+    // Or another did, as those of the batch are errors.
+    let mut delivery = waiting(RecordKind::Error);
+    assert!(wait(&delivery, at(5)) <= 100 * MS);
+    assert_eq!(delivery.take(at(6)).len(), 3);
+    // Or all of it expired.
+    let mut delivery = waiting(RecordKind::Error);
+    delivery.expire(at(600));
+    assert_eq!(delivery.held(), 1);
+    assert_eq!(delivery.next(at(600)), Next::Send);
+    assert_eq!(delivery.take(at(600)).len(), 1);
+}
+
+/// Every fault that an attempt may end with.
+fn faults() -> Vec<Fault> {
+    let statuses = [400, 401, 403, 404, 408, 413, 418, 425, 429, 500, 501, 502, 503, 504, 599];
+    let others = [
+        Fault::Authentication,
+        Fault::Timeout,
+        Fault::Connect,
+        Fault::Reset,
+        Fault::NoSuchHost,
+        Fault::Tls,
+        Fault::RefusedHost,
+        Fault::Redirect,
+        Fault::BadAnswer,
+        Fault::TooLarge,
+        Fault::Unsendable,
+        Fault::Write(std::io::ErrorKind::StorageFull),
+        Fault::Write(std::io::ErrorKind::PermissionDenied),
+        Fault::Panicked,
+        Fault::Other,
+    ];
+    statuses.map(Fault::Status).into_iter().chain(others).collect()
+}
+
+#[test]
+fn what_concerns_one_client_alone_pauses_it_and_nothing_else_does() {
+    let concern = [400, 401, 403, 404, 413].map(Fault::Status);
+    let others = [Fault::Authentication, Fault::RefusedHost, Fault::Unsendable];
+    let asked = 100 * SECOND;
+    for fault in faults() {
+        let mut delivery = with(TelemetryConfig::default(), 1);
+        delivery.take(at(5));
+        let failure = PluginError::new(fault).with_retry_after(Some(asked));
+        delivery.settle(AttemptOutcome::Answered(Err(failure)), at(5));
+        let pauses = concern.contains(&fault) || others.contains(&fault);
+        assert_eq!(delivery.pause.until() > at(5), pauses, "{fault:?}");
+        // What the service asked for is waited for in any case.
+        delivery.push(record(RecordKind::Statement), false, at(5));
+        assert_eq!(wait(&delivery, at(5)), asked, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_result_is_told_to_the_breaker_as_the_services_or_as_nobodys() {
+    let ours = [400, 401, 403, 404, 413].map(Fault::Status);
+    let others =
+        [Fault::Authentication, Fault::RefusedHost, Fault::Unsendable, Fault::TooLarge, Fault::Panicked];
+    for fault in faults() {
+        for retry_after in [None, Some(7 * SECOND)] {
+            let failure = PluginError::new(fault).with_retry_after(retry_after);
+            let is_ours = ours.contains(&fault) || others.contains(&fault);
+            let expected = if is_ours { Outcome::Neutral } else { Outcome::Failure { retry_after } };
+            assert_eq!(outcome(&AttemptOutcome::Answered(Err(failure))), expected, "{fault:?}");
+        }
+    }
+    let rejected = AttemptOutcome::Rejected { retry_at: at(9) };
+    let none = AttemptOutcome::NoCredentials(PluginError::new(503));
+    assert_eq!((outcome(&rejected), outcome(&none)), (Outcome::Neutral, Outcome::Neutral));
+}
+
+#[test]
+fn what_is_written_down_is_no_delivery_and_what_can_not_be_is_lost_under_its_reason() {
+    let mut delivery = with(TelemetryConfig::default(), 3);
+    delivery.take(at(5));
+    delivery.settle(AttemptOutcome::Answered(Ok(Receipt::written(3))), at(5));
+    assert_eq!((delivery.ledger().written, delivery.ledger().accepted), (3, 0));
+    let mut delivery = with(TelemetryConfig::default(), 3);
+    delivery.take(at(5));
+    delivery.settle(fail(Fault::Write(std::io::ErrorKind::PermissionDenied)), at(5));
+    assert_eq!(delivery.ledger().dropped.get(DropReason::NotWritten), 3);
+}
+
+#[test]
+fn a_close_that_goes_on_keeps_an_interval_that_began_during_it() {
+    let mut delivery = with(TelemetryConfig::default().max_retries(0), 1);
+    delivery.close_by(Some(at(20)));
+    delivery.take(at(5));
+    delivery.settle(fail(503), at(5));
+    // As each step says it again.
+    delivery.close_by(Some(at(20)));
+    assert_eq!(delivery.next(at(5)), Next::Wait(Some(at(10))));
+}
+
+#[test]
+fn what_can_go_only_at_the_deadline_itself_is_given_up() {
+    let mut delivery = with(TelemetryConfig::default(), 1);
+    delivery.take(at(5));
+    let failure = PluginError::new(503).with_retry_after(Some(3 * SECOND));
+    delivery.settle(AttemptOutcome::Answered(Err(failure)), at(5));
+    delivery.close_by(Some(at(8)));
+    assert_eq!(delivery.next(at(5)), Next::GiveUp);
+    delivery.close_by(Some(at(8) + MS));
+    assert_eq!(delivery.next(at(5)), Next::Wait(Some(at(8))));
+}
+
+#[test]
+fn the_wait_for_a_batch_is_no_longer_than_its_oldest_record_is_held() {
+    let mut delivery = with(TelemetryConfig::default().pause_base(SECOND * 900), 2);
+    delivery.take(at(5));
+    delivery.settle(AttemptOutcome::NoCredentials(PluginError::new(503)), at(5));
+    assert_eq!(delivery.next(at(5)), Next::Wait(Some(at(600))), "then they expire");
 }
 
 proptest! {
