@@ -184,7 +184,7 @@ fn whatever_a_breaker_says_it_is_asked_again_after_a_tenth_of_a_second_and_twice
 }
 
 #[test]
-fn after_a_rejection_clients_come_back_within_as_long_again_and_within_an_interval() {
+fn after_a_rejection_clients_come_back_within_as_long_again_and_within_a_second() {
     let waits = |later| {
         let waits = waits(later);
         (*waits.iter().min().unwrap(), *waits.iter().max().unwrap())
@@ -192,5 +192,5 @@ fn after_a_rejection_clients_come_back_within_as_long_again_and_within_an_interv
     let (least, most) = waits(SECOND);
     assert!(least >= SECOND && least < 3 * SECOND / 2 && most > 3 * SECOND / 2 && most <= 2 * SECOND);
     let (least, most) = waits(20 * SECOND);
-    assert!(least >= 20 * SECOND && most > 22 * SECOND && most <= 25 * SECOND, "{least:?} {most:?}");
+    assert!(least >= 20 * SECOND && most > 41 * SECOND / 2 && most <= 21 * SECOND, "{least:?} {most:?}");
 }

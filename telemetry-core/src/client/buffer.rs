@@ -238,7 +238,7 @@ mod tests {
         let mut statement = StatementAggregate::start(Tick::ZERO, Errors::at_most(1));
         _ = statement.apply(StatementEvent::Retried(1));
         _ = statement.apply(StatementEvent::Retried(1));
-        statement.complete(None);
+        statement.complete(None, None);
         Event { kind: EventKind::Finished(Box::new(statement)), ..event(0) }
     }
 

@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_client_that_is_finished_is_replaced_and_its_leases_take_nothing_from_the_next() {
         let registry = Registry::new(10);
-        let key = Key { host: client().host.clone(), scope: None, forced: false };
+        let key = Key { host: client().host.clone(), workspace: None, scope: None, forced: false };
         let Leased::New(old) = registry.acquire(&key, client) else { panic!("there is none yet") };
         old.finish(crate::ledger::DropReason::RuntimeGone);
         let Leased::New(new) = registry.acquire(&key, client) else { panic!("the old one is finished") };
@@ -195,6 +195,7 @@ mod tests {
         let registry = Registry::new(2);
         let key = |number: u64| Key {
             host: client().host.clone(),
+            workspace: None,
             scope: Some(ScopeId::new(number)),
             forced: false,
         };

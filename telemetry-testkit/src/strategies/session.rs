@@ -15,7 +15,7 @@ use super::{maybe, text};
 
 /// A connection: each of its parts is there or not.
 pub fn session() -> impl Strategy<Value = Arc<SessionContext>> {
-    let id = "[A-Za-z0-9_.:-]{1,63}".prop_map(|text| SessionId::new(&text).unwrap());
+    let id = "[A-Za-z0-9_.:-]{1,63}".prop_filter_map("it looks like a token", |text| SessionId::new(&text));
     (driver(), maybe(id), maybe(any::<i64>()), maybe(text()), maybe(text()), params()).prop_map(
         |(driver, session_id, workspace_id, user_agent, auth_type, params)| {
             Arc::new(SessionContext {

@@ -179,7 +179,7 @@ fn each_event_counts_as_what_became_of_it() {
     assert_eq!(bench.complete(0, "a"), folded);
     let mut whole = StatementAggregate::start(Tick::ZERO, Errors::at_most(1));
     (0..3).for_each(|_| _ = whole.apply(failed(ErrorClass::Retryable)));
-    whole.complete(None);
+    whole.complete(None, None);
     let absorbed = bench.absorb(0, EventKind::Finished(Box::new(whole)));
     assert_eq!(absorbed, Absorbed { folded: 3, made: 0, refused: Some((Refusal::TooManyErrors, 2)) });
 }
