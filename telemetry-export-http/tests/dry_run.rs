@@ -482,3 +482,61 @@ mod over_a_socket {
         assert_eq!(found[0], found[1]);
     }
 }
+
+/// The part of the test below that runs under its limit.
+const LIMITED: &str = "TELEMETRY_TEST_LIMITED_FILE";
+
+/// Writes until the system lets it write no more.
+fn fill(path: PathBuf) {
+    let identity = DriverIdentity::builder().name("D").version("1.0.0").client("D").flag("on");
+    let provider = ClientProvider::builder(identity.build().unwrap())
+        .config(TelemetryConfig::default().mode(Mode::On))
+        .exporter(DryRunExporter::file(path))
+        .flags(ScriptedFlags::fixed("on", true))
+        .breakers(AlwaysClosed)
+        .environment(|_| None)
+        .build()
+        .unwrap();
+    let lease = provider.acquire(Target::new("host.example.com"));
+    let session = lease.opening(ConnectionInfo::new()).opened("01f0");
+    for _ in 0..40 {
+        session.statement().complete();
+        let _ = lease.flush_blocking(Duration::from_secs(60));
+    }
+    let status = lease.status();
+    let books = status.records;
+    assert!(
+        status.balances() && books.written > 5 && books.dropped.get(DropReason::NotWritten) > 5,
+        "{books}"
+    );
+    assert_eq!(status.last_failure.unwrap().fault, Fault::Write(ErrorKind::FileTooLarge));
+    println!("{} written", books.written);
+}
+
+/// The system's limit of a file's size sends a signal that ends a process, unless it is blocked; and lets half a
+/// line be written before.
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_grow_ends_no_process_and_keeps_whole_lines() {
+    if let Some(path) = std::env::var_os(LIMITED) {
+        return fill(path.into());
+    }
+    let directory = Directory::new();
+    let name = "a_file_that_may_not_grow_ends_no_process_and_keeps_whole_lines";
+    let output = std::process::Command::new("sh")
+        .args(["-c", r#"ulimit -f 8 && exec "$0" --exact --nocapture "$1""#])
+        .arg(std::env::current_exe().unwrap())
+        .arg(name)
+        .env(LIMITED, directory.file())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{:?}: {said}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let written = lines(&directory.read("requests.jsonl")).len();
+    assert!(written > 5 && said.contains("written"), "{written} lines, {said}");
+}
