@@ -283,3 +283,31 @@ fn a_flush_that_was_begun_outlives_the_provider() {
     eventually("what was recorded is delivered", || exporter.accepted().len() == 2);
     assert_eq!(script.calls(), 1);
 }
+
+/// Closes a lease when it is dropped, and says how that ended.
+struct ClosesLate(Lease, std::sync::mpsc::Sender<CloseOutcome>);
+
+impl Drop for ClosesLate {
+    fn drop(&mut self) {
+        self.1.send(self.0.close_blocking(LONG)).unwrap();
+    }
+}
+
+#[test]
+fn a_blocking_close_delivers_on_a_thread_that_is_being_torn_down() {
+    thread_local! {
+        static KEPT: std::cell::RefCell<Option<ClosesLate>> = const { std::cell::RefCell::new(None) };
+    }
+    let exporter = RecordingExporter::new();
+    let lease = provider(Runtime::Own, &exporter).acquire(Target::new(HOST));
+    open(&lease).statement().complete();
+    let (closed, close) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        // Destructors run in the reverse order: the runtime's own state is gone when this one closes.
+        KEPT.with(|kept| *kept.borrow_mut() = Some(ClosesLate(lease, closed)));
+        Builder::new_current_thread().build().unwrap().block_on(async {});
+    });
+    thread.join().unwrap();
+    assert!(close.recv().unwrap().is_delivered());
+    assert_eq!(exporter.accepted().len(), 2);
+}

@@ -26,7 +26,7 @@ pub(crate) struct Lookups {
 #[derive(Default)]
 struct State {
     queue: VecDeque<String>,
-    /// Who waits for a name that is in the queue or being looked up.
+    /// Who waits for a name that is in the queue or being looked up; nobody, when all were given up.
     asked: HashMap<String, Vec<oneshot::Sender<Found>>>,
     threads: usize,
     idle: usize,
@@ -52,12 +52,11 @@ impl Lookups {
         let (tell, told) = oneshot::channel();
         {
             let mut state = self.lock();
+            let pending = state.asked.contains_key(name);
             let waiting = state.asked.entry(name.to_owned()).or_default();
-            // Who was given up waits for nothing.
+            // Who was given up waits for nothing; the look-up is under way all the same.
             waiting.retain(|tell| !tell.is_closed());
-            let first = waiting.is_empty();
             waiting.push(tell);
-            let pending = !first || state.queue.iter().any(|queued| queued == name);
             if !pending {
                 state.queue.push_back(name.to_owned());
                 self.work.notify_one();
@@ -94,8 +93,13 @@ impl Lookups {
     fn next(&self) -> Option<String> {
         let mut state = self.lock();
         loop {
-            if let Some(name) = state.queue.pop_front() {
-                return Some(name);
+            while let Some(name) = state.queue.pop_front() {
+                let wanted =
+                    |waiting: &Vec<oneshot::Sender<Found>>| waiting.iter().any(|tell| !tell.is_closed());
+                if state.asked.get(&name).is_some_and(wanted) {
+                    return Some(name);
+                }
+                state.asked.remove(&name);
             }
             state.idle += 1;
             let (woken, waited) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
@@ -151,6 +155,27 @@ mod tests {
         }
         INSIDE.fetch_sub(1, Ordering::SeqCst);
         Ok(Vec::new())
+    }
+
+    #[tokio::test]
+    async fn a_name_that_hangs_takes_one_thread_however_often_it_is_given_up() {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let lookups = Arc::new(Lookups::by(|name| {
+            if name == "fast" {
+                return Ok(Vec::new());
+            }
+            STARTED.fetch_add(1, Ordering::SeqCst);
+            thread::sleep(LIMIT);
+            Ok(Vec::new())
+        }));
+        for _ in 0..20 {
+            let mut asked = Box::pin(lookups.of("hangs"));
+            let given_up =
+                std::future::poll_fn(|cx| std::task::Poll::Ready(asked.as_mut().poll(cx).is_pending()));
+            assert!(given_up.await);
+        }
+        assert_eq!(lookups.of("fast").await, Ok(Vec::new()));
+        assert!(STARTED.load(Ordering::SeqCst) <= 1, "the one that hangs is looked up once");
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -76,7 +76,7 @@ impl CallPool {
     ) -> io::Result<Call<T>> {
         let (tell, answer) = oneshot::channel();
         let run = move || {
-            catch_panic(|| on.handle.block_on(until_unwanted(GuardedFuture::new(|| work), tell)));
+            catch_panic(|| on.poll_here(until_unwanted(GuardedFuture::new(|| work), tell)));
         };
         let mut state = lock(&self.state);
         let number = state.next;

@@ -107,8 +107,8 @@ impl SafeClock {
     }
 }
 
-/// A clock that says so much isn't believed: 292 years since its origin.
-const LATEST: Tick = Tick::from_nanos(u64::MAX / 2);
+/// A clock that says so much isn't believed: some hundred years since its origin.
+const LATEST: Tick = Tick::from_nanos(u64::MAX / 6);
 /// By how much one thread's reading may be older than another's that was used before, in nanoseconds. A clock
 /// that is further behind went back.
 const RACE: u64 = 1_000_000_000;

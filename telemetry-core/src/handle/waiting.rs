@@ -66,11 +66,11 @@ impl Waiting {
 
     /// Waits on this thread; whether it came in time.
     pub(super) fn wait_blocking(self, deadline: Tick, until: Until) -> bool {
-        if Handle::try_current().is_err() {
+        // A runtime can't be driven on a thread of another, nor on one that is being torn down, as in an exit
+        // hook: a thread beside it does, and this one waits as any thread does.
+        if Handle::try_current().is_err_and(|error| error.is_missing_context()) {
             return self.wait_here(deadline, until);
         }
-        // A runtime can't be driven on a thread of another: a thread beside it does, and this one waits as
-        // any thread does.
         let (reached, answer) = mpsc::channel();
         self.aside(deadline, until, move |in_time| _ = reached.send(in_time));
         answer.recv().unwrap_or_else(|_| {
