@@ -302,12 +302,20 @@ fn a_blocking_close_delivers_on_a_thread_that_is_being_torn_down() {
     let lease = provider(Runtime::Own, &exporter).acquire(Target::new(HOST));
     open(&lease).statement().complete();
     let (closed, close) = std::sync::mpsc::channel();
-    let thread = std::thread::spawn(move || {
+    // A panic is contained, and would leave the outcome to chance.
+    static PANICS: AtomicUsize = AtomicUsize::new(0);
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let here = std::thread::current().name().is_some_and(|name| name == "torn");
+        PANICS.fetch_add(usize::from(here), Ordering::SeqCst);
+        before(info);
+    }));
+    let thread = std::thread::Builder::new().name("torn".to_owned()).spawn(move || {
         // Destructors run in the reverse order: the runtime's own state is gone when this one closes.
         KEPT.with(|kept| *kept.borrow_mut() = Some(ClosesLate(lease, closed)));
         Builder::new_current_thread().build().unwrap().block_on(async {});
     });
-    thread.join().unwrap();
+    thread.unwrap().join().unwrap();
     assert!(close.recv().unwrap().is_delivered());
-    assert_eq!(exporter.accepted().len(), 2);
+    assert_eq!((exporter.accepted().len(), PANICS.load(Ordering::SeqCst)), (2, 0));
 }
