@@ -234,3 +234,49 @@ fn calls_that_block_for_ever_take_only_so_many_threads() {
     blocks.go.store(true, Ordering::SeqCst);
     assert!((2..=65).contains(&most), "{most}");
 }
+
+/// Credentials that say on which thread they were dropped.
+struct Telling(StaticToken, std::sync::Mutex<mpsc::Sender<Option<String>>>);
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        let name = thread::current().name().map(str::to_owned);
+        let _ = self.1.lock().unwrap().send(name);
+    }
+}
+
+#[async_trait::async_trait]
+impl CredentialProvider for Telling {
+    fn scope(&self) -> ScopeId {
+        self.0.scope()
+    }
+
+    async fn headers(&self) -> Result<AuthHeaders, PluginError> {
+        self.0.headers().await
+    }
+}
+
+#[test]
+fn credentials_end_on_a_thread_that_no_driver_waits_for() {
+    let (told, tells) = mpsc::channel();
+    let credentials = || Telling(StaticToken::new("t"), Mutex::new(told.clone()));
+    let provider = ClientProvider::builder(identity())
+        .config(config())
+        .exporter(RecordingExporter::new())
+        .flags(ScriptedFlags::fixed(FLAG, true))
+        .breakers(AlwaysClosed)
+        .environment(|_| None)
+        .build()
+        .unwrap();
+    let acquire = || provider.acquire(Target::new(HOST).credentials(credentials()));
+    let (one, other) = (acquire(), acquire());
+    // They are replaced, given back by a drop, and given back last.
+    other.credentials(credentials());
+    drop(one);
+    let _ = other.close_blocking(SAFETY_NET);
+    drop((other, provider));
+    for _ in 0..3 {
+        let thread = tells.recv_timeout(SAFETY_NET).unwrap();
+        assert!(thread.as_deref().is_some_and(|name| name.starts_with("telemetry-")), "{thread:?}");
+    }
+}

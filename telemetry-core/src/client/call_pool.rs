@@ -78,12 +78,21 @@ impl CallPool {
         let run = move || {
             catch_panic(|| on.poll_here(until_unwanted(GuardedFuture::new(|| work), tell)));
         };
+        let number = self.run(host, run)?;
+        Ok(Call { answer, number, pool: Arc::clone(self) })
+    }
+
+    /// Has this run as soon as there is a thread for it, whoever waits for it; its number.
+    ///
+    /// # Errors
+    ///
+    /// When there is no thread at all, and the system gives none: then it is dropped.
+    pub(crate) fn run(self: &Arc<Self>, host: &Host, run: impl FnOnce() + Send + 'static) -> io::Result<u64> {
         let mut state = lock(&self.state);
         let number = state.next;
         state.next += 1;
         let runs_at_once = state.running.get(host).is_none_or(|running| *running < PER_HOST);
         state.queue.push_back(Queued { number, host: host.clone(), run: Box::new(run) });
-        let call = Call { answer, number, pool: Arc::clone(self) };
         let wants_thread = runs_at_once && state.idle < state.queue.len();
         self.work.notify_one();
         if wants_thread && state.threads < THREADS {
@@ -93,12 +102,15 @@ impl CallPool {
                 let mut state = lock(&self.state);
                 state.threads -= 1;
                 if state.threads == 0 {
+                    let dropped = std::mem::take(&mut state.queue);
                     drop(state);
+                    // It may hold the last of what is foreign.
+                    catch_panic(move || drop(dropped));
                     return Err(error);
                 }
             }
         }
-        Ok(call)
+        Ok(number)
     }
 
     fn start(self: &Arc<Self>) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::client::Client;
-use crate::client::logins::TRIES;
+use crate::client::logins::{TRIES, may_block};
 use crate::client::plugins::Plugins;
 use crate::client::safe_clock::SafeClock;
 use crate::fault::{Fault, PluginError};
@@ -36,15 +36,7 @@ pub(crate) fn ask_may_block(client: &Client) -> bool {
 }
 
 fn credentials_may_block(client: &Client) -> bool {
-    // Whoever replaces them meanwhile leaves this the last to hold them.
-    let all =
-        client.with_logins(|logins| logins.all()).into_iter().map(|provider| DropGuarded(Some(provider)));
-    all.flat_map(|held| held.0.as_ref().map(|provider| may_block(|| provider.may_block()))).any(|may| may)
-}
-
-/// What panics when it is asked is not to be trusted.
-fn may_block(ask: impl FnOnce() -> bool) -> bool {
-    catch_panic(ask).unwrap_or(true)
+    client.with_logins(|logins| logins.may_block())
 }
 
 /// One attempt: leave of the breaker, credentials, the call, and the breaker told how it went. When the

@@ -31,7 +31,8 @@ impl LeaseGuard {
 
     /// The connection has credentials, or others than before.
     pub(crate) fn provide(&self, credentials: Arc<dyn CredentialProvider>) {
-        self.client.provide(self.number, credentials);
+        let leftover = self.client.provide(self.number, credentials);
+        self.shared.let_go(&self.client.host, leftover);
     }
 
     /// Whether these are credentials of the connection's principal.
@@ -41,7 +42,13 @@ impl LeaseGuard {
 
     /// The connection has opened.
     pub(crate) fn opened(&self) {
-        self.client.opened(self.number);
+        let leftover = self.client.opened(self.number);
+        self.shared.let_go(&self.client.host, leftover);
+    }
+
+    fn ended(&self) {
+        let leftover = self.client.ended(self.number);
+        self.shared.let_go(&self.client.host, leftover);
     }
 
     /// Begins the close of this lease, which ends after `within` at the latest: the deadline of the final
@@ -54,7 +61,7 @@ impl LeaseGuard {
             return Err(NotLast::Already);
         }
         let deadline = self.client.plugins.clock.now() + within;
-        self.client.ended(self.number);
+        self.ended();
         if self.shared.registry.release_to_close(&self.key, &self.client, deadline) {
             Ok(deadline)
         } else {
@@ -68,7 +75,7 @@ impl Drop for LeaseGuard {
     fn drop(&mut self) {
         if !self.released.swap(true, Ordering::AcqRel) && self.client.plugins.in_parent_process() {
             let within = self.client.plugins.config.close_timeout;
-            self.client.ended(self.number);
+            self.ended();
             self.shared.registry.release(&self.key, &self.client, within);
         }
     }

@@ -1,120 +1,174 @@
 //! Whose credentials a client uses: those of a living connection that has opened, while there is one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::guard::panic::DropGuarded;
+use crate::guard::panic::{DropGuarded, catch_panic};
 use crate::plugin::credentials::CredentialProvider;
 
 /// How often in a row a call tries other credentials when some are refused.
 pub(crate) const TRIES: usize = 3;
 
-/// The connections of a client, by their lease's number, and the credentials that they brought.
+/// The connections of a client, by their lease's number, and the credentials that they brought. No method looks
+/// at all of them.
 #[derive(Default)]
-pub(crate) struct Logins(BTreeMap<u64, Login>);
+pub(crate) struct Logins {
+    by_lease: HashMap<u64, Login>,
+    /// Those that have credentials, the best last.
+    ranked: BTreeSet<(Rank, u64)>,
+    living: usize,
+    /// Of all that are here.
+    opened: usize,
+    /// Of all that are here, those whose credentials may hold up a thread.
+    blocking: usize,
+    /// One that has ended, and is kept while there is nobody else to deliver what is left.
+    kept: Option<u64>,
+}
+
+/// Not refused before refused; living before ended; opened before one that is logging in. Of equals, the latest
+/// lease is best.
+type Rank = (bool, bool, bool);
 
 #[derive(Default)]
 struct Login {
     /// `None` as long as they are to come.
     provider: DropGuarded<Arc<dyn CredentialProvider>>,
+    /// Whether they may hold up the thread that asks them.
+    may_block: bool,
     /// Whether the connection has opened, so that the credentials are known to be good.
     opened: bool,
-    /// Whether it has ended. One that has is kept while there is nobody else to deliver what is left.
     ended: bool,
     /// Whether the service refused the credentials, or the provider had none, when they were last used.
     refused: bool,
 }
 
+impl Login {
+    fn rank(&self) -> Option<Rank> {
+        self.provider.0.as_ref().map(|_| (!self.refused, !self.ended, self.opened))
+    }
+}
+
+/// What panics when it is asked is not to be trusted.
+pub(crate) fn may_block(ask: impl FnOnce() -> bool) -> bool {
+    catch_panic(ask).unwrap_or(true)
+}
+
 /// What is no longer needed: foreign code, to be dropped without a lock in hand.
-pub(crate) type Leftover = Vec<DropGuarded<Arc<dyn CredentialProvider>>>;
+pub(crate) type Leftover = Option<Arc<dyn CredentialProvider>>;
 
 impl Logins {
     /// A connection begins.
     pub(crate) fn join(&mut self, lease: u64) {
-        self.0.insert(lease, Login::default());
+        self.by_lease.insert(lease, Login::default());
+        self.living += 1;
     }
 
-    /// A connection has credentials, or others than before.
-    pub(crate) fn provide(&mut self, lease: u64, provider: Arc<dyn CredentialProvider>) -> Leftover {
-        let Some(login) = self.0.get_mut(&lease) else { return vec![DropGuarded(Some(provider))] };
-        login.refused = false;
-        vec![std::mem::replace(&mut login.provider, DropGuarded(Some(provider)))]
+    /// A connection has credentials, or others than before; and whether they may hold up a thread.
+    pub(crate) fn provide(
+        &mut self,
+        lease: u64,
+        provider: Arc<dyn CredentialProvider>,
+        may_block: bool,
+    ) -> Leftover {
+        if !self.by_lease.contains_key(&lease) {
+            return Some(provider);
+        }
+        let mut before = None;
+        self.change(lease, |login| {
+            before = login.provider.0.replace(provider);
+            login.may_block = may_block;
+            login.refused = false;
+        });
+        before
     }
 
     /// A connection has opened.
     pub(crate) fn opened(&mut self, lease: u64) -> Leftover {
-        if let Some(login) = self.0.get_mut(&lease) {
+        self.change(lease, |login| {
             login.opened = true;
             login.refused = false;
-        }
-        self.remove(|_, login| login.ended)
+        });
+        let kept = self.kept.take()?;
+        self.remove(kept)
     }
 
     /// A connection has ended.
     pub(crate) fn ended(&mut self, lease: u64) -> Leftover {
-        let is_last = self.0.iter().all(|(other, login)| *other == lease || login.ended);
-        match self.0.get_mut(&lease) {
-            Some(login) if is_last && login.provider.0.is_some() => {
-                login.ended = true;
-                // Of several that have ended one is enough.
-                let better = login.opened || self.0.values().all(|login| !login.opened);
-                let keep = if better {
-                    lease
-                } else {
-                    self.0.keys().copied().find(|l| *l != lease).unwrap_or(lease)
-                };
-                self.remove(|other, _| other != keep)
-            }
-            _ => self.0.remove(&lease).map(|login| login.provider).into_iter().collect(),
+        let login = self.by_lease.get(&lease).filter(|login| !login.ended)?;
+        let (opened, has_some) = (login.opened, login.provider.0.is_some());
+        self.living -= 1;
+        if self.living > 0 || !has_some {
+            return self.remove(lease);
+        }
+        // Of several that have ended one is enough, and one that has opened is best.
+        let before = self.kept.and_then(|kept| self.by_lease.get(&kept)).is_some_and(|kept| kept.opened);
+        if before && !opened {
+            return self.remove(lease);
+        }
+        self.change(lease, |login| login.ended = true);
+        self.kept.replace(lease).and_then(|kept| self.remove(kept))
+    }
+
+    /// Changes one, and its place.
+    fn change(&mut self, lease: u64, change: impl FnOnce(&mut Login)) {
+        let Some(login) = self.by_lease.get_mut(&lease) else { return };
+        let (rank, opened, blocking) = (login.rank(), login.opened, login.may_block);
+        change(login);
+        let (now, opens, blocks) = (login.rank(), login.opened, login.may_block);
+        self.opened += usize::from(opens) - usize::from(opened && opens);
+        self.blocking = self.blocking + usize::from(blocks) - usize::from(blocking);
+        if let Some(rank) = rank {
+            self.ranked.remove(&(rank, lease));
+        }
+        if let Some(rank) = now {
+            self.ranked.insert((rank, lease));
         }
     }
 
-    fn remove(&mut self, which: impl Fn(u64, &Login) -> bool) -> Leftover {
-        let (gone, kept): (BTreeMap<_, _>, _) =
-            std::mem::take(&mut self.0).into_iter().partition(|(lease, login)| which(*lease, login));
-        self.0 = kept;
-        gone.into_values().map(|login| login.provider).collect()
+    fn remove(&mut self, lease: u64) -> Leftover {
+        let mut login = self.by_lease.remove(&lease)?;
+        self.opened -= usize::from(login.opened);
+        self.blocking -= usize::from(login.may_block);
+        if let Some(rank) = login.rank() {
+            self.ranked.remove(&(rank, lease));
+        }
+        login.provider.0.take()
     }
 
     /// The credentials to use now, and whose they are.
     pub(crate) fn best(&self) -> Option<(u64, Arc<dyn CredentialProvider>)> {
-        let rank = |login: &Login| (!login.refused, !login.ended, login.opened);
-        let having = self
-            .0
-            .iter()
-            .filter_map(|(lease, login)| Some((rank(login), *lease, login.provider.0.as_ref()?)));
-        let best = having.max_by_key(|(rank, lease, _)| (*rank, *lease));
-        best.map(|(_, lease, provider)| (lease, Arc::clone(provider)))
+        let (_, lease) = self.ranked.last()?;
+        let provider = self.by_lease.get(lease)?.provider.0.as_ref()?;
+        Some((*lease, Arc::clone(provider)))
     }
 
     /// The service took these credentials, or refused them; whether others are to be tried now.
     pub(crate) fn tried(&mut self, lease: u64, refused: bool) -> bool {
-        if let Some(login) = self.0.get_mut(&lease) {
-            login.refused = refused;
-        }
-        refused && self.0.values().any(|login| !login.refused && login.provider.0.is_some())
+        self.change(lease, |login| login.refused = refused);
+        refused && self.ranked.last().is_some_and(|((unrefused, ..), _)| *unrefused)
     }
 
     /// Whether there may be credentials later that work: nobody has opened yet.
     pub(crate) fn are_pending(&self) -> bool {
-        self.0.values().any(|login| !login.ended) && self.0.values().all(|login| !login.opened)
+        self.living > 0 && self.opened == 0
     }
 
-    /// All credentials.
-    pub(crate) fn all(&self) -> Vec<Arc<dyn CredentialProvider>> {
-        self.0.values().filter_map(|login| login.provider.0.clone()).collect()
+    /// Whether any credentials may hold up the thread that asks them.
+    pub(crate) fn may_block(&self) -> bool {
+        self.blocking > 0
     }
 
     /// Lets go of everything.
-    pub(crate) fn take(&mut self) -> Leftover {
-        std::mem::take(&mut self.0).into_values().map(|login| login.provider).collect()
+    pub(crate) fn take(&mut self) -> Vec<Arc<dyn CredentialProvider>> {
+        let all = std::mem::take(self).by_lease;
+        all.into_values().filter_map(|mut login| login.provider.0.take()).collect()
     }
 }
 
 impl fmt::Debug for Logins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Logins").field("connections", &self.0.len()).finish()
+        f.debug_struct("Logins").field("connections", &self.by_lease.len()).finish_non_exhaustive()
     }
 }
 
@@ -131,7 +185,7 @@ mod tests {
         let mut logins = Logins::default();
         for lease in leases {
             logins.join(lease);
-            logins.provide(lease, token());
+            logins.provide(lease, token(), false);
         }
         logins
     }
@@ -146,7 +200,7 @@ mod tests {
         assert_eq!(best(&logins), Some(1), "there is nobody else");
         logins.opened(1);
         logins.join(2);
-        logins.provide(2, token());
+        logins.provide(2, token(), false);
         assert_eq!(best(&logins), Some(1));
         logins.opened(2);
         assert_eq!(best(&logins), Some(2), "the latest log-in is the one that is most likely to live");
@@ -157,16 +211,16 @@ mod tests {
         let mut logins = logins([1, 2]);
         logins.opened(1);
         logins.opened(2);
-        assert_eq!(logins.ended(2).len(), 1);
+        assert!(logins.ended(2).is_some());
         assert_eq!(best(&logins), Some(1));
-        assert!(logins.ended(1).is_empty());
+        assert!(logins.ended(1).is_none());
         assert_eq!(best(&logins), Some(1), "what is left is delivered with them");
         logins.join(3);
         assert_eq!(best(&logins), Some(1), "there are none of the living yet");
-        logins.provide(3, token());
+        logins.provide(3, token(), false);
         assert_eq!(best(&logins), Some(3));
-        assert_eq!(logins.opened(3).len(), 1);
-        assert!(logins.ended(3).is_empty());
+        assert!(logins.opened(3).is_some());
+        assert!(logins.ended(3).is_none());
         assert_eq!(best(&logins), Some(3));
     }
 
@@ -176,9 +230,9 @@ mod tests {
         logins.opened(1);
         logins.ended(1);
         logins.join(2);
-        logins.provide(2, token());
+        logins.provide(2, token(), false);
         logins.ended(2);
-        assert_eq!((best(&logins), logins.all().len()), (Some(1), 1));
+        assert_eq!((best(&logins), logins.by_lease.len()), (Some(1), 1));
     }
 
     #[test]
@@ -190,7 +244,7 @@ mod tests {
         assert_eq!(best(&logins), Some(1));
         assert!(!logins.tried(1, true), "all were refused");
         assert_eq!(best(&logins), Some(2));
-        logins.provide(1, token());
+        logins.provide(1, token(), false);
         assert_eq!(best(&logins), Some(1));
         assert!(!logins.tried(1, false));
     }
@@ -200,7 +254,7 @@ mod tests {
         let good: [fn(&mut Logins); 3] = [
             |logins| _ = logins.tried(2, false),
             |logins| _ = logins.opened(2),
-            |logins| _ = logins.provide(2, token()),
+            |logins| _ = logins.provide(2, token(), false),
         ];
         for good in good {
             let mut logins = logins([1, 2]);
@@ -218,7 +272,7 @@ mod tests {
         let mut one = logins([1]);
         one.join(2);
         assert!(!one.tried(1, true), "the other has none yet");
-        one.provide(2, token());
+        one.provide(2, token(), false);
         assert!(one.tried(1, true));
         assert!(!one.tried(1, false), "those that work are enough");
     }
@@ -247,5 +301,35 @@ mod tests {
         logins.ended(1);
         assert!(!logins.are_pending());
         assert!(!Logins::default().are_pending());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_order_and_the_counts_are_those_of_what_is_there(
+            actions in proptest::collection::vec((0u8..6, 0u64..5, proptest::prelude::any::<bool>()), 0..60),
+        ) {
+            let mut logins = Logins::default();
+            let mut joined = [false; 5];
+            for (action, lease, flag) in actions {
+                match action {
+                    0 if !joined[lease as usize] => {
+                        logins.join(lease);
+                        joined[lease as usize] = true;
+                    }
+                    1 => _ = logins.provide(lease, token(), flag),
+                    2 => _ = logins.opened(lease),
+                    3 | 4 => _ = logins.tried(lease, flag),
+                    5 => _ = logins.ended(lease),
+                    _ => {}
+                }
+                let all = || logins.by_lease.iter();
+                let best_of_all = all().filter_map(|(lease, login)| Some((login.rank()?, *lease))).max();
+                proptest::prop_assert_eq!(best(&logins), best_of_all.map(|(_, lease)| lease));
+                proptest::prop_assert_eq!(logins.living, all().filter(|(_, login)| !login.ended).count());
+                proptest::prop_assert_eq!(logins.opened, all().filter(|(_, login)| login.opened).count());
+                proptest::prop_assert_eq!(logins.may_block(), all().any(|(_, login)| login.may_block));
+                proptest::prop_assert!(all().filter(|(_, login)| login.ended).count() <= 1, "one is kept");
+            }
+        }
     }
 }

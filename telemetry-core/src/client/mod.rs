@@ -24,13 +24,14 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 
 use crate::client::buffer::{BufferBooks, EventBuffer, Pushed};
-use crate::client::logins::Logins;
+use crate::client::logins::{Leftover, Logins, may_block};
 use crate::client::plugins::Plugins;
 use crate::client::wakeup::Wakeup;
 use crate::fault::PluginError;
 use crate::guard::lock::lock;
 use crate::guard::own_work::is_own_work;
-use crate::guard::panic::catch_panic;
+use crate::guard::panic::{DropGuarded, catch_panic};
+use crate::guard::thread;
 use crate::host::Host;
 use crate::ledger::{DropReason, EventLedger, RecordLedger, Refusal};
 use crate::pipeline::event::Event;
@@ -254,18 +255,21 @@ impl Client {
     }
 
     /// A connection has credentials, or others than before.
-    pub(crate) fn provide(&self, lease: u64, provider: Arc<dyn CredentialProvider>) {
-        // What is left over may be the last to hold them: foreign code, without a lock in hand.
-        drop(self.with_logins(|logins| logins.provide(lease, provider)));
+    pub(crate) fn provide(&self, lease: u64, provider: Arc<dyn CredentialProvider>) -> Leftover {
+        let may_block = may_block(|| provider.may_block());
+        let leftover = self.with_logins(|logins| logins.provide(lease, provider, may_block));
         self.log_in();
+        leftover
     }
 
     /// A connection has opened.
-    pub(crate) fn opened(&self, lease: u64) {
-        if self.authenticated {
-            drop(self.with_logins(|logins| logins.opened(lease)));
-            self.log_in();
+    pub(crate) fn opened(&self, lease: u64) -> Leftover {
+        if !self.authenticated {
+            return None;
         }
+        let leftover = self.with_logins(|logins| logins.opened(lease));
+        self.log_in();
+        leftover
     }
 
     fn log_in(&self) {
@@ -275,10 +279,8 @@ impl Client {
     }
 
     /// A connection has ended.
-    pub(crate) fn ended(&self, lease: u64) {
-        if self.authenticated {
-            drop(self.with_logins(|logins| logins.ended(lease)));
-        }
+    pub(crate) fn ended(&self, lease: u64) -> Leftover {
+        if self.authenticated { self.with_logins(|logins| logins.ended(lease)) } else { None }
     }
 
     /// Whether its records travel under a principal's credentials.
@@ -412,15 +414,20 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // Foreign code, on whatever thread this is.
-        let credentials = self.logins.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        // Foreign code, on whatever thread this is: what may hold it up gets one of its own.
+        let logins = self.logins.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let blocks = logins.may_block();
+        let credentials = logins.take();
         let breaker = self.breaker.take();
-        if self.plugins.in_parent_process() {
-            drop(credentials);
-            catch_panic(move || drop(breaker));
-        } else {
+        if !self.plugins.in_parent_process() {
             // In a forked child the threads that they may wait for in the end aren't there.
-            std::mem::forget((credentials, breaker));
+            return std::mem::forget((credentials, breaker));
+        }
+        catch_panic(move || drop(breaker));
+        let credentials: Vec<_> = credentials.into_iter().map(|one| DropGuarded(Some(one))).collect();
+        if blocks {
+            // Without a thread it happens here, when the closure is dropped.
+            drop(thread::spawn("telemetry-drop", move || drop(credentials)));
         }
     }
 }

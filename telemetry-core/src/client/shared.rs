@@ -3,11 +3,14 @@
 use std::io;
 use std::sync::{Arc, Mutex, Weak};
 
+use crate::client::logins::{Leftover, may_block};
 use crate::client::own_runtime::OwnRuntime;
 use crate::client::plugins::Plugins;
 use crate::client::registry::Registry;
-use crate::client::runtime::Runner;
+use crate::client::runtime::{Calls, Runner};
 use crate::guard::lock::lock;
+use crate::guard::panic::DropGuarded;
+use crate::host::Host;
 
 /// What the handles and workers of one provider share.
 #[derive(Debug)]
@@ -35,6 +38,20 @@ impl Shared {
         let on = Arc::new(OwnRuntime::start("telemetry-close")?);
         *waiting = Arc::downgrade(&on);
         Ok(on)
+    }
+
+    /// Lets go of a connection's credentials: foreign code, which may take its time where it is the last to hold
+    /// what it holds, and not on the driver's thread.
+    pub(crate) fn let_go(&self, host: &Host, leftover: Leftover) {
+        let Some(provider) = leftover else { return };
+        let is_last = Arc::strong_count(&provider) == 1;
+        let provider = DropGuarded(Some(provider));
+        let blocks =
+            is_last && provider.0.as_ref().is_some_and(|provider| may_block(|| provider.may_block()));
+        if let Some(Calls { pool, .. }) = self.runner.calls().filter(|_| blocks) {
+            // Without a thread it happens here.
+            _ = pool.run(host, move || drop(provider));
+        }
     }
 
     pub(crate) fn step(&self) {
