@@ -360,3 +360,17 @@ fn a_shutdown_waits_once_for_all_that_hang() {
     assert_eq!(bench.clock.now() - start, 2 * SECOND);
     assert_eq!((outcome.clients().len(), outcome.undelivered()), (3, 3));
 }
+
+#[test]
+fn what_comes_after_the_close_is_refused_and_counted() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    let session = open(&lease);
+    assert!(bench.close(&lease, SECOND).0.is_delivered());
+    session.operation(Operation::new(OperationType::ListTables, MS));
+    session.error(|| panic!("nothing is described any more"));
+    session.emitter().started("s1", StatementType::Query);
+    session.statement().complete();
+    assert_eq!(lease.status().events.refused.get(Refusal::Closed), 4);
+    assert_balanced(&lease);
+}

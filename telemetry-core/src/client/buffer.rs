@@ -130,6 +130,19 @@ impl EventBuffer {
         taken.into_iter().map(|(_, event)| event).collect()
     }
 
+    /// Refuses what is in the buffer. What it was is for the caller to drop, without a lock in hand.
+    pub(crate) fn refuse_all(&self, reason: Refusal) -> Vec<VecDeque<(u64, Event)>> {
+        let refuse = |shard: &Mutex<Shard>| {
+            let mut shard = lock(shard);
+            let waiting = std::mem::take(&mut shard.waiting);
+            shard.refused.add(reason, waiting);
+            let events = std::mem::take(&mut shard.events);
+            self.waiting.fetch_sub(events.len(), Ordering::SeqCst);
+            events
+        };
+        self.shards.iter().map(refuse).collect()
+    }
+
     /// Refuses everything from now on. What is in the buffer stays to be taken.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
@@ -221,6 +234,18 @@ mod tests {
         assert_eq!(buffer.push(event(2)), Pushed::Refused);
         let books = buffer.books();
         assert_eq!((books.seen, books.waiting, books.refused.get(Refusal::BufferFull)), (3, 2, 1));
+    }
+
+    #[test]
+    fn what_is_refused_at_the_end_is_counted() {
+        let buffer = EventBuffer::new(10);
+        (0..5).for_each(|number| _ = buffer.push(event(number)));
+        assert_eq!(buffer.take(2).len(), 2);
+        buffer.close();
+        let refused: usize = buffer.refuse_all(Refusal::Closed).iter().map(VecDeque::len).sum();
+        let books = buffer.books();
+        assert_eq!((refused, books.refused.get(Refusal::Closed)), (3, 3));
+        assert_eq!((books.seen, books.waiting, buffer.is_empty()), (5, 0, true));
     }
 
     #[test]

@@ -10,8 +10,8 @@ use crate::plugin::credentials::CredentialProvider;
 /// How often in a row a call tries other credentials when some are refused.
 pub(crate) const TRIES: usize = 3;
 
-/// The connections of a client, by their lease's number, and the credentials that they brought. No method looks
-/// at all of them.
+/// The connections of a client, by their lease's number, and the credentials that they brought. No method
+/// looks at all of them.
 #[derive(Default)]
 pub(crate) struct Logins {
     by_lease: HashMap<u64, Login>,
@@ -26,8 +26,8 @@ pub(crate) struct Logins {
     kept: Option<u64>,
 }
 
-/// Not refused before refused; living before ended; opened before one that is logging in. Of equals, the latest
-/// lease is best.
+/// Not refused before refused; living before ended; opened before one that is logging in. Of equals, the
+/// latest lease is best.
 type Rank = (bool, bool, bool);
 
 #[derive(Default)]

@@ -64,6 +64,8 @@ pub(crate) struct Client {
     pipeline: Mutex<Pipeline>,
     /// Whether handles record: one load is all that a driver pays while it is `false`.
     recording: AtomicBool,
+    /// Whether it is finished, for handles that don't record.
+    ended: AtomicBool,
     /// The deadline of its close, in nanoseconds of its tick; that of [`Tick::MAX`] while nobody closes it.
     closing: AtomicU64,
     wakeup: Wakeup,
@@ -75,6 +77,8 @@ pub(crate) struct Client {
 
 /// How many events are taken in under one hold of the lock, which who asks for the status may want.
 const SLICE: u64 = 64;
+/// How many events are still taken in when a client is finished.
+const MOST_AT_THE_END: u64 = 16 * 1024;
 /// How many slices are taken in before the other clients have their turn.
 const SLICES_AT_ONCE: usize = 16;
 
@@ -113,6 +117,7 @@ impl Client {
             buffer: EventBuffer::new(config.max_events),
             pipeline: Mutex::new(pipeline),
             recording: AtomicBool::new(true),
+            ended: AtomicBool::new(false),
             closing: AtomicU64::new(Tick::MAX.as_nanos()),
             wakeup: Wakeup::new(config.batch_size.min(config.max_events / 2).max(1)),
             finished: watch::Sender::new(false),
@@ -125,6 +130,15 @@ impl Client {
     /// Whether events are worth making.
     pub(crate) fn is_recording(&self) -> bool {
         self.recording.load(Ordering::Relaxed)
+    }
+
+    /// Whether an event is worth making; one that comes after the end is refused here, and counted.
+    pub(crate) fn may_record(&self) -> bool {
+        let recording = self.is_recording();
+        if !recording && self.ended.load(Ordering::Relaxed) {
+            self.refuse(Refusal::Closed, 1);
+        }
+        recording
     }
 
     /// Takes an event from a driver's thread. Never waits.
@@ -338,15 +352,25 @@ impl Client {
         let wall = self.plugins.clock.wall();
         self.buffer.close();
         let finished = catch_panic(|| {
-            self.absorb(u64::MAX, wall, |pipeline, now, _| {
+            // What can't be taken in while somebody waits is refused, and counted.
+            let mut ahead = self.slices().min(MOST_AT_THE_END / SLICE);
+            while self.absorb_slice(wall, &mut ahead, |_, _| ()).is_none() {}
+            self.with_pipeline(|pipeline, now| {
                 if !pipeline.is_finished() {
                     pipeline.finish(reason, now);
                 }
-            });
+                self.buffer.refuse_all(Refusal::Closed)
+            })
         });
-        if finished.is_none() {
-            self.fail();
+        match finished {
+            None => self.fail(),
+            // Many take their time also to drop.
+            Some(refused) if refused.iter().any(|events| !events.is_empty()) => {
+                drop(thread::spawn("telemetry-drop", move || drop(refused)));
+            }
+            Some(_) => {}
         }
+        self.ended.store(true, Ordering::Relaxed);
         self.finished.send_replace(true);
         self.wake_up();
     }
@@ -361,6 +385,7 @@ impl Client {
         drop(pipeline);
         self.recording.store(false, Ordering::Relaxed);
         self.left.send_replace(u64::MAX);
+        self.ended.store(true, Ordering::Relaxed);
         self.finished.send_replace(true);
         self.wake_up();
     }

@@ -40,8 +40,8 @@ impl Shared {
         Ok(on)
     }
 
-    /// Lets go of a connection's credentials: foreign code, which may take its time where it is the last to hold
-    /// what it holds, and not on the driver's thread.
+    /// Lets go of a connection's credentials: foreign code, which may take its time where it is the last to
+    /// hold what it holds, and not on the driver's thread.
     pub(crate) fn let_go(&self, host: &Host, leftover: Leftover) {
         let Some(provider) = leftover else { return };
         let is_last = Arc::strong_count(&provider) == 1;

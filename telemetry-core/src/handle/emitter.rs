@@ -48,7 +48,7 @@ impl Emitter {
     }
 
     fn live(&self) -> Option<&SessionScope> {
-        self.0.as_deref().filter(|session| session.client().is_recording())
+        self.0.as_deref().filter(|session| session.client().may_record())
     }
 
     fn emit(&self, id: &str, make: impl FnOnce(&SessionScope, StatementId) -> Option<EventKind>) {

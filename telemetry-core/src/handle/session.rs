@@ -44,7 +44,7 @@ impl Session {
 
     /// The session while it records.
     fn live(&self) -> Option<&Arc<SessionScope>> {
-        self.0.as_ref().filter(|inner| inner.client().is_recording())
+        self.0.as_ref().filter(|inner| inner.client().may_record())
     }
 
     /// Records that a statement starts, now. The handle gathers what happens to it, and reports it whole when

@@ -48,7 +48,8 @@ impl SharedStatement {
         Statement::disabled().shared()
     }
 
-    /// Speaks to the statement. Once it is completed, what is said is ignored.
+    /// Speaks to the statement. Once it is completed, what is said is ignored. It may not be spoken to again
+    /// from within, which would wait for itself.
     pub fn with<T>(&self, tell: impl FnOnce(&mut Statement) -> T) -> T {
         if self.process.is_this() {
             tell(&mut lock(&self.statement))

@@ -62,6 +62,8 @@ pub(crate) enum AttemptOutcome {
 #[derive(Debug)]
 pub(crate) struct Delivery {
     queue: VecDeque<Queued>,
+    /// So many at the head of the queue are errors, which overflow spares: it goes on to look behind them.
+    errors_ahead: usize,
     /// What is in flight, in order.
     in_flight: Vec<Queued>,
     /// How often the batch at the head of the queue was tried in a row.
@@ -100,6 +102,7 @@ impl Delivery {
     pub(crate) fn new(config: &TelemetryConfig, seed: u64) -> Self {
         Delivery {
             queue: VecDeque::new(),
+            errors_ahead: 0,
             in_flight: Vec::new(),
             attempt: 0,
             retrying: None,
@@ -143,8 +146,12 @@ impl Delivery {
         self.queue.push_back(Queued { record, since: now, number: self.ledger.made });
         self.ledger.made += 1;
         while self.held() > self.max_records {
-            let oldest = self.queue.iter().position(|held| held.record.body.error.is_none()).unwrap_or(0);
-            self.drop_at(oldest, DropReason::Overflow);
+            let is_error = |held: &Queued| held.record.body.error.is_some();
+            while self.queue.get(self.errors_ahead).is_some_and(is_error) {
+                self.errors_ahead += 1;
+            }
+            let all = self.errors_ahead == self.queue.len();
+            self.drop_at(if all { 0 } else { self.errors_ahead }, DropReason::Overflow);
         }
     }
 
@@ -189,6 +196,7 @@ impl Delivery {
         }
         let size = self.retrying.unwrap_or(self.batch_limit).min(self.batch_limit).min(self.queue.len());
         self.in_flight = self.queue.drain(..size).collect();
+        self.errors_ahead = self.errors_ahead.saturating_sub(size);
         self.logged_in = false;
         self.urgent &= !self.queue.is_empty();
         self.in_flight.iter().map(|held| Arc::clone(&held.record)).collect()
@@ -314,6 +322,7 @@ impl Delivery {
     /// The end after a panic of our own: all that isn't in the books was lost by it.
     pub(crate) fn fail(&mut self) {
         self.queue.clear();
+        self.errors_ahead = 0;
         self.in_flight.clear();
         let RecordLedger { made, accepted, written, dropped, .. } = &mut self.ledger;
         let missing = made.saturating_sub(*accepted + *written + dropped.total());
@@ -324,6 +333,7 @@ impl Delivery {
     pub(crate) fn drop_waiting(&mut self, reason: DropReason) {
         self.ledger.dropped.add(reason, self.queue.len() as u64);
         self.queue.clear();
+        self.errors_ahead = 0;
         self.retrying = None;
         self.urgent = false;
         self.attempt = 0;
@@ -341,11 +351,13 @@ impl Delivery {
         for held in self.in_flight.drain(..).rev() {
             self.queue.push_front(held);
         }
+        self.errors_ahead = 0;
         self.retrying = retry;
     }
 
     fn drop_at(&mut self, place: usize, reason: DropReason) {
         if self.queue.remove(place).is_some() {
+            self.errors_ahead -= usize::from(place < self.errors_ahead);
             self.ledger.dropped.add(reason, 1);
             if self.retrying.is_some_and(|size| place < size) {
                 self.retrying = self.retrying.map(|size| size - 1).filter(|size| *size > 0);

@@ -644,6 +644,45 @@ fn the_wait_for_a_batch_is_no_longer_than_its_oldest_record_is_held() {
 }
 
 proptest! {
+    /// Overflow drops what the plain rule says: the oldest that is no error, or the oldest of all.
+    #[test]
+    fn overflow_goes_by_the_plain_rule(actions in proptest::collection::vec(0u8..8, 0..200)) {
+        let config = TelemetryConfig::default().batch_size(3).max_records(6);
+        let mut delivery = Delivery::new(&config, 3);
+        let mut model: Vec<(EventId, bool)> = Vec::new();
+        let mut out = Vec::new();
+        for action in actions {
+            match action {
+                0..=4 => {
+                    let is_error = action < 3;
+                    let made = record(if is_error { RecordKind::Error } else { RecordKind::Statement });
+                    model.push((made.id, is_error));
+                    while model.len() + out.len() > 6 {
+                        model.remove(model.iter().position(|(_, is_error)| !is_error).unwrap_or(0));
+                    }
+                    delivery.push(made, false, at(0));
+                }
+                5 if out.is_empty() && !model.is_empty() => {
+                    let taken = delivery.take(at(0)).len();
+                    out = model.drain(..taken).collect();
+                }
+                6 if !out.is_empty() => {
+                    delivery.settle(accept(out.len()), at(0));
+                    out.clear();
+                }
+                7 if !out.is_empty() => {
+                    delivery.settle(fail(503), at(0));
+                    model.splice(0..0, out.drain(..));
+                }
+                _ => {}
+            }
+            let expected: Vec<_> = model.iter().map(|(id, _)| *id).collect();
+            prop_assert_eq!(queued(&delivery), expected);
+        }
+    }
+}
+
+proptest! {
     /// Whatever comes: the books balance, the bounds hold, one batch is in flight, and the machine never
     /// rests with something to send and nothing to wait for.
     #[test]
