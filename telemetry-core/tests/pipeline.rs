@@ -276,6 +276,26 @@ fn closing_flushes_what_is_held_and_ends_open_statements() {
 }
 
 #[test]
+fn what_ends_after_the_close_is_refused_and_counted_and_waits_for_nobody() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    let session = open(&lease);
+    let (mut statement, emitter) = (session.statement(), session.emitter());
+    emitter.started("s1", StatementType::Query);
+    statement.poll(MS);
+    assert!(bench.close(&lease, 2 * SECOND).0.is_delivered());
+    let before = lease.status().events;
+    statement.complete();
+    emitter.completed("s1", MS);
+    session.closed(MS);
+    drop(session.statement());
+    let events = lease.status().events;
+    assert_eq!((events.refused.get(Refusal::Closed), events.waiting), (3, 0), "the statement's three");
+    assert_eq!(events.seen, before.seen + 3, "a client that is closed records nothing");
+    assert_balanced(&lease);
+}
+
+#[test]
 fn a_hung_export_is_given_up_at_the_closing_deadline_and_counted() {
     let bench = Bench::new();
     let lease = bench.lease();
