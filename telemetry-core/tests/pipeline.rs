@@ -7,6 +7,7 @@ use common::*;
 use telemetry_core::record::*;
 use telemetry_core::status::*;
 use telemetry_core::*;
+use telemetry_testkit::{Do, Script, ScriptedFlags};
 
 #[test]
 fn a_statement_with_chunks_becomes_one_record_within_the_flush_interval() {
@@ -91,6 +92,50 @@ fn as_many_events_as_a_batch_takes_wake_the_worker() {
         session.statement().complete();
     }
     eventually("a batch goes out", || bench.exporter.accepted().len() == 3);
+    assert_balanced(&lease);
+}
+
+#[test]
+fn while_something_is_held_the_buffer_is_looked_into_once_per_interval() {
+    let config = config().flush_interval(7 * SECOND).request_timeout(300 * SECOND);
+    let flags = ScriptedFlags::new(Script::always(Do::Hang));
+    let bench = Bench::with(config, |builder| builder.flags(flags).runtime(Runtime::Own));
+    let lease = bench.lease();
+    drop(open(&lease));
+    eventually("the connection is taken in", || lease.status().records.held == 1);
+    // Nothing else is to be done before the question is given up.
+    let next = bench.now() + 7 * SECOND;
+    eventually("it sleeps for an interval", || bench.clock.next_wake() == Some(next));
+}
+
+#[test]
+fn a_call_that_holds_up_its_thread_is_given_up_a_second_after_its_time() {
+    let config = config().request_timeout(20 * SECOND).max_age(7200 * SECOND).flush_interval(3600 * SECOND);
+    let bench = Bench::with(config.mode(Mode::Forced), |builder| builder.runtime(Runtime::Own));
+    bench.exporter.script().set(Do::Block);
+    let lease = bench.lease();
+    open(&lease).error(|| ErrorDetails::new("DENIED").fault(403));
+    eventually("the exporter is called", || bench.exporter.script().calls() == 1);
+    let given_up = bench.now() + 21 * SECOND;
+    eventually("the worker sleeps until then", || bench.clock.next_wake() == Some(given_up));
+    bench.clock.advance(21 * SECOND);
+    let timeout = Some(plugin::PluginError::new(Fault::Timeout));
+    eventually("it is given up", || lease.status().last_failure == timeout);
+    bench.exporter.script().release();
+}
+
+#[test]
+fn a_worker_that_has_taken_in_much_takes_in_as_much_again() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    let session = open(&lease);
+    bench.step();
+    for _ in 0..50 {
+        (0..500).for_each(|_| session.closed(MS));
+        assert_eq!(lease.status().events.waiting, 500);
+        bench.step();
+        assert_eq!(lease.status().events.waiting, 0, "all of it at once");
+    }
     assert_balanced(&lease);
 }
 

@@ -107,6 +107,62 @@ fn a_ticks_date_is_as_far_from_the_present_as_the_tick_in_either_direction() {
     assert_eq!([90, 100, 130].map(date), [now - 10 * SECOND, now, now + 30 * SECOND]);
 }
 
+fn waits_until(step: Step) -> Tick {
+    match step {
+        Step::Wait(until) => until,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn with_nothing_held_it_waits_for_the_flag_to_grow_old_or_for_a_statement_to_be_quiet_for_too_long() {
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    pipeline.flags(Ok(&flags(true, 900 * SECOND)), at(0));
+    assert_eq!(waits_until(pipeline.step(at(1), Busy::default(), None)), at(900));
+    assert!(matches!(pipeline.step(at(900), Busy::default(), None), Step::Ask), "exactly then");
+    let asking = Busy { asking: true, sending: false };
+    assert_eq!(waits_until(pipeline.step(at(900), asking, None)), Tick::MAX, "once");
+    pipeline.flags(Ok(&flags(true, 86_400 * SECOND)), at(901));
+    let start = happened(Action::Start(0)).unwrap();
+    let start = Event { at: at(901), kind: start, ..event(0) };
+    pipeline.absorb(vec![start], at(901), SystemTime::UNIX_EPOCH);
+    assert_eq!(waits_until(pipeline.step(at(902), Busy::default(), None)), at(901 + 3600));
+}
+
+#[test]
+fn a_close_ends_where_nothing_is_held_or_nothing_will_be_known_in_time() {
+    let pending = NoAnswer { pending: true, ..PluginError::new(401).into() };
+    let asking = Busy { asking: true, sending: false };
+    for held in [false, true] {
+        let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+        assert!(matches!(pipeline.step(at(0), Busy::default(), Some(at(2))), Step::Ask));
+        if held {
+            pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH);
+            assert_eq!(waits_until(pipeline.step(at(0), asking, Some(at(2)))), at(2), "the answer may come");
+        } else {
+            assert!(matches!(pipeline.step(at(0), asking, Some(at(2))), Step::Finished), "for what?");
+        }
+        // A log-in is to come, and the flag is asked for again in a minute.
+        pipeline.flags(Err(pending), at(1));
+        assert!(matches!(pipeline.step(at(1), Busy::default(), Some(at(2))), Step::Finished));
+        assert!(matches!(pipeline.step(at(1), Busy::default(), Some(at(61))), Step::Finished));
+        if held {
+            assert_eq!(waits_until(pipeline.step(at(1), Busy::default(), Some(at(70)))), at(61));
+        }
+    }
+}
+
+#[test]
+fn at_its_deadline_a_close_is_over_whatever_is_under_way() {
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    pipeline.flags(Ok(&flags(true, 900 * SECOND)), at(0));
+    pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH);
+    assert!(matches!(pipeline.step(at(0), Busy::default(), Some(at(2))), Step::Send(_)));
+    let sending = Busy { sending: true, asking: false };
+    assert_eq!(waits_until(pipeline.step(at(1), sending, Some(at(2)))), at(2));
+    assert!(matches!(pipeline.step(at(2), sending, Some(at(2))), Step::Finished));
+}
+
 #[test]
 fn thousands_of_open_statements_end_a_part_at_a_time() {
     let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
