@@ -188,7 +188,7 @@ fn probe_timeout_is_how_long_a_probe_may_be_out() {
 }
 
 #[test]
-fn a_registrys_breakers_have_its_settings_and_tell_its_observer_of_their_host() {
+fn the_breakers_of_a_registry_have_its_settings_and_tell_its_observer_of_their_host() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let listener = Arc::clone(&told);
     for failures in [2, 6] {

@@ -227,6 +227,75 @@ mod tests {
     }
 
     #[test]
+    fn every_status_has_the_class_that_is_documented() {
+        for status in 0..=u16::MAX {
+            let class = match status {
+                400 | 401 | 403 | 404 | 300..=399 => ErrorClass::Terminal,
+                408 | 425 | 429 | 500 | 502 | 503 | 504 => ErrorClass::Retryable,
+                _ => ErrorClass::Unknown,
+            };
+            assert_eq!(classify(status), class, "{status}");
+            assert_eq!(PluginError::new(status).class(), class);
+        }
+    }
+
+    #[test]
+    fn every_other_fault_has_the_class_that_is_documented_and_words_of_its_own() {
+        use io::ErrorKind as Kind;
+        let terminal = [Fault::Authentication, Fault::RefusedHost, Fault::Redirect];
+        let network = [Fault::Timeout, Fault::Connect, Fault::Reset, Fault::NoSuchHost];
+        let passing =
+            [Kind::StorageFull, Kind::QuotaExceeded, Kind::Interrupted, Kind::TimedOut, Kind::WouldBlock];
+        let others = [
+            Fault::Tls,
+            Fault::BadAnswer,
+            Fault::TooLarge,
+            Fault::Unsendable,
+            Fault::Write(Kind::NotFound),
+            Fault::Write(Kind::PermissionDenied),
+            Fault::Panicked,
+            Fault::Other,
+        ];
+        let retryable = network.into_iter().chain(passing.map(Fault::Write));
+        let mut words = std::collections::BTreeSet::new();
+        let classes = terminal.into_iter().map(|fault| (fault, ErrorClass::Terminal));
+        let classes = classes.chain(retryable.map(|fault| (fault, ErrorClass::Retryable)));
+        for (fault, class) in classes.chain(others.map(|fault| (fault, ErrorClass::Unknown))) {
+            assert_eq!(classify(fault), class, "{fault:?}");
+            assert!(words.insert(fault.to_string()), "{fault} is said of two");
+        }
+        assert_eq!(words.len(), 3 + 4 + 5 + 8);
+    }
+
+    #[test]
+    fn what_the_system_says_of_a_connection_is_told_apart() {
+        use io::ErrorKind as Kind;
+        for (fault, kinds) in [
+            (Fault::Timeout, &[Kind::TimedOut, Kind::WouldBlock][..]),
+            (Fault::Connect, &[Kind::ConnectionRefused, Kind::NotConnected, Kind::HostUnreachable][..]),
+            (Fault::Connect, &[Kind::NetworkUnreachable, Kind::NetworkDown][..]),
+            (Fault::Reset, &[Kind::ConnectionReset, Kind::ConnectionAborted, Kind::BrokenPipe][..]),
+            (Fault::Reset, &[Kind::UnexpectedEof][..]),
+            (Fault::Other, &[Kind::NotFound, Kind::PermissionDenied, Kind::InvalidData, Kind::Other][..]),
+        ] {
+            for kind in kinds {
+                assert_eq!(Fault::from(*kind), fault, "{kind}");
+                assert_eq!(Fault::from(&io::Error::from(*kind)), fault, "{kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_all_faults_two_are_for_want_of_credentials_that_work() {
+        let statuses = (0..=u16::MAX).filter(|status| Fault::Status(*status).refuses_credentials());
+        assert_eq!(statuses.collect::<Vec<_>>(), [401]);
+        assert!(Fault::Authentication.refuses_credentials());
+        let others =
+            [Fault::RefusedHost, Fault::Redirect, Fault::Timeout, Fault::Panicked, Fault::Unsendable];
+        assert!(!others.into_iter().any(Fault::refuses_credentials));
+    }
+
+    #[test]
     fn unknown_errors_are_handled_safely() {
         assert_eq!(classify(Fault::Other), ErrorClass::Unknown);
         assert_eq!(classify(413), ErrorClass::Unknown);

@@ -391,6 +391,134 @@ mod tests {
         }
     }
 
+    /// Whether a host of this text may be called.
+    fn is_host(text: &str) -> bool {
+        Host::parse(text, HostPolicy::Public).is_ok()
+    }
+
+    #[test]
+    fn names_and_ports_are_held_to_their_bounds_and_what_is_at_one_is_a_host() {
+        let label = |length| "a".repeat(length);
+        let name = |last| [label(63), label(63), label(63), label(last)].join(".");
+        assert_eq!((name(61).len(), is_host(&name(61)), is_host(&name(62))), (253, true, false));
+        assert!(is_host(&label(63)) && !is_host(&label(64)));
+        for good in ["a-b.example.com", "a_b.example.com", "1.example.com", "a.example.com:1", "a.b:65535"] {
+            assert!(is_host(good), "{good}");
+        }
+        for bad in [
+            "a-.example.com",
+            "a.-b.com",
+            "a.b-.com",
+            ".example.com",
+            "a..",
+            "a.b:65536",
+            "a.b:",
+            "a.b:000443",
+            "a.b:4 3",
+            "a.b:443:443",
+            "a.b:+1",
+            "[::2]443",
+            "a.0x1f",
+            "a.12",
+            "12",
+            "0x",
+        ] {
+            assert!(!is_host(bad), "{bad}");
+        }
+        assert_eq!(Host::parse("a.b:00443", HostPolicy::Public).unwrap().port(), 443);
+    }
+
+    #[test]
+    fn a_port_is_that_of_the_scheme_unless_it_is_said() {
+        let parse = |text: &str| Host::parse(text, HostPolicy::AllowLoopback).unwrap();
+        for (text, port, origin, shown) in [
+            ("https://a.b", 443, "https://a.b", "a.b"),
+            ("http://a.b", 80, "http://a.b", "a.b"),
+            ("http://a.b:443", 443, "http://a.b:443", "a.b:443"),
+            ("https://a.b:80", 80, "https://a.b:80", "a.b:80"),
+            ("HTTP://a.b:80/", 80, "http://a.b", "a.b"),
+        ] {
+            let host = parse(text);
+            assert_eq!(
+                (host.port(), host.origin().as_str(), host.to_string().as_str()),
+                (port, origin, shown)
+            );
+            assert_eq!(host.is_secure(), origin.starts_with("https"));
+            assert_eq!(host.policy(), HostPolicy::AllowLoopback);
+        }
+        assert_eq!(Host::parse("a.b", HostPolicy::Public).unwrap().policy(), HostPolicy::Public);
+    }
+
+    #[test]
+    fn an_address_is_one_however_it_is_spelled() {
+        let name = |text: &str| Host::parse(text, HostPolicy::Public).unwrap().name().to_owned();
+        assert_eq!(name("[2606:4700:0:0:0:0:0:1111]"), "[2606:4700::1111]");
+        assert_eq!(name("[2606:4700::ABCD]:8443"), "[2606:4700::abcd]");
+        assert_eq!(name("10.1.2.3."), "10.1.2.3");
+    }
+
+    #[test]
+    fn names_of_this_machine_and_of_metadata_services_are_refused_alone_and_behind_a_dot() {
+        for name in [
+            "localhost",
+            "instance-data",
+            "instance-data.ec2.internal",
+            "metadata",
+            "metadata.azure.internal",
+            "metadata.goog",
+            "metadata.google.internal",
+            "metadata.oraclecloud.com",
+            "metadata.tencentyun.com",
+        ] {
+            assert!(!is_host(name) && !is_host(&format!("a.{name}")), "{name}");
+            assert!(is_host(&format!("a{name}")), "another name that ends so: {name}");
+            // Tests may call their own machine, and no metadata service.
+            assert_eq!(Host::parse(name, HostPolicy::AllowLoopback).is_ok(), name == "localhost", "{name}");
+        }
+    }
+
+    #[test]
+    fn of_addresses_those_of_this_machine_its_link_and_no_single_peer_are_refused_and_their_neighbours_not() {
+        for (refused, neighbour) in [
+            ("127.0.0.0", "126.255.255.255"),
+            ("127.255.255.255", "128.0.0.0"),
+            ("0.0.0.0", "1.0.0.0"),
+            ("0.255.255.255", "1.0.0.1"),
+            ("169.254.0.0", "169.253.255.255"),
+            ("169.254.255.255", "169.255.0.0"),
+            ("224.0.0.0", "223.255.255.255"),
+            ("239.255.255.255", "223.0.0.0"),
+            ("240.0.0.0", "192.168.255.255"),
+            ("255.255.255.255", "172.16.0.1"),
+            ("168.63.129.16", "168.63.129.17"),
+            ("100.100.100.200", "100.100.100.201"),
+            ("192.0.0.192", "192.0.0.193"),
+            ("::1", "2606:4700::1"),
+            ("::", "2606:4700::"),
+            ("ff02::1", "fc00::1"),
+            ("fe80::1", "fd00::1"),
+            ("febf::1", "fdff::1"),
+            ("fd00:ec2::254", "fd00:ec2::255"),
+            ("fd20:ce::254", "fd20:ce::255"),
+            ("::127.0.0.1", "::8.8.8.8"),
+            ("::ffff:127.0.0.1", "::ffff:8.8.8.8"),
+            ("::ffff:0:127.0.0.1", "::ffff:0:8.8.8.8"),
+            ("64:ff9b::127.0.0.1", "64:ff9b::8.8.8.8"),
+            ("64:ff9b:1::127.0.0.1", "64:ff9b:1:808:8:800:808:808"),
+            ("64:ff9b:1:7f00:0:100:808:808", "64:ff9b:1:a00:0:100:808:808"),
+            ("2002:7f00:1::", "2002:808:808::"),
+            ("2001:0:7f00:1::f7f7:f7f7", "2001:0:808:808::f7f7:f7f7"),
+            ("2001:0:808:808::80ff:fffe", "2001:0:808:808:7f00:1:f7f7:f7f7"),
+            ("2001:db8::5efe:127.0.0.1", "2001:db8::5efe:8.8.8.8"),
+            ("2001:db8::200:5efe:127.0.0.1", "2001:db8::200:5efe:8.8.8.8"),
+        ] {
+            let may = |text: &str| HostPolicy::Public.may_connect(text.parse().unwrap());
+            assert!(!may(refused), "{refused}");
+            assert!(may(neighbour), "{neighbour}");
+            assert!(HostPolicy::AllowLoopback.may_connect(refused.parse().unwrap()));
+        }
+    }
+
     #[test]
     fn a_refusal_does_not_repeat_the_text() {
         let error = Host::parse("https://user:canary@host", HostPolicy::Public).unwrap_err();

@@ -7,6 +7,7 @@ use common::*;
 use telemetry_core::record::*;
 use telemetry_core::status::*;
 use telemetry_core::*;
+use telemetry_testkit::{Do, Script, ScriptedFlags};
 
 #[test]
 fn a_statement_with_chunks_becomes_one_record_within_the_flush_interval() {
@@ -91,6 +92,50 @@ fn as_many_events_as_a_batch_takes_wake_the_worker() {
         session.statement().complete();
     }
     eventually("a batch goes out", || bench.exporter.accepted().len() == 3);
+    assert_balanced(&lease);
+}
+
+#[test]
+fn while_something_is_held_the_buffer_is_looked_into_once_per_interval() {
+    let config = config().flush_interval(7 * SECOND).request_timeout(300 * SECOND);
+    let flags = ScriptedFlags::new(Script::always(Do::Hang));
+    let bench = Bench::with(config, |builder| builder.flags(flags).runtime(Runtime::Own));
+    let lease = bench.lease();
+    drop(open(&lease));
+    eventually("the connection is taken in", || lease.status().records.held == 1);
+    // Nothing else is to be done before the question is given up.
+    let next = bench.now() + 7 * SECOND;
+    eventually("it sleeps for an interval", || bench.clock.next_wake() == Some(next));
+}
+
+#[test]
+fn a_call_that_holds_up_its_thread_is_given_up_a_second_after_its_time() {
+    let config = config().request_timeout(20 * SECOND).max_age(7200 * SECOND).flush_interval(3600 * SECOND);
+    let bench = Bench::with(config.mode(Mode::Forced), |builder| builder.runtime(Runtime::Own));
+    bench.exporter.script().set(Do::Block);
+    let lease = bench.lease();
+    open(&lease).error(|| ErrorDetails::new("DENIED").fault(403));
+    eventually("the exporter is called", || bench.exporter.script().calls() == 1);
+    let given_up = bench.now() + 21 * SECOND;
+    eventually("the worker sleeps until then", || bench.clock.next_wake() == Some(given_up));
+    bench.clock.advance(21 * SECOND);
+    let timeout = Some(plugin::PluginError::new(Fault::Timeout));
+    eventually("it is given up", || lease.status().last_failure == timeout);
+    bench.exporter.script().release();
+}
+
+#[test]
+fn a_worker_that_has_taken_in_much_takes_in_as_much_again() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    let session = open(&lease);
+    bench.step();
+    for _ in 0..50 {
+        (0..500).for_each(|_| session.closed(MS));
+        assert_eq!(lease.status().events.waiting, 500);
+        bench.step();
+        assert_eq!(lease.status().events.waiting, 0, "all of it at once");
+    }
     assert_balanced(&lease);
 }
 
@@ -272,6 +317,26 @@ fn closing_flushes_what_is_held_and_ends_open_statements() {
     assert_eq!(bench.exporter.accepted().len(), 2);
     session.statement().complete();
     assert_eq!(lease.status().state, TelemetryState::Off(OffReason::Closed));
+    assert_balanced(&lease);
+}
+
+#[test]
+fn what_ends_after_the_close_is_refused_and_counted_and_waits_for_nobody() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    let session = open(&lease);
+    let (mut statement, emitter) = (session.statement(), session.emitter());
+    emitter.started("s1", StatementType::Query);
+    statement.poll(MS);
+    assert!(bench.close(&lease, 2 * SECOND).0.is_delivered());
+    let before = lease.status().events;
+    statement.complete();
+    emitter.completed("s1", MS);
+    session.closed(MS);
+    drop(session.statement());
+    let events = lease.status().events;
+    assert_eq!((events.refused.get(Refusal::Closed), events.waiting), (3, 0), "the statement's three");
+    assert_eq!(events.seen, before.seen + 3, "a client that is closed records nothing");
     assert_balanced(&lease);
 }
 

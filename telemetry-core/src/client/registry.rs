@@ -145,6 +145,8 @@ impl Registry {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
     use super::*;
     use crate::client::tests::client;
     use crate::pipeline::{Busy, Step};
@@ -188,6 +190,17 @@ mod tests {
         assert!(!registry.retire(&key, &new));
         assert!(registry.release_to_close(&key, &new, Tick::ZERO));
         assert!(registry.clients().is_empty());
+    }
+
+    #[test]
+    fn a_client_that_fails_of_itself_keeps_nobody_waiting() {
+        let client = client();
+        let (mut left, mut finished) = (Box::pin(client.left(7)), Box::pin(client.finished()));
+        let context = &mut Context::from_waker(Waker::noop());
+        assert!(left.as_mut().poll(context).is_pending() && finished.as_mut().poll(context).is_pending());
+        client.fail();
+        assert!(left.as_mut().poll(context).is_ready() && finished.as_mut().poll(context).is_ready());
+        assert!(!client.is_recording() && client.is_finished());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::guard::panic::catch_panic;
 use crate::pipeline::event::EventKind;
 use crate::pipeline::event::tests::event;
-use crate::pipeline::statement::StatementEvent;
+use crate::pipeline::statement::{Errors, StatementAggregate, StatementEvent};
 use crate::plugin::exporter::Receipt;
 use crate::plugin::flags::FlagOrigin;
 use crate::record::StatementType;
@@ -35,6 +35,7 @@ fn a_close_does_not_wait_for_a_flag_that_is_known_and_due() {
 }
 
 #[test]
+<<<<<<< HEAD
 fn after_a_long_sleep_the_flag_is_asked_for_before_anything_is_sent() {
     let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
     pipeline.flags(Ok(&flags(true, 10 * SECOND)), at(0));
@@ -47,6 +48,134 @@ fn after_a_long_sleep_the_flag_is_asked_for_before_anything_is_sent() {
     // Nobody answers: it counts on.
     pipeline.flags(Err(PluginError::new(503).into()), at(1001));
     assert!(matches!(pipeline.step(at(1001), Busy::default(), None), Step::Send(_)));
+=======
+fn the_breaker_is_in_the_state_that_it_was_last_seen_in_and_a_change_is_told_once() {
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    let open = |second| BreakerState::Open { until: at(second) };
+    assert_eq!(pipeline.breaker(), None);
+    assert_eq!(pipeline.saw_breaker(Some(BreakerState::Closed)), None, "it begins so");
+    assert_eq!(pipeline.saw_breaker(Some(open(60))), Some(BreakerState::Closed));
+    assert_eq!(pipeline.saw_breaker(Some(open(120))), None, "it is still open");
+    assert_eq!(pipeline.saw_breaker(None), None, "nobody looked");
+    assert_eq!(pipeline.breaker(), Some(open(120)));
+    assert_eq!(pipeline.saw_breaker(Some(BreakerState::HalfOpen)), Some(open(120)));
+    assert_eq!(pipeline.saw_breaker(Some(BreakerState::Closed)), Some(BreakerState::HalfOpen));
+    assert_eq!(pipeline.breaker(), Some(BreakerState::Closed));
+}
+
+#[test]
+fn the_last_failure_is_that_of_an_attempt_of_the_credentials_or_of_the_flag() {
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    assert_eq!(pipeline.last_failure(), None);
+    pipeline.flags(Err(PluginError::new(500).into()), at(0));
+    assert_eq!(pipeline.last_failure(), Some(PluginError::new(500)));
+    pipeline.flags(Ok(&flags(true, 900 * SECOND)), at(60));
+    assert_eq!(pipeline.last_failure(), Some(PluginError::new(500)), "an answer takes nothing back");
+    for (attempted, failure) in [
+        (AttemptOutcome::NoCredentials(PluginError::new(Fault::Authentication)), Some(Fault::Authentication)),
+        (AttemptOutcome::Answered(Err(PluginError::new(503))), Some(Fault::Status(503))),
+        (AttemptOutcome::Rejected { retry_at: at(61) }, Some(Fault::Status(503))),
+        (AttemptOutcome::Answered(Ok(Receipt::new(1))), Some(Fault::Status(503))),
+    ] {
+        pipeline.settle(attempted, at(60));
+        assert_eq!(pipeline.last_failure().map(|failure| failure.fault), failure);
+    }
+}
+
+#[test]
+fn what_is_dropped_by_the_end_is_told_from_what_may_have_arrived() {
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default().batch_size(2), "flag", false, 1);
+    pipeline.flags(Ok(&flags(true, 900 * SECOND)), at(0));
+    let session = event(0).session;
+    let start = happened(Action::Start(0)).unwrap();
+    let start = Event { at: at(0), session: Arc::clone(&session), kind: start };
+    let events = vec![event(1), event(2), event(3), start];
+    pipeline.absorb(events, at(0), SystemTime::UNIX_EPOCH);
+    assert!(matches!(pipeline.step(at(0), Busy::default(), None), Step::Send(batch) if batch.len() == 2));
+    pipeline.finish(DropReason::RuntimeGone, at(1));
+    let dropped = pipeline.ledger().dropped;
+    assert_eq!(dropped.get(DropReason::OutcomeUnknown), 2);
+    assert_eq!(dropped.get(DropReason::RuntimeGone), 2, "what waited, and the statement that was open");
+    assert_eq!((pipeline.open_statements(), pipeline.is_recording()), (0, false));
+    // What comes after the end is refused as such.
+    pipeline.absorb(vec![event(4)], at(2), SystemTime::UNIX_EPOCH);
+    assert_eq!(pipeline.books().refused.get(Refusal::Closed), 1);
+}
+
+#[test]
+fn while_the_flag_is_off_events_on_their_way_are_refused_as_many_as_they_stand_for() {
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    pipeline.flags(Ok(&flags(false, 900 * SECOND)), at(0));
+    let mut whole = StatementAggregate::start(at(0), Errors::at_most(1));
+    whole.complete(None);
+    let whole = Event { kind: EventKind::Finished(Box::new(whole)), ..event(0) };
+    pipeline.absorb(vec![event(1), whole], at(0), SystemTime::UNIX_EPOCH);
+    assert_eq!(pipeline.books().refused.get(Refusal::Off), 3);
+    assert_eq!(pipeline.ledger().made, 0);
+}
+
+#[test]
+fn a_ticks_date_is_as_far_from_the_present_as_the_tick_in_either_direction() {
+    let now = SystemTime::UNIX_EPOCH + 1_000_000 * SECOND;
+    let date = |second| date((at(100), now), at(second));
+    assert_eq!([90, 100, 130].map(date), [now - 10 * SECOND, now, now + 30 * SECOND]);
+}
+
+fn waits_until(step: Step) -> Tick {
+    match step {
+        Step::Wait(until) => until,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn with_nothing_held_it_waits_for_the_flag_to_grow_old_or_for_a_statement_to_be_quiet_for_too_long() {
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    pipeline.flags(Ok(&flags(true, 900 * SECOND)), at(0));
+    assert_eq!(waits_until(pipeline.step(at(1), Busy::default(), None)), at(900));
+    assert!(matches!(pipeline.step(at(900), Busy::default(), None), Step::Ask), "exactly then");
+    let asking = Busy { asking: true, sending: false };
+    assert_eq!(waits_until(pipeline.step(at(900), asking, None)), Tick::MAX, "once");
+    pipeline.flags(Ok(&flags(true, 86_400 * SECOND)), at(901));
+    let start = happened(Action::Start(0)).unwrap();
+    let start = Event { at: at(901), kind: start, ..event(0) };
+    pipeline.absorb(vec![start], at(901), SystemTime::UNIX_EPOCH);
+    assert_eq!(waits_until(pipeline.step(at(902), Busy::default(), None)), at(901 + 3600));
+}
+
+#[test]
+fn a_close_ends_where_nothing_is_held_or_nothing_will_be_known_in_time() {
+    let pending = NoAnswer { pending: true, ..PluginError::new(401).into() };
+    let asking = Busy { asking: true, sending: false };
+    for held in [false, true] {
+        let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+        assert!(matches!(pipeline.step(at(0), Busy::default(), Some(at(2))), Step::Ask));
+        if held {
+            pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH);
+            assert_eq!(waits_until(pipeline.step(at(0), asking, Some(at(2)))), at(2), "the answer may come");
+        } else {
+            assert!(matches!(pipeline.step(at(0), asking, Some(at(2))), Step::Finished), "for what?");
+        }
+        // A log-in is to come, and the flag is asked for again in a minute.
+        pipeline.flags(Err(pending), at(1));
+        assert!(matches!(pipeline.step(at(1), Busy::default(), Some(at(2))), Step::Finished));
+        assert!(matches!(pipeline.step(at(1), Busy::default(), Some(at(61))), Step::Finished));
+        if held {
+            assert_eq!(waits_until(pipeline.step(at(1), Busy::default(), Some(at(70)))), at(61));
+        }
+    }
+}
+
+#[test]
+fn at_its_deadline_a_close_is_over_whatever_is_under_way() {
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    pipeline.flags(Ok(&flags(true, 900 * SECOND)), at(0));
+    pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH);
+    assert!(matches!(pipeline.step(at(0), Busy::default(), Some(at(2))), Step::Send(_)));
+    let sending = Busy { sending: true, asking: false };
+    assert_eq!(waits_until(pipeline.step(at(1), sending, Some(at(2)))), at(2));
+    assert!(matches!(pipeline.step(at(2), sending, Some(at(2))), Step::Finished));
+>>>>>>> 9deb1536dbc7a2c92708e4f600a44b666335bf95
 }
 
 #[test]

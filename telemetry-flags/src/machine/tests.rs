@@ -261,14 +261,16 @@ fn at_the_capacity_what_says_least_goes() {
     told(&mut machine, "old.com", 0, Ok(flags("true", 1)));
     asking(machine.look(&key("new.com"), at(2)));
     assert_eq!(answer(machine.look(&key("fresh.com"), at(2))).origin, FlagOrigin::Cached);
-    // And of what is fresh what was looked for last.
-    let mut machine = keeping(2);
-    told(&mut machine, "a.com", 0, Ok(flags("true", 900)));
-    told(&mut machine, "b.com", 0, Ok(flags("true", 900)));
-    assert!(answer(machine.look(&key("a.com"), at(1))).is_on("flag"));
-    asking(machine.look(&key("new.com"), at(2)));
-    assert!(answer(machine.look(&key("a.com"), at(2))).is_on("flag"));
-    assert_eq!(machine.len(), 2);
+    // And of what is fresh what was looked for last; not by chance.
+    for _ in 0..20 {
+        let mut machine = keeping(2);
+        told(&mut machine, "a.com", 0, Ok(flags("true", 900)));
+        told(&mut machine, "b.com", 0, Ok(flags("true", 900)));
+        assert!(answer(machine.look(&key("a.com"), at(1))).is_on("flag"));
+        asking(machine.look(&key("new.com"), at(2)));
+        assert!(answer(machine.look(&key("a.com"), at(2))).is_on("flag"));
+        assert_eq!(machine.len(), 2);
+    }
 }
 
 #[test]
