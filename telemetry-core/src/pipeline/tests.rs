@@ -35,7 +35,6 @@ fn a_close_does_not_wait_for_a_flag_that_is_known_and_due() {
 }
 
 #[test]
-<<<<<<< HEAD
 fn after_a_long_sleep_the_flag_is_asked_for_before_anything_is_sent() {
     let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
     pipeline.flags(Ok(&flags(true, 10 * SECOND)), at(0));
@@ -48,7 +47,9 @@ fn after_a_long_sleep_the_flag_is_asked_for_before_anything_is_sent() {
     // Nobody answers: it counts on.
     pipeline.flags(Err(PluginError::new(503).into()), at(1001));
     assert!(matches!(pipeline.step(at(1001), Busy::default(), None), Step::Send(_)));
-=======
+}
+
+#[test]
 fn the_breaker_is_in_the_state_that_it_was_last_seen_in_and_a_change_is_told_once() {
     let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
     let open = |second| BreakerState::Open { until: at(second) };
@@ -107,7 +108,7 @@ fn while_the_flag_is_off_events_on_their_way_are_refused_as_many_as_they_stand_f
     let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
     pipeline.flags(Ok(&flags(false, 900 * SECOND)), at(0));
     let mut whole = StatementAggregate::start(at(0), Errors::at_most(1));
-    whole.complete(None);
+    whole.complete(None, None);
     let whole = Event { kind: EventKind::Finished(Box::new(whole)), ..event(0) };
     pipeline.absorb(vec![event(1), whole], at(0), SystemTime::UNIX_EPOCH);
     assert_eq!(pipeline.books().refused.get(Refusal::Off), 3);
@@ -175,7 +176,6 @@ fn at_its_deadline_a_close_is_over_whatever_is_under_way() {
     let sending = Busy { sending: true, asking: false };
     assert_eq!(waits_until(pipeline.step(at(1), sending, Some(at(2)))), at(2));
     assert!(matches!(pipeline.step(at(2), sending, Some(at(2))), Step::Finished));
->>>>>>> 9deb1536dbc7a2c92708e4f600a44b666335bf95
 }
 
 #[test]

@@ -53,7 +53,9 @@ pub(crate) async fn serve(stream: TcpStream, state: Arc<Watched<State>>, routes:
 
 async fn act_raw(mut stream: TcpStream, act: Raw) -> std::io::Result<()> {
     match act {
-        Raw::Reset => stream.set_zero_linger(),
+        // By its older name, which an older tokio has as well.
+        #[allow(deprecated, reason = "what is new came with a newer tokio than drivers have")]
+        Raw::Reset => stream.set_linger(Some(std::time::Duration::ZERO)),
         Raw::Bytes(bytes) => {
             stream.write_all(&bytes).await?;
             stream.shutdown().await
