@@ -157,19 +157,6 @@ fn the_last_lease_wakes_the_worker_when_it_is_dropped() {
 }
 
 #[test]
-fn what_is_recorded_while_the_worker_sleeps_with_nothing_to_do_wakes_it() {
-    let (bench, lease, session) = awake(config());
-    session.error(|| ErrorDetails::new("PERMISSION_DENIED").fault(403));
-    eventually("all is delivered", || lease.status().records.held == 0);
-    // It has to have gone to sleep with nothing else to wake it soon.
-    let sleeps_long = |at: plugin::Tick| at - bench.clock.now() > 10 * SECOND;
-    eventually("it sleeps", || bench.clock.next_wake().is_none_or(sleeps_long));
-    session.statement().complete();
-    eventually("the event is taken in", || lease.status().records.held == 1);
-    assert_eq!(bench.exporter.accepted().len(), 2);
-}
-
-#[test]
 fn a_retryable_error_waits_with_its_statement() {
     let bench = Bench::new();
     let lease = bench.lease();
