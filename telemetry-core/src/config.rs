@@ -48,7 +48,7 @@ impl TextLevel {
     }
 }
 
-/// How long closing may take when nothing else is said.
+/// How long closing may take when nothing else is said: 2 s.
 pub const DEFAULT_CLOSE: Duration = Duration::from_secs(2);
 
 const MS: Duration = Duration::from_millis(1);

@@ -15,7 +15,7 @@ use crate::machine::{Key, Lookup, Machine};
 /// How many hosts are kept unless something else is said.
 pub const DEFAULT_CAPACITY: usize = 1000;
 
-/// How long until a host that could not be asked is asked again, unless something else is said.
+/// How long until a host that could not be asked is asked again, unless something else is said: 60 s.
 pub const DEFAULT_RETRY: Duration = Duration::from_secs(60);
 
 /// Keeps what a source said for as long as that is fresh, and asks again once, for all who want to know.

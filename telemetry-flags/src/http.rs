@@ -11,11 +11,11 @@ use serde_json::Value;
 use telemetry_core::plugin::{FlagOrigin, FlagQuery, FlagSet, HttpRequest, Method, PluginError, Transport};
 use telemetry_core::{Fault, FeatureFlagSource};
 
-/// How long flags are fresh when the service doesn't say, or says nothing sensible.
+/// How long flags are fresh when the service doesn't say, or says nothing sensible: 15 min.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(15 * 60);
-/// The shortest time that a service can make them fresh for.
+/// The shortest time that a service can make them fresh for: 1 min.
 pub const MIN_TTL: Duration = Duration::from_secs(60);
-/// The longest.
+/// The longest: 1 h.
 pub const MAX_TTL: Duration = Duration::from_secs(3600);
 
 /// How much of an answer is read. It carries every flag of the client; shipped clients have some dozens.
