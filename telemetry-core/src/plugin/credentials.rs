@@ -50,7 +50,8 @@ pub trait CredentialProvider: Send + Sync + 'static {
     /// What authorises a request now.
     async fn headers(&self) -> Result<AuthHeaders, PluginError>;
 
-    /// Whether a call may hold up its thread; `true` by default. See
+    /// Whether a call may hold up its thread, or its own drop may; `true` by default. Where it is `false`, it
+    /// is dropped on whatever thread lets go of it last, which may be the driver's. See
     /// [`Exporter::may_block`](crate::Exporter::may_block).
     fn may_block(&self) -> bool {
         true
