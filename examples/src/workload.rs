@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use telemetry_core::Mode;
 use telemetry_core::status::{OffReason, Status, TelemetryState};
+use telemetry_core::{ConnectionSettings, Mode};
 
 use crate::driver::{Connection, Driver, Error, Fetch, Options, Rows};
 
@@ -171,7 +171,7 @@ pub async fn run(
     let first = driver.connect(alice.clone()).await?;
     let second = driver.connect(alice.clone()).await?;
     let third = driver.connect(bob).await?;
-    let off = driver.connect(alice.telemetry(Mode::Off)).await?;
+    let off = driver.connect(alice.telemetry(ConnectionSettings::default().mode(Mode::Off))).await?;
     let mut outcomes = Vec::new();
     for step in steps {
         outcomes.push(outcome("alice 1", &first, *step).await);

@@ -9,6 +9,7 @@ use examples::workload::{Act, EMBEDDED, run_step};
 use examples::{driver, tpch};
 use telemetry_core::plugin::AlwaysClosed;
 use telemetry_core::record::RecordKind;
+use telemetry_core::status::{OffReason, TelemetryState};
 use telemetry_core::{
     ClientProvider, DriverIdentity, HostPolicy, Mode, OperationType, ResultFormat, StatementType,
     TelemetryConfig,
@@ -196,4 +197,27 @@ async fn a_token_that_opens_nothing_is_an_error_and_a_record() {
 fn debug_of_the_options_shows_no_token() {
     assert!(!format!("{:?}", Options::new("u", "canary", "w")).contains("canary"));
     assert!(driver::USER_AGENT.starts_with("ExampleDriver/"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn telemetry_is_set_by_options_as_anything_else_and_a_wrong_one_is_an_error_of_the_driver() {
+    let bench = bench();
+    let mut options = Options::new(bench.workspace.url(), "token", WAREHOUSE_ID);
+    options.set("telemetry.mode", "off").unwrap();
+    let off = bench.driver.connect(options.clone()).await.unwrap();
+    assert_eq!(off.telemetry().state, TelemetryState::Off(OffReason::Setting));
+    options.set("telemetry.mode", "on").unwrap();
+    options.set("telemetry.batch_size", "1").unwrap();
+    let connection = bench.driver.connect(options.clone()).await.unwrap();
+    connection.query("SELECT 1", Fetch::Inline).await.unwrap();
+    bench.close(connection).await;
+    let sizes: Vec<_> = bench.exporter.attempts().iter().map(|attempt| attempt.records.len()).collect();
+    assert!(sizes.len() > 1 && sizes.iter().all(|size| *size == 1), "{sizes:?}");
+    for (name, value, says) in [
+        ("telemetry.batch_size", "0", "batch_size is 0, and must be 1 to max_records"),
+        ("telemetry.colour", "red", "there is no setting \"colour\""),
+        ("colour", "red", "there is no option \"colour\""),
+    ] {
+        assert_eq!(options.set(name, value).unwrap_err().to_string(), says);
+    }
 }

@@ -15,6 +15,9 @@ pub enum BuildError {
         /// The bounds, in words.
         expected: &'static str,
     },
+    /// There is no setting of this name, or none that text may set.
+    #[error("there is no setting {0:?}")]
+    UnknownSetting(String),
     /// A name holds what a name may not hold.
     #[error("{name} is {value:?}, and may hold only visible ASCII, 1 to 128 characters")]
     InvalidName {

@@ -101,7 +101,7 @@ pub mod status {
 /// What makes the asynchronous traits implementable: `#[async_trait] impl Exporter for …`.
 pub use async_trait::async_trait;
 pub use client::runtime::Runtime;
-pub use config::{DEFAULT_CLOSE, Mode, OPT_OUT_VARIABLES, TelemetryConfig};
+pub use config::{ConnectionSettings, DEFAULT_CLOSE, Mode, OPT_OUT_VARIABLES, TelemetryConfig};
 pub use error::BuildError;
 pub use fault::{ErrorClass, Fault, classify};
 pub use handle::chunk_recorder::ChunkRecorder;
@@ -112,6 +112,7 @@ pub use handle::opening::{ConnectionInfo, Opening};
 pub use handle::operation::Operation;
 pub use handle::outcome::{CloseOutcome, FlushOutcome};
 pub use handle::provider::{ClientProvider, ClientProviderBuilder};
+pub use handle::provider_registry::ProviderRegistry;
 pub use handle::session::Session;
 pub use handle::shared_statement::SharedStatement;
 pub use handle::shutdown::{ShutdownOnDrop, ShutdownOutcome};

@@ -167,3 +167,33 @@ fn a_recipe_that_fails_leaves_the_child_off() {
     }
     assert!(ClientProvider::rebuilt_after_fork(|| Err(BuildError::Missing("all"))).is_err());
 }
+
+#[test]
+fn a_registry_begins_empty_in_a_child_also_one_forked_while_it_is_locked() {
+    static REGISTRY: ProviderRegistry<Key> = ProviderRegistry::new();
+    /// A key that takes its time to compare, under the registry's lock.
+    struct Key(u32);
+    impl PartialEq for Key {
+        fn eq(&self, other: &Key) -> bool {
+            std::thread::sleep(MS);
+            self.0 == other.0
+        }
+    }
+    let get = |number, builds| {
+        let build = |_: &Key| if builds { recipe() } else { Err(BuildError::Missing("all")) };
+        REGISTRY.get_or_build(Key(number), build).is_ok()
+    };
+    assert!(get(0, true) && get(0, false));
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                get(0, false);
+            }
+        });
+        for _ in 0..20 {
+            join(spawn(|| !get(0, false) && get(0, true) && get(0, false)));
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}

@@ -8,7 +8,8 @@ use serde_json::json;
 use telemetry_core::record::{AuthFlow, AuthMech, DriverMode, HostDetails};
 use telemetry_core::status::Status;
 use telemetry_core::{
-    CloseOutcome, ConnectionInfo, ConnectionParams, Lease, Mode, OperationType, Session, StaticToken, Target,
+    CloseOutcome, ConnectionInfo, ConnectionParams, ConnectionSettings, Lease, OperationType, Session,
+    StaticToken, Target,
 };
 
 use super::api;
@@ -23,20 +24,36 @@ pub struct Options {
     url: String,
     token: String,
     warehouse_id: String,
-    telemetry: Option<Mode>,
+    telemetry: ConnectionSettings,
 }
 
 impl Options {
     /// A warehouse of a workspace, by the workspace's URL and a personal access token.
     pub fn new(url: impl Into<String>, token: impl Into<String>, warehouse_id: impl Into<String>) -> Self {
-        Options { url: url.into(), token: token.into(), warehouse_id: warehouse_id.into(), telemetry: None }
+        let telemetry = ConnectionSettings::default();
+        Options { url: url.into(), token: token.into(), warehouse_id: warehouse_id.into(), telemetry }
     }
 
-    /// The user's own mode for telemetry on this connection.
+    /// What the user sets of telemetry for this connection.
     #[must_use]
-    pub fn telemetry(mut self, mode: Mode) -> Self {
-        self.telemetry = Some(mode);
+    pub fn telemetry(mut self, settings: ConnectionSettings) -> Self {
+        self.telemetry = settings;
         self
+    }
+
+    /// An option by its name, as a connection string has it: `telemetry.mode`, `telemetry.batch_size` and the
+    /// others that a connection may have.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] for a name that this driver doesn't know, or a value that can't be read.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        match name.strip_prefix("telemetry.") {
+            Some(setting) => {
+                self.telemetry.set(setting, value).map_err(|error| Error::Option(error.to_string()))
+            }
+            None => Err(Error::Option(format!("there is no option {name:?}"))),
+        }
     }
 
     /// What telemetry is told of the connection. No token, no SQL.
@@ -85,11 +102,8 @@ pub struct Connection {
 
 impl Connection {
     pub(super) async fn open(driver: &Driver, options: Options) -> Result<Self, Error> {
-        let mut target = Target::new(&options.url).credentials(StaticToken::new(&options.token));
-        if let Some(mode) = options.telemetry {
-            target = target.mode(mode);
-        }
-        let lease = driver.telemetry.acquire(target);
+        let target = Target::new(&options.url).credentials(StaticToken::new(&options.token));
+        let lease = driver.telemetry.acquire(target.settings(options.telemetry));
         let opening = lease.opening(options.info());
         let Options { url, token, warehouse_id, telemetry: _ } = options;
         let endpoint = Endpoint { client: driver.http.clone(), url, token };

@@ -9,6 +9,9 @@ pub enum Error {
     /// The HTTP client could not be set up.
     #[error("the HTTP client could not be set up")]
     Setup(#[source] reqwest::Error),
+    /// An option that can't be taken.
+    #[error("{0}")]
+    Option(String),
     /// A request failed on its way, or was not answered in time.
     #[error("a request to {host} failed")]
     Http {
@@ -66,6 +69,7 @@ impl Error {
     fn name(&self) -> &str {
         match self {
             Error::Setup(_) | Error::Http { .. } => "HTTP_REQUEST_FAILED",
+            Error::Option(_) => "INVALID_OPTION",
             Error::Service { code, .. } => code,
             Error::Statement { class, .. } => class,
             Error::Cancelled => "CANCELLED",
@@ -80,9 +84,11 @@ impl Error {
             Error::Service { status, .. } => classify(*status),
             // Trying again changes nothing about a statement that is wrong.
             Error::Statement { .. } => ErrorClass::Terminal,
-            Error::Setup(_) | Error::Http { .. } | Error::Cancelled | Error::Protocol(_) => {
-                ErrorClass::Unknown
-            }
+            Error::Setup(_)
+            | Error::Option(_)
+            | Error::Http { .. }
+            | Error::Cancelled
+            | Error::Protocol(_) => ErrorClass::Unknown,
         }
     }
 }

@@ -27,7 +27,8 @@ pub(crate) struct Delivered {
 /// Whether an attempt may hold up its thread: any of its parts may.
 pub(crate) fn deliver_may_block(client: &Client) -> bool {
     let Plugins { exporter, breakers, .. } = &*client.plugins;
-    may_block(|| exporter.may_block() || breakers.may_block()) || credentials_may_block(client)
+    may_block(|| exporter.may_block() || breakers.may_block())
+        || (client.authenticated && credentials_may_block(client))
 }
 
 /// Whether a question for the flag may.
@@ -80,10 +81,14 @@ async fn attempt(
         Some(Ok(permit)) => permit,
         Some(Err(rejected)) => return AttemptOutcome::Rejected { retry_at: rejected.retry_at },
         // A breaker that can't answer admits nothing.
-        None => return AttemptOutcome::Rejected { retry_at: now + plugins.config.flush_interval },
+        None => return AttemptOutcome::Rejected { retry_at: now + client.config.flush_interval },
     };
     // Without credentials the permit is dropped, which is neutral.
-    let credentials = match credentials(client, deadline, login).await {
+    let credentials = match client.authenticated {
+        true => credentials(client, deadline, login).await,
+        false => Ok(None),
+    };
+    let credentials = match credentials {
         Ok(credentials) => credentials,
         Err(failure) => return AttemptOutcome::NoCredentials(failure),
     };
@@ -159,7 +164,7 @@ async fn credentials(
     deadline: Tick,
     login: &mut Option<u64>,
 ) -> Result<Option<AuthHeaders>, PluginError> {
-    if !client.is_authenticated() {
+    if !client.has_principal() {
         return Ok(None);
     }
     let Some((lease, provider)) = client.with_logins(|logins| logins.best()) else {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::client::Client;
-use crate::client::registry::Key;
+use crate::client::key::Key;
 use crate::client::shared::Shared;
 use crate::guard::panic::catch_panic;
 use crate::plugin::clock::Tick;
@@ -20,13 +20,21 @@ pub(crate) struct LeaseGuard {
     number: u64,
     /// Whether anybody's credentials may come, as the client is this connection's alone.
     anybody: bool,
+    /// How long the final flush may take when it is dropped.
+    close_timeout: Duration,
     released: AtomicBool,
 }
 
 impl LeaseGuard {
-    pub(crate) fn new(shared: Arc<Shared>, key: Key, client: Arc<Client>, anybody: bool) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        key: Key,
+        client: Arc<Client>,
+        anybody: bool,
+        close_timeout: Duration,
+    ) -> Self {
         let number = client.join();
-        LeaseGuard { shared, key, client, number, anybody, released: AtomicBool::new(false) }
+        LeaseGuard { shared, key, client, number, anybody, close_timeout, released: AtomicBool::new(false) }
     }
 
     /// The connection has credentials, or others than before.
@@ -74,9 +82,8 @@ impl LeaseGuard {
 impl Drop for LeaseGuard {
     fn drop(&mut self) {
         if !self.released.swap(true, Ordering::AcqRel) && self.client.plugins.in_parent_process() {
-            let within = self.client.plugins.config.close_timeout;
             self.ended();
-            self.shared.registry.release(&self.key, &self.client, within);
+            self.shared.registry.release(&self.key, &self.client, self.close_timeout);
         }
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod buffer;
 pub(crate) mod call_pool;
 pub(crate) mod call_slot;
 pub(crate) mod calls;
+pub(crate) mod key;
 pub(crate) mod lease_guard;
 pub(crate) mod logins;
 pub(crate) mod own_runtime;
@@ -24,9 +25,11 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 
 use crate::client::buffer::{BufferBooks, EventBuffer, Pushed};
+use crate::client::key::Key;
 use crate::client::logins::{Leftover, Logins, may_block};
 use crate::client::plugins::Plugins;
 use crate::client::wakeup::Wakeup;
+use crate::config::TelemetryConfig;
 use crate::fault::PluginError;
 use crate::guard::lock::lock;
 use crate::guard::own_work::is_own_work;
@@ -46,11 +49,15 @@ use crate::text::error_text::TextBudget;
 /// else.
 pub(crate) struct Client {
     pub(crate) plugins: Arc<Plugins>,
+    /// The provider's, with those of its connections in their places.
+    pub(crate) config: TelemetryConfig,
     pub(crate) host: Host,
     /// Which of the host's workspaces, where the driver says.
     pub(crate) workspace: Option<i64>,
-    /// Whether its records travel under a principal's credentials.
-    authenticated: bool,
+    /// Whether its connections have a principal, whose credentials are asked for.
+    has_principal: bool,
+    /// Whether its records travel under them.
+    pub(crate) authenticated: bool,
     logins: Mutex<Logins>,
     next_lease: AtomicU64,
     /// Whether there are credentials that weren't there, or weren't known to be good, when the worker looked
@@ -95,25 +102,21 @@ pub(crate) struct Snapshot {
 }
 
 impl Client {
-    pub(crate) fn new(
-        plugins: Arc<Plugins>,
-        host: Host,
-        workspace: Option<i64>,
-        authenticated: bool,
-        forced: bool,
-    ) -> Self {
-        let config = &plugins.config;
-        let pipeline = Pipeline::new(config, plugins.driver.identity.flag(), forced, fastrand::u64(..));
+    pub(crate) fn new(plugins: Arc<Plugins>, key: &Key, config: TelemetryConfig) -> Self {
+        let Key { host, workspace, scope, terms } = key;
+        let flag = plugins.driver.identity.flag();
+        let pipeline = Pipeline::new(&config, flag, terms.forced, fastrand::u64(..));
         Client {
-            host,
-            workspace,
-            authenticated,
+            host: host.clone(),
+            workspace: *workspace,
+            has_principal: scope.is_some(),
+            authenticated: scope.is_some() && terms.authenticated,
             logins: Mutex::default(),
             next_lease: AtomicU64::new(0),
             logged_in: AtomicBool::new(false),
             text: Arc::new(TextBudget::new(config.max_text_bytes as u64)),
             malformed: AtomicU64::new(0),
-            forced,
+            forced: terms.forced,
             buffer: EventBuffer::new(config.max_events),
             pipeline: Mutex::new(pipeline),
             recording: AtomicBool::new(true),
@@ -123,6 +126,7 @@ impl Client {
             finished: watch::Sender::new(false),
             left: watch::Sender::new(0),
             breaker: OnceLock::new(),
+            config,
             plugins,
         }
     }
@@ -206,7 +210,7 @@ impl Client {
     /// How many slices a buffer's worth of events has. Drivers may go on recording while the buffer is
     /// emptied; what comes after as many is for the next time.
     pub(crate) fn slices(&self) -> u64 {
-        self.plugins.config.max_events as u64 / SLICE + 1
+        self.config.max_events as u64 / SLICE + 1
     }
 
     /// Takes in what was recorded, `ahead` slices at the most, and says what to do next. It asks to be called
@@ -262,7 +266,7 @@ impl Client {
     /// A connection begins; its number.
     pub(crate) fn join(&self) -> u64 {
         let lease = self.next_lease.fetch_add(1, Ordering::Relaxed);
-        if self.authenticated {
+        if self.has_principal {
             self.with_logins(|logins| logins.join(lease));
         }
         lease
@@ -278,7 +282,7 @@ impl Client {
 
     /// A connection has opened.
     pub(crate) fn opened(&self, lease: u64) -> Leftover {
-        if !self.authenticated {
+        if !self.has_principal {
             return None;
         }
         let leftover = self.with_logins(|logins| logins.opened(lease));
@@ -294,12 +298,12 @@ impl Client {
 
     /// A connection has ended.
     pub(crate) fn ended(&self, lease: u64) -> Leftover {
-        if self.authenticated { self.with_logins(|logins| logins.ended(lease)) } else { None }
+        if self.has_principal { self.with_logins(|logins| logins.ended(lease)) } else { None }
     }
 
-    /// Whether its records travel under a principal's credentials.
-    pub(crate) fn is_authenticated(&self) -> bool {
-        self.authenticated
+    /// Whether its connections have a principal, whose credentials are asked for.
+    pub(crate) fn has_principal(&self) -> bool {
+        self.has_principal
     }
 
     /// Looks into the log-ins, or changes them, for a moment.
@@ -470,7 +474,6 @@ pub(crate) mod tests {
     use super::*;
     use crate::client::plugins::DropThread;
     use crate::client::safe_clock::SafeClock;
-    use crate::config::TelemetryConfig;
     use crate::fault::{Fault, PluginError};
     use crate::guard::fork::Process;
     use crate::host::HostPolicy;
@@ -511,6 +514,6 @@ pub(crate) mod tests {
             last: DropThread::default(),
         };
         let host = Host::parse("host.example.com", HostPolicy::Public).unwrap();
-        Client::new(Arc::new(plugins), host, None, false, false)
+        Client::new(Arc::new(plugins), &Key::of(host), TelemetryConfig::default())
     }
 }

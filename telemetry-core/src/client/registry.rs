@@ -5,21 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::client::Client;
+use crate::client::key::Key;
 use crate::guard::lock::lock;
 use crate::guard::panic::catch_panic;
-use crate::host::Host;
 use crate::plugin::clock::Tick;
-use crate::record::id::ScopeId;
-
-/// What connections must have in common to share a client: the host, the workspace, the principal, and
-/// whether the flag counts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Key {
-    pub(crate) host: Host,
-    pub(crate) workspace: Option<i64>,
-    pub(crate) scope: Option<ScopeId>,
-    pub(crate) forced: bool,
-}
 
 /// What a lease was given.
 pub(crate) enum Leased {
@@ -151,12 +140,13 @@ mod tests {
     use crate::client::tests::client;
     use crate::pipeline::{Busy, Step};
     use crate::plugin::flags::{FlagOrigin, FlagSet};
+    use crate::record::id::ScopeId;
 
     #[test]
     fn a_lease_taken_when_the_drain_is_over_but_the_client_not_yet_gone_keeps_it() {
         let registry = Registry::new(10);
         let made = client();
-        let key = Key { host: made.host.clone(), workspace: None, scope: None, forced: false };
+        let key = Key::of(made.host.clone());
         let Leased::New(client) = registry.acquire(&key, || made) else { panic!("there is none yet") };
         client.with_pipeline(|pipeline, now| pipeline.flags(Ok(&flags()), now));
         registry.release(&key, &client, Duration::from_secs(2));
@@ -175,7 +165,7 @@ mod tests {
     #[test]
     fn a_client_that_is_finished_is_replaced_and_its_leases_take_nothing_from_the_next() {
         let registry = Registry::new(10);
-        let key = Key { host: client().host.clone(), workspace: None, scope: None, forced: false };
+        let key = Key::of(client().host.clone());
         let Leased::New(old) = registry.acquire(&key, client) else { panic!("there is none yet") };
         old.finish(crate::ledger::DropReason::RuntimeGone);
         let Leased::New(new) = registry.acquire(&key, client) else { panic!("the old one is finished") };
@@ -206,12 +196,7 @@ mod tests {
     #[test]
     fn at_the_limit_a_client_that_is_finished_makes_room_and_a_living_one_does_not() {
         let registry = Registry::new(2);
-        let key = |number: u64| Key {
-            host: client().host.clone(),
-            workspace: None,
-            scope: Some(ScopeId::new(number)),
-            forced: false,
-        };
+        let key = |number: u64| Key { scope: Some(ScopeId::new(number)), ..Key::of(client().host.clone()) };
         let acquire = |number| registry.acquire(&key(number), client);
         let Leased::New(first) = acquire(1) else { panic!("there is room") };
         let Leased::New(_second) = acquire(2) else { panic!("there is room") };

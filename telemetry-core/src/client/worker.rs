@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::client::call_slot::Slot;
 use crate::client::calls;
 use crate::client::calls::Delivered;
-use crate::client::registry::Key;
+use crate::client::key::Key;
 use crate::client::shared::Shared;
 use crate::fault::PluginError;
 use crate::guard::own_work::{log, own_work};
@@ -123,7 +123,7 @@ async fn wait(
     // Events below the high-water mark wake nobody, so the buffer is looked into once per interval: unless
     // there was nothing, when the next event wakes the worker and the intervals begin again.
     let idle = client.with_pipeline(|pipeline, _| pipeline.is_idle()) && client.park();
-    let tick = if idle { Tick::MAX } else { clock.now() + client.plugins.config.flush_interval };
+    let tick = if idle { Tick::MAX } else { clock.now() + client.config.flush_interval };
     let until = until.min(tick).min(sending.deadline()).min(asking.deadline());
     let mut sleep = pin!(clock.sleep_until(until));
     let mut notified = pin!(client.woken());

@@ -27,6 +27,10 @@ pub(crate) struct InChild<T> {
 }
 
 impl<T> InChild<T> {
+    pub(crate) const fn new() -> Self {
+        InChild { maker: AtomicU32::new(0), value: OnceLock::new() }
+    }
+
     /// The value, which the first that asks makes. `None` where it could not be made, and in a child that was
     /// forked while it was: whoever was making it doesn't exist there.
     pub(crate) fn get_or_make(&self, make: impl FnOnce() -> Option<T>) -> Option<&T> {
@@ -42,7 +46,7 @@ impl<T> InChild<T> {
 
 impl<T> Default for InChild<T> {
     fn default() -> Self {
-        InChild { maker: AtomicU32::new(0), value: OnceLock::new() }
+        InChild::new()
     }
 }
 

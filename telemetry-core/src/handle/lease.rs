@@ -56,7 +56,7 @@ impl Lease {
         let mut credentials = DropGuarded(Some(Arc::new(credentials) as Arc<dyn CredentialProvider>));
         let Ok(hold) = self.held() else { return };
         let fit = credentials.0.as_ref().is_some_and(|credentials| hold.is_of(&**credentials));
-        if !(hold.client.is_authenticated() && fit) {
+        if !(hold.client.has_principal() && fit) {
             log!(host = %hold.key.host, "credentials of another principal for telemetry are ignored");
         } else if let Some(credentials) = credentials.0.take() {
             hold.provide(credentials);

@@ -8,6 +8,7 @@ pub(crate) mod opening;
 pub(crate) mod operation;
 pub(crate) mod outcome;
 pub(crate) mod provider;
+pub(crate) mod provider_registry;
 pub(crate) mod session;
 pub(crate) mod session_scope;
 pub(crate) mod shared_statement;

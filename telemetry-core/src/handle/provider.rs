@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use crate::client::Client;
+use crate::client::key::{Key, Terms};
 use crate::client::lease_guard::LeaseGuard;
 use crate::client::plugins::{DropThread, Plugins};
-use crate::client::registry::{Key, Leased, Registry};
+use crate::client::registry::{Leased, Registry};
 use crate::client::runtime::{Runner, Runtime};
 use crate::client::safe_clock::SafeClock;
 use crate::client::shared::Shared;
@@ -122,7 +123,8 @@ impl ClientProvider {
     /// A connection's share of telemetry. It never fails, waits or does I/O: where telemetry can't be had,
     /// the lease is off and says [why](Lease::status).
     ///
-    /// What decides, in this order: an opt-out in the environment; [`Target::mode`];
+    /// What decides, in this order: an opt-out in the environment; [`Target::mode`] (or its
+    /// [`settings`](Target::settings));
     /// [`TelemetryConfig::mode`]; the service's feature flag, unless one of the settings is [`Mode::Forced`].
     pub fn acquire(&self, target: Target) -> Lease {
         let hold = match self.here() {
@@ -136,18 +138,18 @@ impl ClientProvider {
     }
 
     fn try_acquire(&self, target: Target) -> Result<LeaseGuard, OffReason> {
-        let Target { host, workspace, later, credentials, mode } = target;
+        let Target { host, workspace, later, credentials, settings } = target;
         // Foreign, and dropped here when there is no lease.
         let mut credentials = DropGuarded(credentials);
         let shared = &self.shared;
         if let Some(variable) = shared.opted_out {
             return Err(OffReason::OptOut(variable));
         }
-        let mode = mode.unwrap_or(shared.plugins.config.mode);
-        if mode == Mode::Off {
+        let config = settings.within(&shared.plugins.config);
+        if config.mode == Mode::Off {
             return Err(OffReason::Setting);
         }
-        let host = Host::parse(&host, shared.plugins.config.host_policy).map_err(OffReason::InvalidHost)?;
+        let host = Host::parse(&host, config.host_policy).map_err(OffReason::InvalidHost)?;
         let scope = match &credentials.0 {
             Some(provider) => Some(catch_panic(|| provider.scope()).ok_or(OffReason::CredentialsPanicked)?),
             None => later.map(|later| match later {
@@ -156,18 +158,17 @@ impl ClientProvider {
             }),
         };
         shared.runner.start().map_err(|error| OffReason::NotStarted(error.kind()))?;
-        let key = Key { host, workspace, scope, forced: mode == Mode::Forced };
-        let authenticated = key.scope.is_some();
-        let make = || {
-            Client::new(Arc::clone(&shared.plugins), key.host.clone(), workspace, authenticated, key.forced)
-        };
+        let key = Key { host, workspace, scope, terms: Terms::new(&config, &settings) };
+        let close_timeout = config.close_timeout;
+        let make = || Client::new(Arc::clone(&shared.plugins), &key, config);
         let (client, is_new) = match shared.registry.acquire(&key, make) {
             Leased::Shared(client) => (client, false),
             Leased::New(client) => (client, true),
             Leased::Full => return Err(OffReason::TooManyClients),
         };
         let anybody = matches!(later, Some(Later::Anybody)) && credentials.0.is_none();
-        let hold = LeaseGuard::new(Arc::clone(shared), key.clone(), Arc::clone(&client), anybody);
+        let hold =
+            LeaseGuard::new(Arc::clone(shared), key.clone(), Arc::clone(&client), anybody, close_timeout);
         if let Some(credentials) = credentials.0.take() {
             hold.provide(credentials);
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::config::Mode;
+use crate::config::{ConnectionSettings, Mode};
 use crate::plugin::credentials::CredentialProvider;
 use crate::record::id::ScopeId;
 
@@ -29,7 +29,7 @@ pub struct Target {
     pub(super) workspace: Option<i64>,
     pub(super) later: Option<Later>,
     pub(super) credentials: Option<Arc<dyn CredentialProvider>>,
-    pub(super) mode: Option<Mode>,
+    pub(super) settings: ConnectionSettings,
 }
 
 impl Target {
@@ -37,7 +37,8 @@ impl Target {
     /// doesn't correlate is sent, and only where the flag is known of another connection to the host, or with
     /// [`Mode::Forced`].
     pub fn new(host: impl Into<String>) -> Self {
-        Target { host: host.into(), workspace: None, later: None, credentials: None, mode: None }
+        let settings = ConnectionSettings::default();
+        Target { host: host.into(), workspace: None, later: None, credentials: None, settings }
     }
 
     /// The same for one of the host's workspaces, where one host has several: the id that the driver sends as
@@ -86,10 +87,19 @@ impl Target {
         self
     }
 
-    /// The same with the user's mode for this connection, which wins over the provider's.
+    /// The same with the user's mode for this connection, which wins over the provider's: the most wanted of
+    /// its [`settings`](Self::settings).
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
-        self.mode = Some(mode);
+        self.settings = self.settings.mode(mode);
+        self
+    }
+
+    /// The same with the user's settings for this connection, in the place of the provider's. What is outside
+    /// its bounds counts as the nearest of them.
+    #[must_use]
+    pub fn settings(mut self, settings: ConnectionSettings) -> Self {
+        self.settings = settings;
         self
     }
 }
@@ -97,11 +107,11 @@ impl Target {
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A host that wasn't checked yet may hold a password.
-        let Target { host: _, workspace, later, credentials, mode } = self;
+        let Target { host: _, workspace, later, credentials, settings } = self;
         f.debug_struct("Target")
             .field("authenticated", &(credentials.is_some() || later.is_some()))
             .field("workspace", workspace)
-            .field("mode", mode)
+            .field("settings", settings)
             .finish_non_exhaustive()
     }
 }

@@ -30,20 +30,45 @@
 //! # assert!(driver.telemetry.is_some());
 //! ```
 //!
-//! It starts no thread yet, and reads the environment now.
+//! It starts no thread yet, and reads the environment now. A driver that has no object that lives as long as
+//! the process, such as an ADBC driver whose database objects come and go, keeps its provider, or one for
+//! each proxy and certificate that they are opened with, in a [`ProviderRegistry`].
 //!
-//! # 2. A lease for each connection
+//! # 2. What a user sets
+//!
+//! A connection has settings of its own beside the provider's: on or off, how large batches are and how
+//! often they go, how often they are tried again, how long a close may take, and whether they travel under
+//! the connection's credentials. They are read from text, or by serde from a file. What can't be read is an
+//! error, for the driver to tell its user as it does of other options, or to ignore.
 //!
 //! ```
-//! use telemetry_databricks::{ClientProvider, Lease, Mode, StaticToken, Target};
+//! use telemetry_databricks::{BuildError, ConnectionSettings};
 //!
-//! /// `mode` is what the user said for this connection, if anything.
-//! fn lease(telemetry: Option<&ClientProvider>, host: &str, token: &str, mode: Option<Mode>) -> Lease {
-//!     let Some(provider) = telemetry else { return Lease::disabled() };
-//!     let target = Target::new(host).credentials(StaticToken::new(token));
-//!     provider.acquire(if let Some(mode) = mode { target.mode(mode) } else { target })
+//! /// Takes an option of the connection, if it is one of telemetry's.
+//! fn option(settings: &mut ConnectionSettings, name: &str, value: &str) -> Result<bool, BuildError> {
+//!     let Some(setting) = name.strip_prefix("mydriver.telemetry.") else { return Ok(false) };
+//!     settings.set(setting, value).map(|()| true)
 //! }
-//! # drop(lease(None, "dbc-a1b2.cloud.databricks.com", "…", None));
+//!
+//! let mut settings = ConnectionSettings::default();
+//! assert_eq!(option(&mut settings, "mydriver.telemetry.batch_size", "50"), Ok(true));
+//! assert_eq!(option(&mut settings, "mydriver.catalog", "main"), Ok(false));
+//! assert!(option(&mut settings, "mydriver.telemetry.flush_interval", "soon").is_err());
+//! ```
+//!
+//! [Below](#names-that-you-may-know) stand the names that shipped drivers have for the same.
+//!
+//! # 3. A lease for each connection
+//!
+//! ```
+//! use telemetry_databricks::{ClientProvider, ConnectionSettings, Lease, StaticToken, Target};
+//!
+//! /// `own` is what the user said for this connection, if anything.
+//! fn lease(driver: Option<&ClientProvider>, host: &str, token: &str, own: ConnectionSettings) -> Lease {
+//!     let Some(provider) = driver else { return Lease::disabled() };
+//!     provider.acquire(Target::new(host).credentials(StaticToken::new(token)).settings(own))
+//! }
+//! # drop(lease(None, "dbc-a1b2.cloud.databricks.com", "…", ConnectionSettings::default()));
 //! ```
 //!
 //! Connections to one host as one principal share a client. A token that is renewed comes from a
@@ -51,7 +76,7 @@
 //! lease before it has logged in says [`Target::credentials_later`], and
 //! [`Lease::credentials`](crate::Lease::credentials) when it has: what is recorded meanwhile waits.
 //!
-//! # 3. Opening: opened, or failed
+//! # 4. Opening: opened, or failed
 //!
 //! ```
 //! use telemetry_databricks::{ConnectionInfo, ErrorDetails, Lease, Session};
@@ -80,7 +105,7 @@
 //! A log-in that was refused has no credentials to report itself by: its record is sent only where another
 //! connection of the principal has some.
 //!
-//! # 4. Statements, by handle or by id
+//! # 5. Statements, by handle or by id
 //!
 //! What ended a statement is said by `failed`, and is in the statement's own record; `error` is for what it
 //! survived, such as a retry. A handle is best: it gathers, and takes one place in the buffer, at its end.
@@ -100,8 +125,8 @@
 //! statement.result_ready(); // The first row can be read.
 //! statement.chunk(Chunk::new(0, Duration::from_millis(12)).bytes(65_536));
 //!
-//! // A download on another thread has a recorder of its own, which is dropped before the statement ends.
-//! let mut recorder = statement.chunk_recorder();
+//! // A download on another thread has a recorder of its own: what it says before the statement ends counts.
+//! let recorder = statement.chunk_recorder();
 //! let download = std::thread::spawn(move || recorder.chunk(Chunk::new(1, Duration::from_millis(9))));
 //! # download.join().unwrap();
 //!
@@ -124,7 +149,7 @@
 //! session.operation(close.statement("01f0a1b2-0002").internal(true));
 //! ```
 //!
-//! # 5. Closing
+//! # 6. Closing
 //!
 //! Close telemetry last, while the credentials still work. What an asynchronous driver awaits, a synchronous
 //! one calls; all else is the same for both. [`shutting_down`](super::shutting_down) has the rest.
@@ -147,13 +172,27 @@
 //!
 //! # Names that you may know
 //!
-//! As the Node.js driver's plan for telemetry has them:
+//! What shipped drivers call the same, as their sources had it in 2025 and 2026. Where a name is missing
+//! the driver has no such option; times are milliseconds unless they say a unit.
 //!
-//! | there | here |
-//! | --- | --- |
-//! | `telemetryEnabled` | [`Target::mode`] for a connection, [`TelemetryConfig::mode`] for the driver |
-//! | `telemetryBatchSize` | [`TelemetryConfig::batch_size`] |
-//! | `telemetryFlushIntervalMs` | [`TelemetryConfig::flush_interval`] |
+//! | here | Node.js | JDBC | Go | Python | C# (ADBC), after `adbc.databricks.telemetry.` |
+//! | --- | --- | --- | --- | --- | --- |
+//! | [`mode`](ConnectionSettings::mode) on, off | `telemetryEnabled` | `EnableTelemetry` (1, 0) | `enableTelemetry=false` | `enable_telemetry` | `enabled=false` |
+//! | [`mode`](ConnectionSettings::mode) forced | | `ForceEnableTelemetry` | `enableTelemetry=true` | `force_enable_telemetry` | `enabled=true` |
+//! | [`batch_size`](ConnectionSettings::batch_size) | `telemetryBatchSize` | `TelemetryBatchSize` | `telemetry_batch_size` | `telemetry_batch_size` | `batch_size` |
+//! | [`flush_interval`](ConnectionSettings::flush_interval) | `telemetryFlushIntervalMs` | `TelemetryFlushInterval` | `telemetry_flush_interval` (`30s`) | | `flush_interval_ms` |
+//! | [`max_retries`](ConnectionSettings::max_retries) | `telemetryMaxRetries` | | | | `max_retries` |
+//! | [`close_timeout`](ConnectionSettings::close_timeout) | `telemetryCloseTimeoutMs` | | | | |
+//! | [`authenticated`](ConnectionSettings::authenticated) | `telemetryAuthenticatedExport` | | | | |
+//! | `BreakerConfig`, for a provider | `telemetryCircuitBreakerThreshold`, `telemetryCircuitBreakerTimeout` | `TelemetryCircuitBreakerEnabled` | | `_telemetry_circuit_breaker_enabled` | `circuit_breaker_threshold`, `circuit_breaker_timeout_ms` |
+//!
+//! They don't mean the same by "on". In Node.js, JDBC and Python a user who turns it on still leaves the last
+//! word to the service's flag, which is [`Mode::On`]. In Go and C# what the user says overrules the flag, so
+//! that on is [`Mode::Forced`], and the flag decides where the user says nothing. A driver that keeps its
+//! option's name keeps its meaning too. Off is off in all of them.
 
 #[cfg(doc)]
-use crate::{ConnectionInfo, CredentialProvider, Emitter, StaticToken, Target, TelemetryConfig};
+use crate::{
+    ConnectionInfo, ConnectionSettings, CredentialProvider, Emitter, Mode, ProviderRegistry, StaticToken,
+    Target,
+};

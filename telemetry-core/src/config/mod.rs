@@ -1,5 +1,13 @@
 //! The settings, with their defaults and bounds.
 
+mod connection;
+mod from_text;
+#[cfg(feature = "serde")]
+mod serde;
+
+pub use connection::ConnectionSettings;
+
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::error::BuildError;
@@ -15,6 +23,16 @@ pub enum Mode {
     On,
     /// Yes, whatever the flag says: for support cases. An opt-out in the environment still wins.
     Forced,
+}
+
+impl FromStr for Mode {
+    type Err = BuildError;
+
+    /// `off`, `on` or `forced`, in any case, or a boolean as options have it (`true`, `1`, `yes`, `enabled`
+    /// and their opposites) for on and off.
+    fn from_str(text: &str) -> Result<Self, BuildError> {
+        from_text::read("mode", text)
+    }
 }
 
 /// How much of an error's text may leave.
@@ -112,6 +130,39 @@ macro_rules! settings {
                 })?)*
                 Ok(())
             }
+
+            /// The same with what is outside its bounds at the nearest of them.
+            fn clamped(mut self) -> Self {
+                $($({
+                    let $config = &self;
+                    let (least, most) = ($bounds).into_inner();
+                    self.$name = self.$name.clamp(least, most);
+                })?)*
+                self
+            }
+
+            /// Sets one by its name, from text: a number, a time (`500ms`, `5s`, `1m30s`; a number alone is
+            /// milliseconds), or a word as [`Mode::from_str`] and the settings themselves have it. What only
+            /// the program may say has no name here: words and packages, and which hosts may be called.
+            ///
+            /// ```
+            /// let mut config = telemetry_core::TelemetryConfig::default();
+            /// config.set("mode", "on").unwrap();
+            /// config.set("flush_interval", "30s").unwrap();
+            /// assert!(config.set("colour", "red").is_err());
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// [`BuildError::UnknownSetting`] for another name, [`BuildError::OutOfBounds`] for what can't be
+            /// read. Bounds are checked when the provider is built.
+            pub fn set(&mut self, name: &str, text: &str) -> Result<(), BuildError> {
+                match name {
+                    $(stringify!($name) => self.$name = from_text::read(stringify!($name), text)?,)*
+                    _ => return Err(BuildError::UnknownSetting(name.to_owned())),
+                }
+                Ok(())
+            }
         }
     };
 }
@@ -182,6 +233,13 @@ settings! {
     max_clients: usize = 1000, |_| 1..=100_000, "1 to 100000";
     /// Which hosts may be called. Only [`HostPolicy::Public`] unless a test says otherwise.
     host_policy: HostPolicy = HostPolicy::Public;
+}
+
+impl TelemetryConfig {
+    /// What leaves the others the most room: one that a value is outside of fits no provider.
+    fn widest() -> Self {
+        TelemetryConfig { max_records: 100_000, max_age: DAY, ..TelemetryConfig::default() }
+    }
 }
 
 /// The variables by which a user opts out, whatever the program says.
