@@ -1,16 +1,12 @@
 //! What foreign code does in the end, or never does: the driver sees none of it.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
-
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant, SystemTime};
 
-use common::*;
+use crate::common::*;
 use telemetry_core::plugin::*;
 use telemetry_core::*;
 use telemetry_testkit::{Do, FakeClock, RecordingExporter, ScriptedCredentials, ScriptedFlags};

@@ -1,9 +1,6 @@
 //! From a handle to an exporter.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use telemetry_core::record::*;
 use telemetry_core::status::*;
 use telemetry_core::*;

@@ -1,13 +1,10 @@
 //! Whatever a driver says through a handle reaches its record, dated by when it was said, and cut where that
 //! is documented.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use common::*;
+use crate::common::*;
 use telemetry_core::record::*;
 use telemetry_core::status::*;
 use telemetry_core::text::SqlState;

@@ -1,11 +1,8 @@
 //! Each setting is read: with two values, what can be seen from outside differs as the setting says.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::*;
+use crate::common::*;
 use telemetry_core::plugin::*;
 use telemetry_core::status::*;
 use telemetry_core::text::TextLevel;

@@ -1,10 +1,7 @@
 //! The table of fields: it has all that is sent and nothing else, says truly whether a field travels without
 //! credentials and how it is cleaned, and is what `docs/TELEMETRY.md` shows.
 //!
-//! `UPDATE_DOCS=1 cargo test -p telemetry-export-http --test fields` writes it there anew.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
+//! `UPDATE_DOCS=1 cargo test -p telemetry-export-http --test it fields` writes it there anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -12,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::arbitrary::record as whole_or_empty;
-use common::checker::Schema;
-use common::{SAFETY_NET, credentials, public_host, wall};
+use crate::common::arbitrary::record as whole_or_empty;
+use crate::common::checker::Schema;
+use crate::common::{SAFETY_NET, credentials, public_host, wall};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -382,7 +379,7 @@ fn the_document_has_what_the_code_says() {
     } else {
         assert!(
             updated == document,
-            "docs/TELEMETRY.md is to be written anew: UPDATE_DOCS=1 cargo test -p telemetry-export-http --test fields"
+            "docs/TELEMETRY.md is to be written anew: UPDATE_DOCS=1 cargo test -p telemetry-export-http --test it fields"
         );
     }
 }

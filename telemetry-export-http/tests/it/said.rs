@@ -1,14 +1,10 @@
 //! Whatever a driver says of a connection, a statement, a call or an error stands in the body that goes out,
 //! in its own place.
-#![recursion_limit = "256"]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{credentials, public_host, wall};
+use crate::common::{credentials, public_host, wall};
 use serde_json::{Value, json};
 use telemetry_core::plugin::{AlwaysClosed, Attempt};
 use telemetry_core::record::{

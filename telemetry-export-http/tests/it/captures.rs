@@ -1,11 +1,7 @@
 //! Bodies as shipped drivers sent them: what is read of them, what is written again, and that a workspace
 //! takes them as they are.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
-
-use common::checker::{Schema, pointers};
+use crate::common::checker::{Schema, pointers};
 use serde_json::{Value, json};
 use telemetry_export_http::wire::{EnumOrUnknown, Frontend, Upload};
 
@@ -28,7 +24,7 @@ fn captures() -> [Capture; 5] {
     [
         Capture {
             name: "node-2.1.0-authenticated",
-            body: include_str!("../fixtures/node-2.1.0-authenticated.json"),
+            body: include_str!("../../fixtures/node-2.1.0-authenticated.json"),
             records: 18,
             authenticated: true,
             envelope: Vec::new(),
@@ -41,7 +37,7 @@ fn captures() -> [Capture; 5] {
         },
         Capture {
             name: "node-2.1.0-unauthenticated",
-            body: include_str!("../fixtures/node-2.1.0-unauthenticated.json"),
+            body: include_str!("../../fixtures/node-2.1.0-unauthenticated.json"),
             records: 18,
             authenticated: false,
             envelope: Vec::new(),
@@ -49,7 +45,7 @@ fn captures() -> [Capture; 5] {
         },
         Capture {
             name: "python-4.9.0-authenticated",
-            body: include_str!("../fixtures/python-4.9.0-authenticated.json"),
+            body: include_str!("../../fixtures/python-4.9.0-authenticated.json"),
             records: 9,
             authenticated: true,
             envelope: Vec::new(),
@@ -57,7 +53,7 @@ fn captures() -> [Capture; 5] {
         },
         Capture {
             name: "python-4.9.0-every-field",
-            body: include_str!("../fixtures/python-4.9.0-every-field.json"),
+            body: include_str!("../../fixtures/python-4.9.0-every-field.json"),
             records: 17,
             authenticated: true,
             envelope: Vec::new(),
@@ -65,7 +61,7 @@ fn captures() -> [Capture; 5] {
         },
         Capture {
             name: "sql-kernel-1.3.0-authenticated",
-            body: include_str!("../fixtures/sql-kernel-1.3.0-authenticated.json"),
+            body: include_str!("../../fixtures/sql-kernel-1.3.0-authenticated.json"),
             records: 3,
             authenticated: true,
             // It leaves out what is always empty.
@@ -286,7 +282,7 @@ mod over_a_socket {
     use telemetry_testkit::FakeWorkspace;
 
     use super::captures;
-    use super::common::{SAFETY_NET, credentials, soon, transport};
+    use crate::common::{SAFETY_NET, credentials, soon, transport};
 
     #[tokio::test]
     async fn a_workspace_takes_every_capture_as_it_is_on_all_four_paths() {

@@ -1,13 +1,10 @@
 //! Flushing without closing.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use common::*;
+use crate::common::*;
 use telemetry_core::plugin::PluginError;
 use telemetry_core::status::*;
 use telemetry_core::*;

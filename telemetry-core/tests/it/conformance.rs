@@ -1,5 +1,4 @@
 //! What this workspace implements keeps what the traits' documentation obliges it to.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

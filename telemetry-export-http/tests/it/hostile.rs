@@ -2,15 +2,12 @@
 //! nothing is sent twice.
 
 #![cfg(feature = "reqwest")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
 
 use std::net::{IpAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{SAFETY_NET, credentials, export, records, soon, transport, wall};
+use crate::common::{SAFETY_NET, credentials, export, records, soon, transport, wall};
 use telemetry_core::plugin::{Attempt, HttpRequest, Method, PluginError, Receipt, Transport};
 use telemetry_core::{ErrorClass, Exporter, Fault, Host, HostPolicy};
 use telemetry_export_http::HttpExporter;

@@ -1,11 +1,8 @@
 //! What of a driver's error is delivered: its name, its facts, its own text and foreign text.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::*;
+use crate::common::*;
 use telemetry_core::plugin::AlwaysClosed;
 use telemetry_core::record::ErrorInfo;
 use telemetry_core::text::{SqlState, TEXT_LEVEL_VARIABLE, TextLevel};

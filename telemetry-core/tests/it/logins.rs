@@ -1,9 +1,6 @@
 //! Whose credentials are used when connections log in, fail to, log in again and go.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use telemetry_core::plugin::*;
 use telemetry_core::status::*;
 use telemetry_core::*;

@@ -1,5 +1,4 @@
 //! Real-looking error texts, each marked with the secrets in it, and with words to keep.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 use serde::Deserialize;
 use telemetry_core::text::sanitize;

@@ -1,17 +1,13 @@
 //! Whatever a record holds, what is sent follows the schema, and without credentials nothing that correlates
 //! is sent.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
-
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use common::arbitrary::{batch, record as any_record};
-use common::checker::{Schema, pointers};
-use common::expected::{expected, upload_time};
-use common::{CANARY, credentials, public_host, record, session, wall};
+use crate::common::arbitrary::{batch, record as any_record};
+use crate::common::checker::{Schema, pointers};
+use crate::common::expected::{expected, upload_time};
+use crate::common::{CANARY, credentials, public_host, record, session, wall};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;

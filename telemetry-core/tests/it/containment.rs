@@ -1,13 +1,10 @@
 //! A panic, an error, a hang and a block in every method of every plug-in: nobody notices, and the books
 //! balance.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use common::*;
+use crate::common::*;
 use telemetry_core::plugin::*;
 use telemetry_core::record::*;
 use telemetry_core::status::*;

@@ -1,13 +1,10 @@
 //! A service that fails and recovers, with a breaker between: what was recorded meanwhile arrives, and it is
 //! logged what happened.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::*;
+use crate::common::*;
 use telemetry_breaker::BreakerRegistry;
 use telemetry_core::plugin::*;
 use telemetry_core::status::*;

@@ -1,12 +1,9 @@
 //! What fails says so in its own record.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::*;
+use crate::common::*;
 use telemetry_core::record::*;
 use telemetry_core::*;
 

@@ -1,9 +1,6 @@
 //! Each bound is reached here, and what happens there is what its documentation says.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use telemetry_core::plugin::*;
 use telemetry_core::record::*;
 use telemetry_core::status::*;

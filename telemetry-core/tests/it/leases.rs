@@ -1,9 +1,6 @@
 //! Leases: sharing, releasing, reviving, and tenants apart.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use telemetry_core::plugin::*;
 use telemetry_core::status::*;
 use telemetry_core::*;

@@ -1,11 +1,8 @@
 //! A service that hangs costs a few closes their patience, and the ones after them nothing.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::*;
+use crate::common::*;
 use telemetry_breaker::BreakerRegistry;
 use telemetry_core::*;
 use telemetry_flags::FlagCache;

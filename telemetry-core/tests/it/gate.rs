@@ -1,11 +1,8 @@
 //! The flag gates without delaying.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::*;
+use crate::common::*;
 use telemetry_core::plugin::*;
 use telemetry_core::record::*;
 use telemetry_core::status::*;

@@ -1,13 +1,10 @@
 //! HTTPS for real, with a certificate that nobody vouches for, and one that the driver's company does.
 #![cfg(feature = "reqwest")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use common::{SAFETY_NET, credentials, export, records};
+use crate::common::{SAFETY_NET, credentials, export, records};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use telemetry_core::plugin::Receipt;
 use telemetry_core::{Fault, Host, HostPolicy};

@@ -1,10 +1,6 @@
 //! A dry run writes the very bytes, within its bound, and nothing secret beside them; it needs no network and
 //! harms no sending.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
-
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
@@ -12,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{CANARY, credentials, export, public_host, record, records, session, wall};
+use crate::common::{CANARY, credentials, export, public_host, record, records, session, wall};
 use serde::Deserialize;
 use telemetry_core::plugin::{AlwaysClosed, Attempt, AuthHeaders, Receipt};
 use telemetry_core::record::Record;
@@ -445,8 +441,8 @@ mod over_a_socket {
     use telemetry_core::plugin::PluginError;
     use telemetry_testkit::{Behaviour, FakeWorkspace};
 
-    use super::common::transport;
     use super::*;
+    use crate::common::transport;
 
     #[tokio::test]
     async fn a_tee_writes_the_bytes_that_it_sends() {
@@ -521,7 +517,7 @@ fn a_file_that_may_not_grow_ends_no_process_and_keeps_whole_lines() {
         return fill(path.into());
     }
     let directory = Directory::new();
-    let name = "a_file_that_may_not_grow_ends_no_process_and_keeps_whole_lines";
+    let name = "dry_run::a_file_that_may_not_grow_ends_no_process_and_keeps_whole_lines";
     let output = std::process::Command::new("sh")
         .args(["-c", r#"ulimit -f 8 && exec "$0" --exact --nocapture "$1""#])
         .arg(std::env::current_exe().unwrap())

@@ -1,13 +1,9 @@
 //! One attempt: where it goes, what stands above it, and what its answer means.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{CANARY, credentials, export, public_host, record, records, session, wall};
+use crate::common::{CANARY, credentials, export, public_host, record, records, session, wall};
 use telemetry_core::plugin::{Attempt, HttpRequest, HttpResponse, Method, PluginError, Receipt};
 use telemetry_core::{ErrorClass, Exporter, Fault};
 use telemetry_export_http::{Endpoints, HttpExporter, MAX_BODY_BYTES, parse_answer};
@@ -321,8 +317,8 @@ mod over_a_socket {
     use wiremock::matchers::{header, method, path};
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
-    use super::common::transport;
     use super::*;
+    use crate::common::transport;
 
     #[tokio::test]
     async fn the_same_request_arrives_byte_for_byte() {

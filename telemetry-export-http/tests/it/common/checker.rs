@@ -59,7 +59,7 @@ fn object<'a>(of: &'a Map<String, Value>, name: &str, required: &[&str]) -> Chec
 
 impl Schema {
     pub(crate) fn read() -> Self {
-        serde_json::from_str(include_str!("../../fixtures/schema.json")).unwrap()
+        serde_json::from_str(include_str!("../../../fixtures/schema.json")).unwrap()
     }
 
     /// The records of a body, or the first thing that is wrong with it.

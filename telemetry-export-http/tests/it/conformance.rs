@@ -1,7 +1,4 @@
 //! The transport and the exporter keep what the traits oblige them to.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
 
 use telemetry_export_http::DryRunExporter;
 use telemetry_testkit::{FakeWorkspace, conformance};
@@ -15,7 +12,7 @@ mod over_a_socket {
     use telemetry_export_http::{HttpExporter, ReqwestTransport};
     use telemetry_testkit::conformance;
 
-    use super::common::transport;
+    use crate::common::transport;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn the_transport_on_reqwest_conforms() {
