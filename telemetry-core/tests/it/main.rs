@@ -7,6 +7,7 @@ mod common;
 
 mod bounds;
 mod conformance;
+mod connection_settings;
 mod containment;
 mod errors;
 mod failures;

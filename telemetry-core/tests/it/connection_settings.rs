@@ -1,12 +1,9 @@
 //! What a connection sets for itself, and settings that come as text.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-
-mod common;
 
 use std::cell::Cell;
 use std::time::Duration;
 
-use common::*;
+use crate::common::*;
 use telemetry_core::plugin::{AlwaysClosed, PluginError};
 use telemetry_core::status::*;
 use telemetry_core::*;
