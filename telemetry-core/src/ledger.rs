@@ -39,6 +39,8 @@ reasons! {
     Refusal {
         /// The event buffer was full.
         BufferFull = "buffer full",
+        /// As many bytes were held as may be, by the client or by all of the provider's.
+        MemoryFull = "memory full",
         /// No part of the buffer could be locked at once: possible only in a forked child.
         Contended = "buffer contended",
         /// The client had been closed.
@@ -65,7 +67,7 @@ reasons! {
 reasons! {
     /// Why a record was dropped.
     DropReason {
-        /// More records were waiting than may.
+        /// More records were waiting than may, or more bytes.
         Overflow = "overflow",
         /// It waited too long.
         Expired = "expired",

@@ -74,7 +74,7 @@
 //! | `guard` | containment: panics, forks, locks, threads, the workspace's own work |
 //!
 //! Below them all, files of the root: settings (`config`), errors of building (`error`), faults and their
-//! classes (`fault`), hosts (`host`), and the books (`ledger`).
+//! classes (`fault`), hosts (`host`), the books (`ledger`), and bytes held (`memory`).
 
 #![forbid(unsafe_code)]
 
@@ -90,6 +90,7 @@ mod guard;
 mod handle;
 mod host;
 mod ledger;
+mod memory;
 mod pipeline;
 
 /// What holds for a connection and why, and the books.

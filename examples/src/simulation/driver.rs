@@ -26,6 +26,8 @@ const PRINCIPALS: usize = 2;
 const MAX_EVENTS: usize = 64;
 const MAX_RECORDS: usize = 20;
 const MAX_OPEN: usize = 3;
+const MAX_BYTES: usize = 16 * 1024;
+const MAX_TOTAL_BYTES: usize = 40 * 1024;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A connection of the simulated driver.
@@ -97,6 +99,8 @@ impl Driver {
             .batch_size(5)
             .max_events(MAX_EVENTS)
             .max_open_statements(MAX_OPEN)
+            .max_bytes(MAX_BYTES)
+            .max_total_bytes(MAX_TOTAL_BYTES)
             .abandoned_after(120 * SECOND)
             .pause_base(5 * SECOND)
             .flag_retry(10 * SECOND)
@@ -359,7 +363,11 @@ impl Driver {
             if !status.balances() {
                 return Err(self.violation(format!("the books: {} / {}", status.events, status.records)));
             }
-            let bounds = [(status.records.held, MAX_RECORDS), (status.open_statements as u64, MAX_OPEN)];
+            let bounds = [
+                (status.records.held, MAX_RECORDS),
+                (status.open_statements as u64, MAX_OPEN),
+                (status.held_bytes, MAX_BYTES),
+            ];
             if bounds.iter().any(|(held, most)| *held > *most as u64) {
                 return Err(self.violation(format!("a bound: {bounds:?}")));
             }
@@ -396,9 +404,9 @@ impl Driver {
         if !self.closing.is_empty() {
             return Err(self.violation("a close never ended".to_owned()));
         }
-        match self.held() {
+        match self.past.iter().map(|lease| lease.status().held_bytes).sum::<u64>() + self.held() {
             0 => Ok(()),
-            held => Err(self.violation(format!("{held} records are held after the end"))),
+            held => Err(self.violation(format!("{held} records and bytes are held after the end"))),
         }
     }
 

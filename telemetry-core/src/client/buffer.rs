@@ -8,23 +8,25 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::guard::lock::{lock, try_lock};
 use crate::ledger::{Counts, Refusal};
+use crate::memory::{Memory, Waiting};
 use crate::pipeline::event::Event;
 
 const SHARDS: usize = 8;
 const ROUNDS: usize = 64;
+/// For how many events an empty shard keeps its place.
+const KEPT: usize = 256;
 
 #[derive(Debug)]
 pub(crate) struct EventBuffer {
     shards: [Mutex<Shard>; SHARDS],
     /// The order in which events were recorded. An event that was caused by another has a higher number.
     sequence: AtomicU64,
-    /// Events in all shards, to keep the bound. Sequentially consistent with the flag by which the worker
-    /// says that it sleeps until it is woken: one of the two sides sees the other.
-    waiting: AtomicUsize,
+    /// Counts the events in all shards, and their bytes.
+    memory: Arc<Memory>,
     limit: usize,
     closed: AtomicBool,
     /// What was refused without a shard to note it in.
@@ -37,6 +39,8 @@ struct Shard {
     seen: u64,
     /// What the events in it stand for.
     waiting: u64,
+    /// How many bytes they take.
+    bytes: u64,
     refused: Counts<Refusal>,
 }
 
@@ -57,11 +61,11 @@ pub(crate) struct BufferBooks {
 }
 
 impl EventBuffer {
-    pub(crate) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize, memory: Arc<Memory>) -> Self {
         EventBuffer {
             shards: Default::default(),
             sequence: AtomicU64::new(0),
-            waiting: AtomicUsize::new(0),
+            memory,
             limit,
             closed: AtomicBool::new(false),
             contended: AtomicU64::new(0),
@@ -81,15 +85,22 @@ impl EventBuffer {
             shard.refused.add(Refusal::Closed, weight);
             return Pushed::Refused;
         }
-        let before = self.waiting.fetch_add(1, Ordering::SeqCst);
-        if before >= self.limit {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            shard.refused.add(Refusal::BufferFull, weight);
+        let bytes = event.bytes();
+        let before = self.memory.push(bytes);
+        let refusal = if before.count >= self.limit {
+            Some(Refusal::BufferFull)
+        } else {
+            (!self.memory.has_room_for(before.bytes + bytes)).then_some(Refusal::MemoryFull)
+        };
+        if let Some(refusal) = refusal {
+            self.memory.pop(Waiting { count: 1, bytes });
+            shard.refused.add(refusal, weight);
             return Pushed::Refused;
         }
         shard.waiting += weight;
+        shard.bytes += bytes;
         shard.events.push_back((self.sequence.fetch_add(1, Ordering::AcqRel), event));
-        Pushed::Waiting(before + 1)
+        Pushed::Waiting(before.count + 1)
     }
 
     /// Counts events that were refused before they could be pushed.
@@ -118,14 +129,22 @@ impl EventBuffer {
             .min();
         let Some(end) = first.map(|first| end.min(first.saturating_add(most))) else { return Vec::new() };
         let mut taken = Vec::new();
+        let mut bytes = 0;
         for shard in &self.shards {
             let mut shard = lock(shard);
             let upto = shard.events.partition_point(|(number, _)| *number < end);
             let before = taken.len();
             taken.extend(shard.events.drain(..upto));
-            shard.waiting -= taken[before..].iter().map(|(_, event)| event.weight()).sum::<u64>();
+            let events = || taken[before..].iter().map(|(_, event)| event);
+            shard.waiting -= events().map(Event::weight).sum::<u64>();
+            let out = events().map(Event::bytes).sum::<u64>();
+            shard.bytes -= out;
+            bytes += out;
+            if shard.events.is_empty() {
+                shard.events.shrink_to(KEPT);
+            }
         }
-        self.waiting.fetch_sub(taken.len(), Ordering::SeqCst);
+        self.memory.pop(Waiting { count: taken.len(), bytes });
         taken.sort_unstable_by_key(|(number, _)| *number);
         taken.into_iter().map(|(_, event)| event).collect()
     }
@@ -137,7 +156,8 @@ impl EventBuffer {
             let waiting = std::mem::take(&mut shard.waiting);
             shard.refused.add(reason, waiting);
             let events = std::mem::take(&mut shard.events);
-            self.waiting.fetch_sub(events.len(), Ordering::SeqCst);
+            let bytes = std::mem::take(&mut shard.bytes);
+            self.memory.pop(Waiting { count: events.len(), bytes });
             events
         };
         self.shards.iter().map(refuse).collect()
@@ -152,7 +172,7 @@ impl EventBuffer {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.load(Ordering::SeqCst) == 0
+        self.memory.waiting().count == 0
     }
 
     /// The books. They agree with what was taken as long as nobody takes meanwhile.
@@ -203,14 +223,20 @@ fn own_shard() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::MemoryPool;
     use crate::pipeline::event::EventKind;
     use crate::pipeline::event::tests::{event, number_of};
     use crate::pipeline::statement::{Errors, StatementAggregate, StatementEvent};
     use crate::plugin::clock::Tick;
 
+    fn buffer(limit: usize) -> EventBuffer {
+        let pool = Arc::new(MemoryPool::new(u64::MAX));
+        EventBuffer::new(limit, Arc::new(Memory::new(u64::MAX >> 1, pool)))
+    }
+
     #[test]
     fn events_come_out_in_the_order_they_were_recorded() {
-        let buffer = EventBuffer::new(100);
+        let buffer = buffer(100);
         // Each thread has a shard of its own; they record one after another, and in turns.
         for number in 0..30 {
             std::thread::scope(|scope| _ = scope.spawn(|| buffer.push(event(number))));
@@ -228,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_full_buffer_refuses_and_counts() {
-        let buffer = EventBuffer::new(2);
+        let buffer = buffer(2);
         assert_eq!(buffer.push(event(0)), Pushed::Waiting(1));
         assert_eq!(buffer.push(event(1)), Pushed::Waiting(2));
         assert_eq!(buffer.push(event(2)), Pushed::Refused);
@@ -238,7 +264,7 @@ mod tests {
 
     #[test]
     fn what_is_refused_at_the_end_is_counted() {
-        let buffer = EventBuffer::new(10);
+        let buffer = buffer(10);
         (0..5).for_each(|number| _ = buffer.push(event(number)));
         assert_eq!(buffer.take(2).len(), 2);
         buffer.close();
@@ -250,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_closed_buffer_refuses_and_counts() {
-        let buffer = EventBuffer::new(2);
+        let buffer = buffer(2);
         buffer.push(event(0));
         buffer.close();
         assert_eq!(buffer.push(event(1)), Pushed::Refused);
@@ -269,7 +295,7 @@ mod tests {
 
     #[test]
     fn an_event_counts_for_as_many_as_it_stands_for_whatever_becomes_of_it() {
-        let buffer = EventBuffer::new(1);
+        let buffer = buffer(1);
         assert_eq!(buffer.push(statement()), Pushed::Waiting(1), "it takes one place");
         assert_eq!(buffer.push(statement()), Pushed::Refused);
         buffer.refuse(Refusal::InvalidId, 3);
@@ -285,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_locked_shard_makes_nobody_wait() {
-        let buffer = EventBuffer::new(10);
+        let buffer = buffer(10);
         let locked: Vec<_> = buffer.shards[..SHARDS - 1].iter().map(lock).collect();
         assert_eq!(buffer.push(event(0)), Pushed::Waiting(1));
         drop(locked);
@@ -298,7 +324,7 @@ mod tests {
 
     #[test]
     fn many_threads_lose_nothing_and_keep_their_order() {
-        let buffer = EventBuffer::new(100_000);
+        let buffer = buffer(100_000);
         let mut taken = Vec::new();
         std::thread::scope(|scope| {
             let pushers: Vec<_> = (0..8u64)

@@ -37,13 +37,13 @@ use crate::guard::panic::{DropGuarded, catch_panic};
 use crate::guard::thread;
 use crate::host::Host;
 use crate::ledger::{DropReason, EventLedger, RecordLedger, Refusal};
+use crate::memory::Memory;
 use crate::pipeline::event::Event;
 use crate::pipeline::gate::FlagState;
 use crate::pipeline::{Busy, Pipeline, Step};
 use crate::plugin::breaker::{Breaker, BreakerState};
 use crate::plugin::clock::Tick;
 use crate::plugin::credentials::CredentialProvider;
-use crate::text::error_text::TextBudget;
 
 /// Shared between the handles of its connections, which push into its buffer, and its worker, which does all
 /// else.
@@ -63,7 +63,7 @@ pub(crate) struct Client {
     /// Whether there are credentials that weren't there, or weren't known to be good, when the worker looked
     /// last.
     logged_in: AtomicBool,
-    pub(crate) text: Arc<TextBudget>,
+    pub(crate) memory: Arc<Memory>,
     /// Names and SQLSTATEs of errors that were none.
     malformed: AtomicU64,
     pub(crate) forced: bool,
@@ -106,6 +106,7 @@ impl Client {
         let Key { host, workspace, scope, terms } = key;
         let flag = plugins.driver.identity.flag();
         let pipeline = Pipeline::new(&config, flag, terms.forced, fastrand::u64(..));
+        let memory = Arc::new(Memory::new(config.max_bytes as u64, Arc::clone(&plugins.memory)));
         Client {
             host: host.clone(),
             workspace: *workspace,
@@ -114,10 +115,10 @@ impl Client {
             logins: Mutex::default(),
             next_lease: AtomicU64::new(0),
             logged_in: AtomicBool::new(false),
-            text: Arc::new(TextBudget::new(config.max_text_bytes as u64)),
             malformed: AtomicU64::new(0),
             forced: terms.forced,
-            buffer: EventBuffer::new(config.max_events),
+            buffer: EventBuffer::new(config.max_events, Arc::clone(&memory)),
+            memory,
             pipeline: Mutex::new(pipeline),
             recording: AtomicBool::new(true),
             ended: AtomicBool::new(false),
@@ -258,7 +259,7 @@ impl Client {
         self.with_pipeline(|pipeline, now| {
             let events = if pipeline.is_finished() { Vec::new() } else { self.buffer.take(most) };
             let taken = events.len();
-            pipeline.absorb(events, now, wall);
+            pipeline.absorb(events, now, wall, |bytes| self.memory.room_for_pipeline(bytes));
             then(pipeline, now, taken)
         })
     }
@@ -317,6 +318,7 @@ impl Client {
         let mut pipeline = lock(&self.pipeline);
         let changed = change(&mut pipeline, now);
         self.recording.store(pipeline.is_recording(), Ordering::Relaxed);
+        self.memory.set_pipeline(pipeline.bytes());
         let left = pipeline.left();
         drop(pipeline);
         // Not under its lock: it may wake who waits for a flush. A thread that is late here has an older
@@ -386,6 +388,7 @@ impl Client {
         drop(self.buffer.take(u64::MAX));
         let BufferBooks { seen, refused, .. } = self.buffer.books();
         pipeline.fail(seen - refused.total());
+        self.memory.set_pipeline(pipeline.bytes());
         drop(pipeline);
         self.recording.store(false, Ordering::Relaxed);
         self.left.send_replace(u64::MAX);
@@ -477,6 +480,7 @@ pub(crate) mod tests {
     use crate::fault::{Fault, PluginError};
     use crate::guard::fork::Process;
     use crate::host::HostPolicy;
+    use crate::memory::MemoryPool;
     use crate::pipeline::event::tests::session;
     use crate::plugin::breaker::AlwaysClosed;
     use crate::plugin::clock::SystemClock;
@@ -511,6 +515,7 @@ pub(crate) mod tests {
             breakers: Arc::new(AlwaysClosed),
             clock: SafeClock::new(Arc::new(SystemClock::new()), false),
             parent: Process::this(),
+            memory: Arc::new(MemoryPool::new(u64::MAX)),
             last: DropThread::default(),
         };
         let host = Host::parse("host.example.com", HostPolicy::Public).unwrap();

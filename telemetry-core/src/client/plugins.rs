@@ -8,6 +8,7 @@ use crate::config::TelemetryConfig;
 use crate::guard::fork::Process;
 use crate::guard::panic::DropGuarded;
 use crate::guard::thread;
+use crate::memory::MemoryPool;
 use crate::plugin::breaker::BreakerSource;
 use crate::plugin::exporter::Exporter;
 use crate::plugin::flags::FeatureFlagSource;
@@ -24,6 +25,8 @@ pub(crate) struct Plugins {
     pub(crate) flags: Arc<dyn FeatureFlagSource>,
     pub(crate) breakers: Arc<dyn BreakerSource>,
     pub(crate) clock: SafeClock,
+    /// What its clients may hold together.
+    pub(crate) memory: Arc<MemoryPool>,
     /// The process that built the provider. A forked child has another, and keeps silent.
     pub(crate) parent: Process,
     /// Last, so that all else is gone when it is dropped.

@@ -36,6 +36,9 @@ pub struct Status {
     pub last_failure: Option<PluginError>,
     /// Statements open by id.
     pub open_statements: usize,
+    /// Bytes held, of which [`max_bytes`](crate::TelemetryConfig::max_bytes) is the bound: events, open
+    /// statements, records and error text.
+    pub held_bytes: u64,
     /// Bytes of error text held.
     pub text_bytes: u64,
     /// Error texts that were left out because as much was held as may be.
@@ -109,6 +112,7 @@ impl Status {
             dry_run: None,
             last_failure: None,
             open_statements: 0,
+            held_bytes: 0,
             text_bytes: 0,
             texts_left_out: 0,
             malformed_names: 0,
@@ -137,8 +141,9 @@ impl Status {
             dry_run: catch_panic(|| client.plugins.exporter.dry_run()).flatten(),
             last_failure,
             open_statements,
-            text_bytes: client.text.held(),
-            texts_left_out: client.text.refused(),
+            held_bytes: client.memory.held(),
+            text_bytes: client.memory.text(),
+            texts_left_out: client.memory.texts_left_out(),
             malformed_names: client.malformed(),
         }
     }

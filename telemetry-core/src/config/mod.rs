@@ -74,7 +74,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const MIB: usize = 1024 * 1024;
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
 
 /// The settings: of each its type, its default, its bounds where it has some, and the bounds in words.
 macro_rules! settings {
@@ -207,9 +208,12 @@ settings! {
     /// Packages or modules of the driver's own, by which the symbols of its stack frames begin, such as
     /// `com.acme.driver` or `acme_driver`. None by default.
     own_packages: &'static [&'static str] = &[];
-    /// Error text held by one client, in bytes. Past it errors travel by name. 1 MiB by default; at most 64
-    /// MiB.
-    max_text_bytes: usize = MIB, |_| 0..=64 * MIB, "at most 64 MiB";
+    /// Bytes held by one client: events, open statements, records, and error text, which has half of them at
+    /// the most. Past it new events are refused, the oldest record that is not an error is dropped, and
+    /// errors travel by name. 2 MiB by default; 16 KiB to 1 GiB.
+    max_bytes: usize = 2 * MIB, |_| 16 * KIB..=1024 * MIB, "16 KiB to 1 GiB";
+    /// Bytes held by all clients together. 64 MiB by default; 16 KiB to 64 GiB.
+    max_total_bytes: usize = 64 * MIB, |_| 16 * KIB..=65_536 * MIB, "16 KiB to 64 GiB";
     /// Statements open by id. Past it the one that was quiet for longest is ended as it is. 5000 by default;
     /// 1 to 1,000,000.
     max_open_statements: usize = 5000, |_| 1..=1_000_000, "1 to 1000000";

@@ -8,7 +8,7 @@ use crate::guard::own_work::log;
 use crate::guard::panic::catch_panic;
 use crate::ledger::Refusal;
 use crate::record::ErrorInfo;
-use crate::text::error_text::LOOK_BYTES;
+use crate::text::error_text::{ErrorText, LOOK_BYTES};
 use crate::text::fields::error_name;
 use crate::text::sqlstate::SqlState;
 use crate::text::template::{Fact, fill};
@@ -147,7 +147,7 @@ pub(crate) fn describe(client: &Client, details: impl FnOnce() -> ErrorDetails) 
     let ErrorDetails { mut info, own, foreign, malformed } = details;
     client.count_malformed(malformed);
     if !own.is_empty() || !foreign.0.is_empty() {
-        info.text = client.text.admit(&own, &foreign.0, &client.plugins.text);
+        info.text = ErrorText::admit(&client.memory, &own, &foreign.0, &client.plugins.text);
     }
     Some(info)
 }

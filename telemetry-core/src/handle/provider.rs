@@ -21,6 +21,7 @@ use crate::guard::panic::{DropGuarded, catch_panic};
 use crate::handle::lease::Lease;
 use crate::handle::target::{Later, Target};
 use crate::host::Host;
+use crate::memory::MemoryPool;
 use crate::plugin::breaker::BreakerSource;
 use crate::plugin::clock::{Clock, SystemClock};
 use crate::plugin::exporter::Exporter;
@@ -322,6 +323,7 @@ impl ClientProviderBuilder {
                 !matches!(runtime, Runtime::Manual),
             ),
             parent: Process::this(),
+            memory: Arc::new(MemoryPool::new(config.max_total_bytes as u64)),
             config,
             text,
             last: DropThread::default(),

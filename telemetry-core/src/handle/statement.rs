@@ -42,6 +42,8 @@ struct Active {
     session: Arc<SessionScope>,
     aggregate: Box<StatementAggregate>,
     tally: Option<Arc<Tally>>,
+    /// How many bytes the errors that it keeps are counted with.
+    errors: u64,
 }
 
 impl Statement {
@@ -54,7 +56,7 @@ impl Statement {
         Statement(session.map(|session| {
             let errors = Errors::at_most(session.client().plugins.config.max_errors);
             let aggregate = Box::new(StatementAggregate::start(session.now(), errors));
-            Active { session: Arc::clone(session), aggregate, tally: None }
+            Active { session: Arc::clone(session), aggregate, tally: None, errors: 0 }
         }))
     }
 
@@ -170,7 +172,7 @@ impl Statement {
             return;
         };
         if let Some(error) = describe(active.session.client(), details) {
-            active.apply(StatementEvent::Failed(error));
+            active.fail(error);
         }
     }
 
@@ -220,6 +222,19 @@ impl Active {
         }
     }
 
+    fn fail(&mut self, error: ErrorInfo) {
+        let memory = &self.session.client().memory;
+        let bytes = error.bytes();
+        if !memory.take_for_handle(bytes) {
+            return self.session.client().refuse(Refusal::MemoryFull, 1);
+        }
+        let before = self.aggregate.bytes();
+        self.apply(StatementEvent::Failed(error));
+        let kept = self.aggregate.bytes() - before;
+        self.errors += kept;
+        self.session.client().memory.give_back_from_handle(bytes - kept);
+    }
+
     fn finish(mut self, latency: Option<Duration>, failure: Option<Box<ErrorInfo>>) {
         // Not in a forked child, where its lock may be held for ever.
         if let Some(tally) = self.tally.take().filter(|_| self.session.client().plugins.in_parent_process()) {
@@ -227,6 +242,7 @@ impl Active {
             self.aggregate.merge_chunks(&chunks, events);
         }
         self.aggregate.complete(latency, failure);
+        self.session.client().memory.give_back_from_handle(self.errors);
         self.session.record(self.session.now(), EventKind::Finished(self.aggregate));
     }
 }

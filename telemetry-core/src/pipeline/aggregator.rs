@@ -43,6 +43,15 @@ struct Open {
     touched: (Tick, u64),
 }
 
+impl Open {
+    /// With its places in both maps, which have some of their own to spare.
+    fn bytes(&self) -> u64 {
+        const PLACES: usize = 2 * (size_of::<Key>() + size_of::<Open>()) - size_of::<StatementAggregate>()
+            + 2 * size_of::<((Tick, u64), Key)>();
+        PLACES as u64 + self.statement.bytes()
+    }
+}
+
 /// A pure state machine: events in, drafts out.
 ///
 /// Events of one thread arrive in order, and an event never arrives before one that caused it. So a statement
@@ -55,6 +64,8 @@ pub(crate) struct Aggregator {
     /// The open statements, the quietest first.
     by_activity: BTreeMap<(Tick, u64), Key>,
     next_touch: u64,
+    /// How many bytes the open statements take.
+    bytes: u64,
     max_open: usize,
     abandoned_after: Duration,
     max_errors: usize,
@@ -66,6 +77,7 @@ impl Aggregator {
             open: HashMap::new(),
             by_activity: BTreeMap::new(),
             next_touch: 0,
+            bytes: 0,
             max_open: config.max_open_statements,
             abandoned_after: config.abandoned_after,
             max_errors: config.max_errors,
@@ -74,6 +86,11 @@ impl Aggregator {
 
     pub(crate) fn open_statements(&self) -> usize {
         self.open.len()
+    }
+
+    /// How many bytes the open statements take, without error text, which counts by itself.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Takes one event in.
@@ -130,8 +147,10 @@ impl Aggregator {
         // A start carries one thing that is known from the start; it is one event all the same.
         statement.apply(what);
         let touched = self.touch(at);
+        let open = Open { session, statement, touched };
+        self.bytes += open.bytes();
         self.by_activity.insert(touched, key);
-        self.open.insert(key, Open { session, statement, touched });
+        self.open.insert(key, open);
         Absorbed { folded: 1, ..Absorbed::default() }
     }
 
@@ -158,7 +177,10 @@ impl Aggregator {
         self.by_activity.remove(&open.touched);
         open.touched = touched;
         self.by_activity.insert(touched, key);
-        match open.statement.apply(what) {
+        let before = open.bytes();
+        let applied = open.statement.apply(what);
+        self.bytes += open.bytes() - before;
+        match applied {
             Applied::Folded => Absorbed { folded: 1, ..Absorbed::default() },
             Applied::TooManyErrors => refuse(Refusal::TooManyErrors),
             Applied::AtOnce(body) => {
@@ -189,18 +211,21 @@ impl Aggregator {
     pub(crate) fn clear(&mut self) {
         self.open.clear();
         self.by_activity.clear();
+        self.bytes = 0;
     }
 
-    fn evict_quietest(&mut self, out: &mut Vec<Draft>) {
+    pub(crate) fn evict_quietest(&mut self, out: &mut Vec<Draft>) {
         if let Some(((at, _), key)) = self.by_activity.pop_first()
             && let Some(open) = self.open.remove(&key)
         {
+            self.bytes -= open.bytes();
             finish(at, &open.session, open.statement, out);
         }
     }
 
     fn remove(&mut self, key: &Key) -> Option<Open> {
         let open = self.open.remove(key)?;
+        self.bytes -= open.bytes();
         self.by_activity.remove(&open.touched);
         Some(open)
     }

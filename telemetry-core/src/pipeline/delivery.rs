@@ -35,6 +35,7 @@ struct Queued {
     record: Arc<Record>,
     since: Tick,
     number: u64,
+    bytes: u64,
 }
 
 /// What delivery wants.
@@ -66,6 +67,8 @@ pub(crate) struct Delivery {
     errors_ahead: usize,
     /// What is in flight, in order.
     in_flight: Vec<Queued>,
+    /// How many bytes all of them take.
+    bytes: u64,
     /// How often the batch at the head of the queue was tried in a row.
     attempt: u32,
     /// The size of that batch, so that it goes again as it was.
@@ -104,6 +107,7 @@ impl Delivery {
             queue: VecDeque::new(),
             errors_ahead: 0,
             in_flight: Vec::new(),
+            bytes: 0,
             attempt: 0,
             retrying: None,
             not_before: Tick::ZERO,
@@ -143,16 +147,29 @@ impl Delivery {
     /// all are.
     pub(crate) fn push(&mut self, record: Arc<Record>, urgent: bool, now: Tick) {
         self.urgent |= urgent;
-        self.queue.push_back(Queued { record, since: now, number: self.ledger.made });
+        let bytes = record.bytes() + size_of::<Queued>() as u64;
+        self.bytes += bytes;
+        self.queue.push_back(Queued { record, since: now, number: self.ledger.made, bytes });
         self.ledger.made += 1;
         while self.held() > self.max_records {
-            let is_error = |held: &Queued| held.record.body.error.is_some();
-            while self.queue.get(self.errors_ahead).is_some_and(is_error) {
-                self.errors_ahead += 1;
-            }
-            let all = self.errors_ahead == self.queue.len();
-            self.drop_at(if all { 0 } else { self.errors_ahead }, DropReason::Overflow);
+            self.overflow();
         }
+    }
+
+    /// Drops the oldest that waits and is not an error, or the oldest error if all are; `false` if none
+    /// waits.
+    pub(crate) fn overflow(&mut self) -> bool {
+        let is_error = |held: &Queued| held.record.body.error.is_some();
+        while self.queue.get(self.errors_ahead).is_some_and(is_error) {
+            self.errors_ahead += 1;
+        }
+        let all = self.errors_ahead == self.queue.len();
+        self.drop_at(if all { 0 } else { self.errors_ahead }, DropReason::Overflow)
+    }
+
+    /// How many bytes the records take, without error text, which counts by itself.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Lets go of what waited too long.
@@ -251,7 +268,7 @@ impl Delivery {
         let sum = if receipt.written { &mut self.ledger.written } else { &mut self.ledger.accepted };
         *sum += accepted as u64;
         self.ledger.dropped.add(DropReason::NotAccepted, (sent - accepted) as u64);
-        self.in_flight.clear();
+        self.clear_in_flight();
         self.attempt = 0;
         self.retrying = None;
         self.batch_limit = (self.batch_limit * 2).min(self.batch_size);
@@ -324,6 +341,7 @@ impl Delivery {
         self.queue.clear();
         self.errors_ahead = 0;
         self.in_flight.clear();
+        self.bytes = 0;
         let RecordLedger { made, accepted, written, dropped, .. } = &mut self.ledger;
         let missing = made.saturating_sub(*accepted + *written + dropped.total());
         dropped.add(DropReason::InternalFault, missing);
@@ -332,7 +350,7 @@ impl Delivery {
     /// Lets go of all that waits.
     pub(crate) fn drop_waiting(&mut self, reason: DropReason) {
         self.ledger.dropped.add(reason, self.queue.len() as u64);
-        self.queue.clear();
+        self.bytes -= self.queue.drain(..).map(|held| held.bytes).sum::<u64>();
         self.errors_ahead = 0;
         self.retrying = None;
         self.urgent = false;
@@ -342,7 +360,7 @@ impl Delivery {
     /// Lets go of what is in flight, of which nobody will learn what became of it.
     pub(crate) fn drop_in_flight(&mut self, reason: DropReason) {
         self.ledger.dropped.add(reason, self.in_flight.len() as u64);
-        self.in_flight.clear();
+        self.clear_in_flight();
         self.retrying = None;
     }
 
@@ -355,14 +373,22 @@ impl Delivery {
         self.retrying = retry;
     }
 
-    fn drop_at(&mut self, place: usize, reason: DropReason) {
-        if self.queue.remove(place).is_some() {
+    fn clear_in_flight(&mut self) {
+        self.bytes -= self.in_flight.drain(..).map(|held| held.bytes).sum::<u64>();
+    }
+
+    /// Drops one that waits; `false` if there is none in this place.
+    fn drop_at(&mut self, place: usize, reason: DropReason) -> bool {
+        let dropped = self.queue.remove(place);
+        if let Some(dropped) = &dropped {
+            self.bytes -= dropped.bytes;
             self.errors_ahead -= usize::from(place < self.errors_ahead);
             self.ledger.dropped.add(reason, 1);
             if self.retrying.is_some_and(|size| place < size) {
                 self.retrying = self.retrying.map(|size| size - 1).filter(|size| *size > 0);
             }
         }
+        dropped.is_some()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::record::body::Body;
 use crate::record::context::SessionContext;
 use crate::record::error_info::ErrorInfo;
 use crate::record::id::StatementId;
+use crate::record::kind::RecordKind;
 
 /// One thing that happened, in one session.
 #[derive(Debug)]
@@ -45,6 +46,23 @@ impl Event {
         }
     }
 
+    /// How many bytes it takes in the buffer, without error text, which counts by itself.
+    pub(crate) fn bytes(&self) -> u64 {
+        let boxed = match &self.kind {
+            // It may be all that keeps its connection's context.
+            EventKind::Single(body) if body.kind == RecordKind::Connection => {
+                body.bytes() + self.session.bytes()
+            }
+            EventKind::Single(body) => body.bytes(),
+            EventKind::Finished(aggregate) => aggregate.bytes(),
+            EventKind::Happened { what: StatementEvent::Failed(error), .. } => error.bytes(),
+            EventKind::Completed { failure: Some(failure), .. } => failure.bytes(),
+            EventKind::Started { .. } | EventKind::Happened { .. } | EventKind::Completed { .. } => 0,
+        };
+        // With its number in the buffer.
+        size_of::<(u64, Event)>() as u64 + boxed
+    }
+
     /// Whether the worker is to be woken for it: a terminal error.
     pub(crate) fn is_urgent(&self) -> bool {
         match &self.kind {
@@ -62,7 +80,6 @@ impl Event {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::record::kind::RecordKind;
     use crate::record::{ConnectionParams, DriverIdentity, SystemInfo};
     use crate::record::{DriverContext, Encoded};
 

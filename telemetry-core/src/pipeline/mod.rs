@@ -49,6 +49,8 @@ pub(crate) struct Busy {
 
 /// How many open statements are ended before others have their turn.
 const STATEMENTS_AT_ONCE: usize = 256;
+/// How many records to be gather before room is made for them.
+const DRAFTS: usize = 64;
 
 /// What became of the events that were taken out of the buffer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -135,13 +137,39 @@ impl Pipeline {
         self.finished
     }
 
+    /// How many bytes open statements and records take, without error text, which counts by itself.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.aggregator.bytes() + self.delivery.bytes()
+    }
+
+    /// Makes do with so many bytes, as far as what is in flight allows: drops records, the oldest first, and
+    /// where there are none ends the quietest statement, as overflow does.
+    fn fit_into(&mut self, bytes: u64, now: Tick) {
+        while self.bytes() > bytes {
+            if !self.delivery.overflow() {
+                if self.aggregator.open_statements() == 0 {
+                    return;
+                }
+                self.aggregator.evict_quietest(&mut self.drafts);
+                self.make_records(now);
+            }
+        }
+    }
+
     /// Whether nothing is held, so that the worker may sleep until it is woken.
     pub(crate) fn is_idle(&self) -> bool {
         self.delivery.held() == 0
     }
 
-    /// Takes events in, in the order they were recorded.
-    pub(crate) fn absorb(&mut self, events: Vec<Event>, now: Tick, wall: SystemTime) {
+    /// Takes events in, in the order they were recorded, and makes do with the room there is: `room` says how
+    /// much of so many bytes may be held.
+    pub(crate) fn absorb(
+        &mut self,
+        events: Vec<Event>,
+        now: Tick,
+        wall: SystemTime,
+        room: impl Fn(u64) -> u64,
+    ) {
         self.present = (now, wall);
         for event in events {
             #[cfg(test)]
@@ -157,8 +185,13 @@ impl Pipeline {
             if let Some((reason, count)) = absorbed.refused {
                 self.books.refused.add(reason, count);
             }
+            if self.drafts.len() > DRAFTS {
+                self.make_records(now);
+                self.fit_into(room(self.bytes()), now);
+            }
         }
         self.make_records(now);
+        self.fit_into(room(self.bytes()), now);
     }
 
     /// What to do now that everything recorded has been taken in, with a close that is to end by `closing`.

@@ -61,11 +61,13 @@ pub(crate) struct Errors {
     kept: Vec<ErrorInfo>,
     limit: usize,
     refused: u64,
+    /// How many bytes they take, without their text.
+    bytes: u64,
 }
 
 impl Errors {
     pub(crate) fn at_most(limit: usize) -> Self {
-        Errors { kept: Vec::new(), limit, refused: 0 }
+        Errors { kept: Vec::new(), limit, refused: 0, bytes: 0 }
     }
 }
 
@@ -118,6 +120,12 @@ impl StatementAggregate {
         self.events
     }
 
+    /// How many bytes it takes, without error text, which counts by itself.
+    pub(crate) fn bytes(&self) -> u64 {
+        let failure = self.failure.as_ref().map_or(0, |failure| failure.bytes());
+        size_of::<StatementAggregate>() as u64 + self.errors.bytes + failure
+    }
+
     /// How many of them it refused.
     pub(crate) fn refused(&self) -> u64 {
         self.errors.refused
@@ -159,6 +167,7 @@ impl StatementAggregate {
             self.errors.refused += 1;
             return Applied::TooManyErrors;
         }
+        self.errors.bytes += error.bytes();
         self.errors.kept.push(error);
         Applied::Folded
     }

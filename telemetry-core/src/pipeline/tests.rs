@@ -28,7 +28,7 @@ fn at(seconds: u32) -> Tick {
 fn a_close_does_not_wait_for_a_flag_that_is_known_and_due() {
     let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
     pipeline.flags(Ok(&flags(true, 10 * SECOND)), at(0));
-    pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH);
+    pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH, |bytes| bytes);
     assert!(matches!(pipeline.step(at(12), Busy::default(), Some(at(20))), Step::Send(_)));
     let busy = Busy { sending: true, asking: false };
     assert!(matches!(pipeline.step(at(12), busy, Some(at(20))), Step::Wait(until) if until == at(20)));
@@ -38,7 +38,7 @@ fn a_close_does_not_wait_for_a_flag_that_is_known_and_due() {
 fn after_a_long_sleep_the_flag_is_asked_for_before_anything_is_sent() {
     let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
     pipeline.flags(Ok(&flags(true, 10 * SECOND)), at(0));
-    pipeline.absorb(vec![event(1)], at(990), SystemTime::UNIX_EPOCH);
+    pipeline.absorb(vec![event(1)], at(990), SystemTime::UNIX_EPOCH, |bytes| bytes);
     for closing in [None, Some(at(1002))] {
         assert!(matches!(pipeline.step(at(1000), Busy::default(), closing), Step::Ask));
         let asking = Busy { sending: false, asking: true };
@@ -91,7 +91,7 @@ fn what_is_dropped_by_the_end_is_told_from_what_may_have_arrived() {
     let start = happened(Action::Start(0)).unwrap();
     let start = Event { at: at(0), session: Arc::clone(&session), kind: start };
     let events = vec![event(1), event(2), event(3), start];
-    pipeline.absorb(events, at(0), SystemTime::UNIX_EPOCH);
+    pipeline.absorb(events, at(0), SystemTime::UNIX_EPOCH, |bytes| bytes);
     assert!(matches!(pipeline.step(at(0), Busy::default(), None), Step::Send(batch) if batch.len() == 2));
     pipeline.finish(DropReason::RuntimeGone, at(1));
     let dropped = pipeline.ledger().dropped;
@@ -99,7 +99,7 @@ fn what_is_dropped_by_the_end_is_told_from_what_may_have_arrived() {
     assert_eq!(dropped.get(DropReason::RuntimeGone), 2, "what waited, and the statement that was open");
     assert_eq!((pipeline.open_statements(), pipeline.is_recording()), (0, false));
     // What comes after the end is refused as such.
-    pipeline.absorb(vec![event(4)], at(2), SystemTime::UNIX_EPOCH);
+    pipeline.absorb(vec![event(4)], at(2), SystemTime::UNIX_EPOCH, |bytes| bytes);
     assert_eq!(pipeline.books().refused.get(Refusal::Closed), 1);
 }
 
@@ -110,7 +110,7 @@ fn while_the_flag_is_off_events_on_their_way_are_refused_as_many_as_they_stand_f
     let mut whole = StatementAggregate::start(at(0), Errors::at_most(1));
     whole.complete(None, None);
     let whole = Event { kind: EventKind::Finished(Box::new(whole)), ..event(0) };
-    pipeline.absorb(vec![event(1), whole], at(0), SystemTime::UNIX_EPOCH);
+    pipeline.absorb(vec![event(1), whole], at(0), SystemTime::UNIX_EPOCH, |bytes| bytes);
     assert_eq!(pipeline.books().refused.get(Refusal::Off), 3);
     assert_eq!(pipeline.ledger().made, 0);
 }
@@ -140,7 +140,7 @@ fn with_nothing_held_it_waits_for_the_flag_to_grow_old_or_for_a_statement_to_be_
     pipeline.flags(Ok(&flags(true, 86_400 * SECOND)), at(901));
     let start = happened(Action::Start(0)).unwrap();
     let start = Event { at: at(901), kind: start, ..event(0) };
-    pipeline.absorb(vec![start], at(901), SystemTime::UNIX_EPOCH);
+    pipeline.absorb(vec![start], at(901), SystemTime::UNIX_EPOCH, |bytes| bytes);
     assert_eq!(waits_until(pipeline.step(at(902), Busy::default(), None)), at(901 + 3600));
 }
 
@@ -152,7 +152,7 @@ fn a_close_ends_where_nothing_is_held_or_nothing_will_be_known_in_time() {
         let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
         assert!(matches!(pipeline.step(at(0), Busy::default(), Some(at(2))), Step::Ask));
         if held {
-            pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH);
+            pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH, |bytes| bytes);
             assert_eq!(waits_until(pipeline.step(at(0), asking, Some(at(2)))), at(2), "the answer may come");
         } else {
             assert!(matches!(pipeline.step(at(0), asking, Some(at(2))), Step::Finished), "for what?");
@@ -171,7 +171,7 @@ fn a_close_ends_where_nothing_is_held_or_nothing_will_be_known_in_time() {
 fn at_its_deadline_a_close_is_over_whatever_is_under_way() {
     let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
     pipeline.flags(Ok(&flags(true, 900 * SECOND)), at(0));
-    pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH);
+    pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH, |bytes| bytes);
     assert!(matches!(pipeline.step(at(0), Busy::default(), Some(at(2))), Step::Send(_)));
     let sending = Busy { sending: true, asking: false };
     assert_eq!(waits_until(pipeline.step(at(1), sending, Some(at(2)))), at(2));
@@ -187,7 +187,7 @@ fn thousands_of_open_statements_end_a_part_at_a_time() {
         let kind = EventKind::Started { id, what: StatementEvent::Kind(StatementType::Query) };
         Event { at: at(0), session: Arc::clone(&session), kind }
     };
-    pipeline.absorb((0..600).map(start).collect(), at(0), SystemTime::UNIX_EPOCH);
+    pipeline.absorb((0..600).map(start).collect(), at(0), SystemTime::UNIX_EPOCH, |bytes| bytes);
     for open in [600 - 256, 600 - 512] {
         assert!(matches!(pipeline.step(at(0), Busy::default(), Some(at(2))), Step::More));
         assert_eq!(pipeline.open_statements(), open);
@@ -214,7 +214,7 @@ fn the_books_balance_after_a_panic_of_our_own_wherever_it_strikes() {
             for kind in recorded() {
                 taken += 1;
                 let event = Event { at: at(0), session: Arc::clone(&session), kind };
-                pipeline.absorb(vec![event], at(0), SystemTime::UNIX_EPOCH);
+                pipeline.absorb(vec![event], at(0), SystemTime::UNIX_EPOCH, |bytes| bytes);
                 if let Step::Send(batch) = pipeline.step(at(0), Busy::default(), None) {
                     pipeline.settle(attempted(0, batch.len()), at(0));
                 }
@@ -321,7 +321,7 @@ proptest! {
                 Action::Revive => closing = None,
                 other => if let Some(kind) = happened(other) {
                     seen += 1;
-                    pipeline.absorb(vec![Event { at: now, session: Arc::clone(&session), kind }], now, SystemTime::UNIX_EPOCH);
+                    pipeline.absorb(vec![Event { at: now, session: Arc::clone(&session), kind }], now, SystemTime::UNIX_EPOCH, |bytes| bytes);
                 },
             }
             // As a worker does: everything that can be done at once.

@@ -8,6 +8,7 @@ use crate::record::error_info::ErrorInfo;
 use crate::record::execution::{OperationDetail, SqlExecution, VolumeOperation};
 use crate::record::id::StatementId;
 use crate::record::kind::RecordKind;
+use crate::record::message::Heap;
 
 /// What a record says. What isn't known is `None`; a zero or a `false` in it was measured.
 #[derive(Clone, Debug)]
@@ -55,6 +56,13 @@ impl Body {
     /// An error, of a statement or of none.
     pub(crate) fn error(statement_id: Option<StatementId>, error: ErrorInfo) -> Self {
         Body { statement_id, error: Some(error), ..Body::new(RecordKind::Error) }
+    }
+
+    /// How many bytes it takes, without its error's text, which counts by itself.
+    pub(crate) fn bytes(&self) -> u64 {
+        let name = self.error.as_ref().map_or(0, |error| error.name.capacity());
+        let volume = self.volume.as_ref().map_or(0, Heap::heap_bytes);
+        (size_of::<Body>() + name + volume) as u64
     }
 
     /// Whether it is to go out at once: an error that is final.

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::record::id::SessionId;
 use crate::record::identity::DriverIdentity;
+use crate::record::message::Heap;
 use crate::record::params::ConnectionParams;
 use crate::record::system::SystemInfo;
 use crate::text::fields::field;
@@ -45,6 +46,17 @@ impl fmt::Debug for SessionContext {
             .field("params", params)
             .field("encoded", encoded)
             .finish()
+    }
+}
+
+impl SessionContext {
+    /// How many bytes it takes, with what an exporter keeps of it: about as much again for each text, twice
+    /// escaped, and the names of all fields.
+    pub(crate) fn bytes(&self) -> u64 {
+        const FIELDS: usize = 2048;
+        let texts =
+            [&self.user_agent, &self.auth_type].into_iter().flatten().map(String::capacity).sum::<usize>();
+        (size_of::<SessionContext>() + FIELDS + 2 * (self.params.heap_bytes() + texts)) as u64
     }
 }
 

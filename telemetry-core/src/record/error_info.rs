@@ -44,6 +44,11 @@ impl ErrorInfo {
             text: None,
         }
     }
+
+    /// How many bytes it takes, without its text, which counts by itself.
+    pub(crate) fn bytes(&self) -> u64 {
+        (size_of::<ErrorInfo>() + self.name.capacity()) as u64
+    }
 }
 
 impl fmt::Debug for ErrorInfo {

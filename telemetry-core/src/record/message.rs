@@ -8,9 +8,34 @@ use crate::record::enums::{AuthFlow, AuthMech, DriverMode, ProxyAuth, VolumeOper
 /// A type of a field that can hold no text, and so needs no rule.
 pub(crate) trait NoText {}
 
+/// What a field's value takes outside itself.
+pub(crate) trait Heap {
+    fn heap_bytes(&self) -> usize;
+}
+
+impl Heap for String {
+    fn heap_bytes(&self) -> usize {
+        self.capacity()
+    }
+}
+
+impl Heap for Vec<String> {
+    fn heap_bytes(&self) -> usize {
+        self.capacity() * size_of::<String>() + self.iter().map(Heap::heap_bytes).sum::<usize>()
+    }
+}
+
 macro_rules! no_text {
     ($($type:ty),*) => {
-        $(impl NoText for $type {})*
+        $(
+            impl NoText for $type {}
+
+            impl Heap for $type {
+                fn heap_bytes(&self) -> usize {
+                    0
+                }
+            }
+        )*
     };
 }
 
@@ -41,6 +66,13 @@ macro_rules! message {
             /// The same, with each text held to its field's rule.
             pub(crate) fn sanitized(self) -> Self {
                 $name { $($field: self.$field.and_then(message!(@rule $($rule)?)),)* }
+            }
+        }
+
+        impl $crate::record::message::Heap for $name {
+            fn heap_bytes(&self) -> usize {
+                use $crate::record::message::Heap;
+                [$(self.$field.as_ref().map_or(0, Heap::heap_bytes)),*].into_iter().sum()
             }
         }
 

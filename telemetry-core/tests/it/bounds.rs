@@ -147,23 +147,23 @@ fn errors_past_their_bound_are_refused_and_counted() {
 
 #[test]
 fn error_text_past_its_bound_is_left_out_and_the_error_travels_by_name() {
-    let bench = Bench::with(config().max_text_bytes(3000), |builder| builder);
+    let bench = Bench::with(config().max_bytes(16 * 1024), |builder| builder);
     let lease = bench.lease();
     let session = open(&lease);
     let long = "no such thing, and nothing like it either. ".repeat(40);
-    for _ in 0..4 {
+    for _ in 0..7 {
         session.error(|| ErrorDetails::new("E").message(&long));
     }
-    assert!(lease.status().text_bytes <= 3000);
+    assert!(lease.status().text_bytes <= 8 * 1024, "half of all");
     assert_eq!(lease.status().texts_left_out, 3);
     bench.pass(10 * SECOND);
     let records = bench.exporter.accepted();
-    assert_eq!(records.len(), 5);
+    assert_eq!(records.len(), 8);
     let with_text = records
         .iter()
         .filter(|record| record.body.error.as_ref().is_some_and(|error| error.text.is_some()))
         .count();
-    assert_eq!(with_text, 1);
+    assert_eq!(with_text, 4);
     drop(records);
     drop(bench.exporter.take());
     assert_eq!(lease.status().text_bytes, 0, "what is delivered is given back");

@@ -1,5 +1,5 @@
-//! The crate from outside. One program, as each is linked for itself; what changes its whole process, by a fork
-//! or a panic hook, is one of its own beside this.
+//! The crate from outside. One program, as each is linked for itself; what changes its whole process, by a
+//! fork or a panic hook, is one of its own beside this.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 #[path = "../common/mod.rs"]

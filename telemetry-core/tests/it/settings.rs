@@ -9,6 +9,8 @@ use telemetry_core::text::TextLevel;
 use telemetry_core::*;
 use telemetry_testkit::*;
 
+const KIB: usize = 1024;
+
 fn bench(config: TelemetryConfig) -> Bench {
     Bench::with(config, |builder| builder)
 }
@@ -43,7 +45,7 @@ fn the_defaults_are_those_that_are_documented() {
     let said = "TelemetryConfig { mode: Off, max_records: 500, batch_size: 100, max_age: 600s, \
                 flush_interval: 5s, max_retries: 3, backoff_max: 1s, backoff_base: 100ms, \
                 retry_after_cap: 300s, request_timeout: 10s, max_events: 4096, error_text: Message, \
-                own_words: [], own_packages: [], max_text_bytes: 1048576, max_open_statements: 5000, \
+                own_words: [], own_packages: [], max_bytes: 2097152, max_total_bytes: 67108864, max_open_statements: 5000, \
                 abandoned_after: 3600s, max_errors: 50, close_timeout: 2s, pause_max: 900s, \
                 pause_base: 60s, flag_retry: 60s, max_clients: 1000, host_policy: Public }";
     assert_eq!(format!("{:?}", TelemetryConfig::default()), said);
@@ -93,7 +95,8 @@ fn what_is_at_a_bound_is_accepted_and_what_is_beyond_it_is_an_error_that_names_t
         times("retry_after_cap", TelemetryConfig::retry_after_cap, Duration::ZERO, 15 * MINUTE),
         times("request_timeout", TelemetryConfig::request_timeout, MS, 5 * MINUTE),
         sizes("max_events", TelemetryConfig::max_events, 16, 1_000_000),
-        sizes("max_text_bytes", TelemetryConfig::max_text_bytes, 0, 64 * 1024 * 1024),
+        sizes("max_bytes", TelemetryConfig::max_bytes, 16 * KIB, 1024 * KIB * KIB),
+        sizes("max_total_bytes", TelemetryConfig::max_total_bytes, 16 * KIB, 65_536 * KIB * KIB),
         sizes("max_open_statements", TelemetryConfig::max_open_statements, 1, 1_000_000),
         times("abandoned_after", TelemetryConfig::abandoned_after, SECOND, 7 * DAY),
         sizes("max_errors", TelemetryConfig::max_errors, 1, 1000),
@@ -352,16 +355,42 @@ fn own_packages_is_whose_frames_are_kept_besides_the_known() {
 }
 
 #[test]
-fn max_text_bytes_is_how_much_error_text_is_held() {
+fn max_bytes_is_how_much_one_client_holds_and_half_of_it_text() {
     let held = |most| {
-        let bench = bench(config().max_text_bytes(most));
+        let bench = undecided(config().max_bytes(most));
         let lease = bench.lease();
         let session = open(&lease);
-        (0..10).for_each(|_| session.error(|| ErrorDetails::new("E").message("no such thing")));
+        for _ in 0..200 {
+            session.statement().complete();
+            session.error(|| ErrorDetails::new("E").message("no such thing ".repeat(100)));
+        }
         let status = lease.status();
-        (status.text_bytes, status.texts_left_out)
+        let refused = status.events.refused.get(Refusal::MemoryFull);
+        assert!(status.held_bytes <= most as u64 && status.text_bytes <= most as u64 / 2, "{status:?}");
+        assert!(refused > 0 && status.texts_left_out > 0 && status.balances(), "{status:?}");
+        status.events.waiting
     };
-    assert_eq!([0, 39, 1000].map(held), [(0, 10), (39, 7), (130, 0)]);
+    let [little, more] = [40 * KIB, 80 * KIB].map(held);
+    assert!(little > 20 && more > 3 * little / 2 && more < 3 * little, "{little} {more}");
+}
+
+#[test]
+fn max_total_bytes_is_how_much_all_clients_hold() {
+    let held = |most| {
+        let bench = undecided(config().max_bytes(16 * KIB).max_total_bytes(most));
+        let hosts: Vec<_> = (0..20).map(|number| format!("dbc-{number}.cloud.databricks.com")).collect();
+        let leases: Vec<_> = hosts.iter().map(|host| bench.provider.acquire(Target::new(host))).collect();
+        for lease in &leases {
+            let session = open(lease);
+            (0..100).for_each(|_| session.statement().complete());
+        }
+        leases.iter().for_each(assert_balanced);
+        leases.iter().map(|lease| lease.status().held_bytes).sum::<u64>()
+    };
+    let [little, more] = [40 * KIB, 120 * KIB].map(|most| (held(most), most as u64));
+    for (held, most) in [little, more] {
+        assert!(held <= most && held > most / 2, "{held} of {most}");
+    }
 }
 
 #[test]

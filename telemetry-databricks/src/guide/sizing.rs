@@ -123,17 +123,20 @@
 //! | --- | ---: | ---: |
 //! | a statement's record, with chunks and times | 0.5 KB | 500: 0.25 MB |
 //! | a statement's event, before the worker takes it | 0.6 KB | 4096: 2.5 MB |
-//! | text of errors | up to 2 KB | [`max_text_bytes`]: 1 MiB |
+//! | text of errors | up to 2 KB | half of [`max_bytes`]: 1 MiB |
 //!
-//! The process grew by less than 1 KB for a record without text. Past `max_text_bytes` errors travel by name,
-//! and [`Status::texts_left_out`] counts them.
+//! The process grew by less than 1 KB for a record without text. All of it together is bounded in bytes:
+//! [`max_bytes`] for a client, 2 MiB, and [`max_total_bytes`] for all of a provider, 64 MiB.
+//! [`Status::held_bytes`] says how much it is now. Past the bound new events are refused as `memory full`,
+//! the oldest records are dropped, and errors travel by name, which [`Status::texts_left_out`] counts.
 //!
 //! [`batch_size`]: TelemetryConfig::batch_size
 //! [`flush_interval`]: TelemetryConfig::flush_interval
 //! [`max_age`]: TelemetryConfig::max_age
+//! [`max_bytes`]: TelemetryConfig::max_bytes
 //! [`max_events`]: TelemetryConfig::max_events
 //! [`max_records`]: TelemetryConfig::max_records
-//! [`max_text_bytes`]: TelemetryConfig::max_text_bytes
+//! [`max_total_bytes`]: TelemetryConfig::max_total_bytes
 //! [`request_timeout`]: TelemetryConfig::request_timeout
 
 #[cfg(doc)]

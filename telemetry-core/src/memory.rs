@@ -1,0 +1,310 @@
+//! How many bytes a client holds, within its own bound and its provider's.
+//!
+//! Counted is what grows with what a driver records: events in the buffer, open statements, records, error
+//! text, and errors that open handles keep. What a client is made of itself, some kilobytes, is not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What is lent to a client at the least.
+const LOAN: u64 = 4 * 1024;
+
+/// What all clients of one provider may hold together.
+#[derive(Debug)]
+pub(crate) struct MemoryPool {
+    limit: u64,
+    lent: AtomicU64,
+}
+
+impl MemoryPool {
+    pub(crate) fn new(limit: u64) -> Self {
+        MemoryPool { limit, lent: AtomicU64::new(0) }
+    }
+
+    /// Lends at least `needed` bytes, and up to `wanted` if there are as many.
+    fn lend(&self, needed: u64, wanted: u64) -> Option<u64> {
+        let loan =
+            |lent: u64| Some(wanted.min(self.limit.saturating_sub(lent))).filter(|loan| *loan >= needed);
+        let add = |lent: u64| loan(lent).map(|loan| lent + loan);
+        let before = self.lent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
+        loan(before)
+    }
+
+    fn take_back(&self, bytes: u64) {
+        self.lent.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// What one client holds.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    pool: Arc<MemoryPool>,
+    limit: u64,
+    /// What the provider's pool has lent it. What it holds grows past that only after more was lent.
+    lent: AtomicU64,
+    /// The events in its buffer: how many, and their bytes, in one word so that a push changes both at once.
+    waiting: AtomicU64,
+    /// Open statements and records.
+    pipeline: AtomicU64,
+    /// Errors kept by statements that are still in the driver's hands.
+    handles: AtomicU64,
+    text: AtomicU64,
+    texts_left_out: AtomicU64,
+}
+
+/// Bytes take the lower bits of the word, the count the upper ones.
+const COUNT: u32 = 40;
+const BYTES: u64 = (1 << COUNT) - 1;
+
+/// Events that wait, and their bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) count: usize,
+    pub(crate) bytes: u64,
+}
+
+impl From<u64> for Waiting {
+    fn from(word: u64) -> Self {
+        Waiting { count: (word >> COUNT) as usize, bytes: word & BYTES }
+    }
+}
+
+impl Memory {
+    pub(crate) fn new(limit: u64, pool: Arc<MemoryPool>) -> Self {
+        Memory {
+            pool,
+            limit,
+            lent: AtomicU64::new(0),
+            waiting: AtomicU64::new(0),
+            pipeline: AtomicU64::new(0),
+            handles: AtomicU64::new(0),
+            text: AtomicU64::new(0),
+            texts_left_out: AtomicU64::new(0),
+        }
+    }
+
+    /// For text that belongs to no client.
+    pub(crate) fn nobodys() -> Self {
+        Memory::new(0, Arc::new(MemoryPool::new(0)))
+    }
+
+    /// All that is held.
+    pub(crate) fn held(&self) -> u64 {
+        self.waiting().bytes + self.kept()
+    }
+
+    /// What is held beside the buffer.
+    fn kept(&self) -> u64 {
+        let load = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed);
+        load(&self.pipeline) + load(&self.handles) + load(&self.text)
+    }
+
+    pub(crate) fn waiting(&self) -> Waiting {
+        self.waiting.load(Ordering::SeqCst).into()
+    }
+
+    /// Counts an event into the buffer; how many there were before. Sequentially consistent with the flag by
+    /// which the worker says that it sleeps until it is woken: one of the two sides sees the other.
+    pub(crate) fn push(&self, bytes: u64) -> Waiting {
+        self.waiting.fetch_add((1 << COUNT) + bytes, Ordering::SeqCst).into()
+    }
+
+    /// Counts events out of the buffer.
+    pub(crate) fn pop(&self, out: Waiting) {
+        self.waiting.fetch_sub(((out.count as u64) << COUNT) + out.bytes, Ordering::SeqCst);
+    }
+
+    /// Whether so many bytes in the buffer have room beside all else.
+    pub(crate) fn has_room_for(&self, waiting: u64) -> bool {
+        let held = waiting + self.kept();
+        held <= self.lent.load(Ordering::Relaxed) || self.borrow(held)
+    }
+
+    /// Has as much lent as `held` takes.
+    #[cold]
+    fn borrow(&self, held: u64) -> bool {
+        let lent = self.lent.load(Ordering::Relaxed);
+        if held > self.limit {
+            return false;
+        }
+        let Some(needed) = held.checked_sub(lent) else { return true };
+        match self.pool.lend(needed, needed.max(LOAN.min(self.limit - lent))) {
+            Some(loan) => {
+                self.lent.fetch_add(loan, Ordering::Relaxed);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// How many bytes open statements and records may take now.
+    pub(crate) fn room_for_pipeline(&self, pipeline: u64) -> u64 {
+        let others = self.held() - self.pipeline.load(Ordering::Relaxed).min(self.held());
+        if self.borrow(others + pipeline) {
+            return pipeline;
+        }
+        self.limit.min(self.lent.load(Ordering::Relaxed)).saturating_sub(others)
+    }
+
+    /// Says how many they take, and gives back what was lent and isn't needed.
+    pub(crate) fn set_pipeline(&self, bytes: u64) {
+        if self.pipeline.swap(bytes, Ordering::Relaxed) == bytes {
+            return;
+        }
+        let enough = self.held() + LOAN;
+        let surplus = |lent: u64| (lent > enough + LOAN).then_some(enough);
+        if let Ok(lent) = self.lent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, surplus) {
+            self.pool.take_back(lent - enough);
+        }
+    }
+
+    /// Takes so many bytes for an error that a handle keeps, if there is room.
+    pub(crate) fn take_for_handle(&self, bytes: u64) -> bool {
+        self.take(&self.handles, bytes)
+    }
+
+    pub(crate) fn give_back_from_handle(&self, bytes: u64) {
+        self.handles.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Takes so many bytes for text, which has half of all at the most, or counts that they aren't there.
+    pub(crate) fn take_for_text(&self, bytes: u64) -> bool {
+        let fits =
+            self.text.load(Ordering::Relaxed) + bytes <= self.limit / 2 && self.take(&self.text, bytes);
+        self.texts_left_out.fetch_add(u64::from(!fits), Ordering::Relaxed);
+        fits
+    }
+
+    /// Takes them whether there is room or not: for copies of records in the hands of who reads them.
+    pub(crate) fn take_for_copy(&self, bytes: u64) {
+        self.text.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn give_back_from_text(&self, bytes: u64) {
+        self.text.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn take(&self, sum: &AtomicU64, bytes: u64) -> bool {
+        sum.fetch_add(bytes, Ordering::Relaxed);
+        let held = self.held();
+        let fits = held <= self.lent.load(Ordering::Relaxed) || self.borrow(held);
+        if !fits {
+            sum.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        fits
+    }
+
+    /// Bytes of error text held now.
+    pub(crate) fn text(&self) -> u64 {
+        self.text.load(Ordering::Relaxed)
+    }
+
+    /// Texts left out because they did not fit.
+    pub(crate) fn texts_left_out(&self) -> u64 {
+        self.texts_left_out.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.pool.take_back(*self.lent.get_mut());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory(limit: u64, pool: u64) -> (Arc<Memory>, Arc<MemoryPool>) {
+        let pool = Arc::new(MemoryPool::new(pool));
+        (Arc::new(Memory::new(limit, Arc::clone(&pool))), pool)
+    }
+
+    /// Counts an event in, as the buffer does.
+    fn push(memory: &Memory, bytes: u64) -> bool {
+        let before = memory.push(bytes);
+        let fits = memory.has_room_for(before.bytes + bytes);
+        if !fits {
+            memory.pop(Waiting { count: 1, bytes });
+        }
+        fits
+    }
+
+    #[test]
+    fn a_client_holds_no_more_than_its_bound_whatever_it_holds() {
+        let (memory, _pool) = memory(100_000, u64::MAX);
+        assert!(push(&memory, 30_000) && memory.take_for_text(20_000) && memory.take_for_handle(20_000));
+        assert_eq!(memory.room_for_pipeline(30_000), 30_000);
+        assert_eq!(memory.room_for_pipeline(40_000), 30_000, "what the others leave");
+        memory.set_pipeline(30_000);
+        assert_eq!(memory.held(), 100_000);
+        assert!(!push(&memory, 1) && !memory.take_for_text(1) && !memory.take_for_handle(1));
+        assert_eq!(memory.held(), 100_000, "what is refused isn't counted");
+        memory.give_back_from_handle(20_000);
+        assert!(push(&memory, 15_000) && memory.take_for_text(5_000));
+        assert_eq!(memory.waiting(), Waiting { count: 2, bytes: 45_000 });
+        memory.pop(Waiting { count: 2, bytes: 45_000 });
+        memory.give_back_from_text(25_000);
+        memory.set_pipeline(0);
+        assert_eq!(memory.held(), 0);
+    }
+
+    #[test]
+    fn text_takes_half_at_the_most_and_what_does_not_fit_is_counted() {
+        let (memory, _pool) = memory(100_000, u64::MAX);
+        assert!(memory.take_for_text(50_000) && !memory.take_for_text(1));
+        assert_eq!((memory.text(), memory.texts_left_out()), (50_000, 1));
+        memory.give_back_from_text(10);
+        assert!(memory.take_for_text(10));
+    }
+
+    #[test]
+    fn clients_of_one_provider_share_its_bound_and_give_back_what_they_do_not_need() {
+        let pool = Arc::new(MemoryPool::new(60_000));
+        let client = || Memory::new(50_000, Arc::clone(&pool));
+        let (first, second) = (client(), client());
+        assert!(push(&first, 50_000) && !push(&first, 1));
+        assert!(push(&second, 10_000) && !push(&second, 1), "the provider has no more");
+        first.pop(Waiting { count: 1, bytes: 50_000 });
+        first.set_pipeline(10_000);
+        assert!(push(&second, 30_000), "what was lent to the first is there again");
+        assert!(pool.lent.load(Ordering::Relaxed) <= 60_000);
+        drop((first, second));
+        assert_eq!(pool.lent.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_small_client_borrows_little() {
+        let (memory, pool) = memory(50_000, 60_000);
+        assert!(push(&memory, 1));
+        assert_eq!(pool.lent.load(Ordering::Relaxed), LOAN);
+    }
+
+    #[test]
+    fn many_threads_lose_no_byte() {
+        let (memory, pool) = memory(1_000_000, 500_000);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for size in 1..2000 {
+                        if push(&memory, size) {
+                            memory.set_pipeline(size);
+                            memory.pop(Waiting { count: 1, bytes: size });
+                        }
+                        if memory.take_for_text(size) {
+                            memory.give_back_from_text(size);
+                        }
+                        if memory.take_for_handle(size) {
+                            memory.give_back_from_handle(size);
+                        }
+                    }
+                });
+            }
+        });
+        memory.set_pipeline(0);
+        assert_eq!((memory.held(), memory.waiting().count), (0, 0));
+        let lent = pool.lent.load(Ordering::Relaxed);
+        assert_eq!(lent, memory.lent.load(Ordering::Relaxed));
+        assert!(lent <= 500_000);
+    }
+}

@@ -1,0 +1,134 @@
+//! What a client holds, as the allocator sees it. A program of its own, as it counts what the whole process
+//! allocates: one test, so that nothing else does meanwhile.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
+#![expect(unsafe_code, reason = "an allocator that counts")]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::*;
+use telemetry_core::plugin::FlagSet;
+use telemetry_core::*;
+use telemetry_testkit::*;
+
+struct Counting;
+
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: it hands everything to the system's allocator, and counts.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATED.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        ALLOCATED.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const MIB: usize = 1024 * 1024;
+/// How many of the smallest events fill two of them, and of those that are larger.
+const SMALL: usize = 12_000;
+const LARGE: usize = 3000;
+
+/// A load that never ends by itself; `number` counts its rounds.
+type Load = fn(lease: &Lease, session: &Session, kept: &mut Vec<Statement>, number: usize);
+
+fn text() -> String {
+    "no such thing, and nothing like it either. ".repeat(40)
+}
+
+fn many_errors(statement: &mut Statement) {
+    for number in 0..50 {
+        statement.error(|| ErrorDetails::new(format!("E_{}_{number}", "X".repeat(100))));
+    }
+}
+
+const LOADS: &[(&str, usize, Load)] = &[
+    ("statements by handle", SMALL, |_, session, _, _| session.statement().complete()),
+    ("statements open by id", SMALL, |_, session, _, number| {
+        session.emitter().started(&format!("01f0a1b2-c3d4-1e5f-8a9b-{number:012}"), StatementType::Query);
+    }),
+    ("chunks by id", SMALL, |_, session, _, _| session.emitter().chunk("01f0a1b2", Chunk::new(1, MS))),
+    ("errors with text", LARGE, |_, session, _, _| {
+        session.error(|| ErrorDetails::new("E").message(text()).fault(403));
+    }),
+    ("errors by name, fifty with each statement", LARGE, |_, session, _, _| {
+        let mut statement = session.statement();
+        many_errors(&mut statement);
+        statement.complete();
+    }),
+    ("errors with statements open by id", SMALL, |_, session, _, number| {
+        let id = format!("01f0a1b2-c3d4-1e5f-8a9b-{:012}", number / 50);
+        if number % 50 == 0 {
+            session.emitter().started(&id, StatementType::Query);
+        }
+        session.emitter().error(&id, || ErrorDetails::new("X".repeat(128)));
+    }),
+    ("errors with handles that nobody ends", SMALL, |_, session, kept, number| {
+        if number % 50 == 0 && kept.len() < 2000 {
+            let mut statement = session.statement();
+            many_errors(&mut statement);
+            kept.push(statement);
+        }
+    }),
+    ("connections that fail, with all that is known of them", LARGE, |lease, _, _, _| {
+        let long = || Some("abc ".repeat(64));
+        let params = ConnectionParams {
+            http_path: long(),
+            auth_scope: long(),
+            azure_tenant_id: long(),
+            query_tags: long(),
+            non_proxy_hosts: Some(vec!["host.example.com".to_owned(); 64]),
+            ..ConnectionParams::default()
+        };
+        lease.opening(ConnectionInfo::new().params(params)).failed(|| ErrorDetails::new("E"));
+    }),
+];
+
+/// How much the process grows by a load, and what the client says it holds.
+fn grown(rounds: usize, load: Load, worker: bool) -> (usize, usize) {
+    let flags: Script<FlagSet> = Script::always(Do::Hang);
+    let config =
+        config().max_events(1_000_000).max_open_statements(1_000_000).max_records(100_000).max_errors(50);
+    let bench = Bench::with(config, |builder| builder.flags(ScriptedFlags::new(flags)));
+    let lease = bench.lease();
+    let session = open(&lease);
+    let mut kept = Vec::with_capacity(2000);
+    bench.step();
+    let before = ALLOCATED.load(Ordering::Relaxed);
+    let mut most = 0;
+    for number in 0..rounds {
+        load(&lease, &session, &mut kept, number);
+        if worker && number % 64 == 0 {
+            bench.step();
+        }
+        most = most.max(ALLOCATED.load(Ordering::Relaxed).saturating_sub(before));
+    }
+    assert_balanced(&lease);
+    (most, lease.status().held_bytes as usize)
+}
+
+#[test]
+fn a_client_holds_two_mib_whatever_a_driver_records() {
+    for (name, rounds, load) in LOADS {
+        for worker in [false, true] {
+            let (grown, held) = grown(*rounds, *load, worker);
+            let said = format!("{name}: grown by {grown}, held {held}, worker {worker}");
+            assert!(held <= 2 * MIB, "{said}");
+            // A vector that grows has its old place for a moment besides.
+            assert!(grown < 3 * MIB, "{said}");
+            assert!(held > MIB || *name == "chunks by id" && worker, "it fills it: {said}");
+            eprintln!("{said}");
+        }
+    }
+}
