@@ -226,7 +226,7 @@ mod tests {
     use crate::memory::MemoryPool;
     use crate::pipeline::event::EventKind;
     use crate::pipeline::event::tests::{event, number_of};
-    use crate::pipeline::statement::{Errors, StatementAggregate, StatementEvent};
+    use crate::pipeline::statement::{StatementAggregate, StatementEvent};
     use crate::plugin::clock::Tick;
 
     fn buffer(limit: usize) -> EventBuffer {
@@ -286,7 +286,7 @@ mod tests {
 
     /// A statement that was gathered by its handle: an event that stands for four.
     fn statement() -> Event {
-        let mut statement = StatementAggregate::start(Tick::ZERO, Errors::at_most(1));
+        let mut statement = StatementAggregate::start(Tick::ZERO, 1);
         _ = statement.apply(StatementEvent::Retried(1));
         _ = statement.apply(StatementEvent::Retried(1));
         statement.complete(None, None);

@@ -130,7 +130,7 @@ impl Emitter {
     /// Records an error of it; see [`Statement::error`](crate::Statement::error).
     pub fn error(&self, id: &str, details: impl FnOnce() -> ErrorDetails) {
         self.emit(id, |session, id| {
-            let error = describe(session.client(), details)?;
+            let error = Box::new(describe(session.client(), details)?);
             Some(EventKind::Happened { id, what: StatementEvent::Failed(error) })
         });
     }

@@ -10,7 +10,7 @@ use crate::handle::session_scope::SessionScope;
 use crate::ledger::Refusal;
 use crate::pipeline::event::EventKind;
 use crate::pipeline::statement::StatementEvent;
-use crate::pipeline::statement::{Applied, Errors, StatementAggregate};
+use crate::pipeline::statement::{Applied, StatementAggregate};
 use crate::record::chunk::Chunk;
 use crate::record::error_info::ErrorInfo;
 use crate::record::id::StatementId;
@@ -54,8 +54,8 @@ impl Statement {
 
     pub(crate) fn start(session: Option<&Arc<SessionScope>>) -> Self {
         Statement(session.map(|session| {
-            let errors = Errors::at_most(session.client().plugins.config.max_errors);
-            let aggregate = Box::new(StatementAggregate::start(session.now(), errors));
+            let max_errors = session.client().config.max_errors;
+            let aggregate = Box::new(StatementAggregate::start(session.now(), max_errors));
             Active { session: Arc::clone(session), aggregate, tally: None, errors: 0 }
         }))
     }
@@ -224,12 +224,12 @@ impl Active {
 
     fn fail(&mut self, error: ErrorInfo) {
         let memory = &self.session.client().memory;
-        let bytes = error.bytes();
+        let bytes = self.aggregate.growth_by(&error);
         if !memory.take_for_handle(bytes) {
             return self.session.client().refuse(Refusal::MemoryFull, 1);
         }
         let before = self.aggregate.bytes();
-        self.apply(StatementEvent::Failed(error));
+        self.apply(StatementEvent::Failed(Box::new(error)));
         let kept = self.aggregate.bytes() - before;
         self.errors += kept;
         self.session.client().memory.give_back_from_handle(bytes - kept);

@@ -1,6 +1,5 @@
-//! The statements that are open by id, and what each event makes of them.
+//! What each event makes of the statements that are open by id.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,8 @@ use crate::record::SessionContext;
 use crate::record::body::Body;
 use crate::record::id::StatementId;
 
-use crate::pipeline::statement::{Applied, Errors, StatementAggregate, StatementEvent};
+use crate::pipeline::open_statements::{Open, OpenStatements};
+use crate::pipeline::statement::{Applied, StatementAggregate, StatementEvent};
 
 /// A record to be, from the aggregator to delivery.
 #[derive(Debug)]
@@ -31,27 +31,6 @@ pub(crate) struct Absorbed {
     pub(crate) refused: Option<(Refusal, u64)>,
 }
 
-/// Statements of different sessions are apart, whatever their ids. The address is that of the session's
-/// context, which the open statement keeps alive.
-type Key = (usize, StatementId);
-
-#[derive(Debug)]
-struct Open {
-    session: Arc<SessionContext>,
-    statement: StatementAggregate,
-    /// Its place in the order of activity.
-    touched: (Tick, u64),
-}
-
-impl Open {
-    /// With its places in both maps, which have some of their own to spare.
-    fn bytes(&self) -> u64 {
-        const PLACES: usize = 2 * (size_of::<Key>() + size_of::<Open>()) - size_of::<StatementAggregate>()
-            + 2 * size_of::<((Tick, u64), Key)>();
-        PLACES as u64 + self.statement.bytes()
-    }
-}
-
 /// A pure state machine: events in, drafts out.
 ///
 /// Events of one thread arrive in order, and an event never arrives before one that caused it. So a statement
@@ -60,12 +39,7 @@ impl Open {
 /// its own.
 #[derive(Debug)]
 pub(crate) struct Aggregator {
-    open: HashMap<Key, Open>,
-    /// The open statements, the quietest first.
-    by_activity: BTreeMap<(Tick, u64), Key>,
-    next_touch: u64,
-    /// How many bytes the open statements take.
-    bytes: u64,
+    open: OpenStatements,
     max_open: usize,
     abandoned_after: Duration,
     max_errors: usize,
@@ -74,10 +48,7 @@ pub(crate) struct Aggregator {
 impl Aggregator {
     pub(crate) fn new(config: &TelemetryConfig) -> Self {
         Aggregator {
-            open: HashMap::new(),
-            by_activity: BTreeMap::new(),
-            next_touch: 0,
-            bytes: 0,
+            open: OpenStatements::default(),
             max_open: config.max_open_statements,
             abandoned_after: config.abandoned_after,
             max_errors: config.max_errors,
@@ -90,7 +61,7 @@ impl Aggregator {
 
     /// How many bytes the open statements take, without error text, which counts by itself.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+        self.open.bytes()
     }
 
     /// Takes one event in.
@@ -110,20 +81,21 @@ impl Aggregator {
             }
             EventKind::Started { id, what } => self.start(at, session, id, what, out),
             EventKind::Happened { id, what } => self.happen(at, &session, id, what, out),
-            EventKind::Completed { id, latency, failure } => match (self.remove(&key(&session, id)), failure)
-            {
-                (Some(mut open), failure) => {
-                    open.statement.complete(latency, failure);
-                    finish(at, &open.session, open.statement, out);
-                    Absorbed { folded: 1, ..Absorbed::default() }
+            EventKind::Completed { id, latency, failure } => {
+                match (self.open.remove(&session, id), failure) {
+                    (Some(mut open), failure) => {
+                        open.statement.complete(latency, failure);
+                        open.end(at, out);
+                        Absorbed { folded: 1, ..Absorbed::default() }
+                    }
+                    // An error is never lost for lack of a statement.
+                    (None, Some(failure)) => {
+                        out.push(Draft { at, session, body: Body::error(Some(id), *failure) });
+                        Absorbed { made: 1, ..Absorbed::default() }
+                    }
+                    (None, None) => refuse(Refusal::UnknownStatement),
                 }
-                // An error is never lost for lack of a statement.
-                (None, Some(failure)) => {
-                    out.push(Draft { at, session, body: Body::error(Some(id), *failure) });
-                    Absorbed { made: 1, ..Absorbed::default() }
-                }
-                (None, None) => refuse(Refusal::UnknownStatement),
-            },
+            }
         }
     }
 
@@ -135,22 +107,16 @@ impl Aggregator {
         what: StatementEvent,
         out: &mut Vec<Draft>,
     ) -> Absorbed {
-        let key = key(&session, id);
-        if self.open.contains_key(&key) {
+        if self.open.contains(&session, id) {
             return refuse(Refusal::StartedTwice);
         }
         while self.open.len() >= self.max_open {
             self.evict_quietest(out);
         }
-        let mut statement = StatementAggregate::start(at, Errors::at_most(self.max_errors));
-        statement.set_id(id);
+        let mut statement = StatementAggregate::start(at, self.max_errors);
         // A start carries one thing that is known from the start; it is one event all the same.
         statement.apply(what);
-        let touched = self.touch(at);
-        let open = Open { session, statement, touched };
-        self.bytes += open.bytes();
-        self.by_activity.insert(touched, key);
-        self.open.insert(key, open);
+        self.open.insert(at, session, id, statement);
         Absorbed { folded: 1, ..Absorbed::default() }
     }
 
@@ -162,31 +128,18 @@ impl Aggregator {
         what: StatementEvent,
         out: &mut Vec<Draft>,
     ) -> Absorbed {
-        let key = key(session, id);
-        let touched = self.touch(at);
-        let Some(open) = self.open.get_mut(&key) else {
-            return match what {
-                StatementEvent::Failed(error) => {
-                    let body = Body::error(Some(id), error);
-                    out.push(Draft { at, session: Arc::clone(session), body });
-                    Absorbed { made: 1, ..Absorbed::default() }
-                }
-                _ => refuse(Refusal::UnknownStatement),
-            };
+        let mut error = |body: Body| {
+            out.push(Draft { at, session: Arc::clone(session), body });
+            Absorbed { made: 1, ..Absorbed::default() }
         };
-        self.by_activity.remove(&open.touched);
-        open.touched = touched;
-        self.by_activity.insert(touched, key);
-        let before = open.bytes();
-        let applied = open.statement.apply(what);
-        self.bytes += open.bytes() - before;
-        match applied {
-            Applied::Folded => Absorbed { folded: 1, ..Absorbed::default() },
-            Applied::TooManyErrors => refuse(Refusal::TooManyErrors),
-            Applied::AtOnce(body) => {
-                out.push(Draft { at, session: Arc::clone(session), body: *body });
-                Absorbed { made: 1, ..Absorbed::default() }
-            }
+        match (self.open.touch(at, session, id), what) {
+            (Some(mut statement), what) => match statement.apply(what) {
+                Applied::Folded => Absorbed { folded: 1, ..Absorbed::default() },
+                Applied::TooManyErrors => refuse(Refusal::TooManyErrors),
+                Applied::AtOnce(body) => error(*body),
+            },
+            (None, StatementEvent::Failed(failure)) => error(Body::error(Some(id), *failure)),
+            (None, _) => refuse(Refusal::UnknownStatement),
         }
     }
 
@@ -204,40 +157,20 @@ impl Aggregator {
 
     /// When the next statement will have been quiet for too long.
     pub(crate) fn next_eviction(&self) -> Option<Tick> {
-        self.by_activity.keys().next().map(|(at, _)| *at + self.abandoned_after)
+        self.open.quietest().map(|at| at + self.abandoned_after)
     }
 
     /// Forgets every open statement.
     pub(crate) fn clear(&mut self) {
-        self.open.clear();
-        self.by_activity.clear();
-        self.bytes = 0;
+        self.open = OpenStatements::default();
     }
 
     pub(crate) fn evict_quietest(&mut self, out: &mut Vec<Draft>) {
-        if let Some(((at, _), key)) = self.by_activity.pop_first()
-            && let Some(open) = self.open.remove(&key)
-        {
-            self.bytes -= open.bytes();
-            finish(at, &open.session, open.statement, out);
+        if let Some(open) = self.open.remove_quietest() {
+            let at = open.touched;
+            open.end(at, out);
         }
     }
-
-    fn remove(&mut self, key: &Key) -> Option<Open> {
-        let open = self.open.remove(key)?;
-        self.bytes -= open.bytes();
-        self.by_activity.remove(&open.touched);
-        Some(open)
-    }
-
-    fn touch(&mut self, at: Tick) -> (Tick, u64) {
-        self.next_touch += 1;
-        (at, self.next_touch)
-    }
-}
-
-fn key(session: &Arc<SessionContext>, id: StatementId) -> Key {
-    (Arc::as_ptr(session).addr(), id)
 }
 
 fn refuse(reason: Refusal) -> Absorbed {
@@ -246,6 +179,12 @@ fn refuse(reason: Refusal) -> Absorbed {
 
 fn finish(at: Tick, session: &Arc<SessionContext>, statement: StatementAggregate, out: &mut Vec<Draft>) {
     statement.into_bodies(|body| out.push(Draft { at, session: Arc::clone(session), body }));
+}
+
+impl Open {
+    fn end(self, at: Tick, out: &mut Vec<Draft>) {
+        finish(at, &self.session, self.statement, out);
+    }
 }
 
 #[cfg(test)]

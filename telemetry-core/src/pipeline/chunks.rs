@@ -6,16 +6,31 @@ use crate::record::ChunkDetails;
 use crate::record::chunk::Chunk;
 
 /// The chunks of one result so far. Merging two halves gives what recording all in one would have given, in
-/// any order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// any order. Times are in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ChunkTotals {
     iterated: u32,
+    /// The lowest index and its latency; the highest there is before the first chunk.
+    first: u32,
+    first_latency: u64,
+    slowest: u64,
+    sum: u64,
     bytes: u64,
     compressed: Option<bool>,
-    /// The lowest index and its latency.
-    first: Option<(u32, Duration)>,
-    slowest: Option<Duration>,
-    sum: Duration,
+}
+
+impl Default for ChunkTotals {
+    fn default() -> Self {
+        ChunkTotals {
+            iterated: 0,
+            first: u32::MAX,
+            first_latency: u64::MAX,
+            slowest: 0,
+            sum: 0,
+            bytes: 0,
+            compressed: None,
+        }
+    }
 }
 
 impl ChunkTotals {
@@ -23,26 +38,28 @@ impl ChunkTotals {
         let Chunk { index, latency, bytes, compressed } = chunk;
         self.merge(&ChunkTotals {
             iterated: 1,
+            first: index,
+            first_latency: latency,
+            slowest: latency,
+            sum: latency,
             bytes,
             compressed,
-            first: Some((index, latency)),
-            slowest: Some(latency),
-            sum: latency,
         });
     }
 
     pub(crate) fn merge(&mut self, other: &ChunkTotals) {
-        let ChunkTotals { iterated, bytes, compressed, first, slowest, sum } = *other;
+        let ChunkTotals { iterated, first, first_latency, slowest, sum, bytes, compressed } = *other;
         self.iterated = self.iterated.saturating_add(iterated);
+        if first <= self.first {
+            let same = first == self.first;
+            self.first_latency = if same { first_latency.min(self.first_latency) } else { first_latency };
+            self.first = first;
+        }
+        self.slowest = self.slowest.max(slowest);
+        self.sum = self.sum.saturating_add(sum);
         self.bytes = self.bytes.saturating_add(bytes);
         // One compressed chunk makes the result a compressed one.
         self.compressed = self.compressed.max(compressed);
-        self.first = match (self.first, first) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        self.slowest = self.slowest.max(slowest);
-        self.sum = self.sum.saturating_add(sum);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -58,9 +75,9 @@ impl ChunkTotals {
             present,
             iterated: self.iterated,
             bytes: self.bytes,
-            first: self.first.map(|(_, latency)| latency),
-            slowest: self.slowest,
-            sum: self.sum,
+            first: (!self.is_empty()).then_some(Duration::from_nanos(self.first_latency)),
+            slowest: (!self.is_empty()).then_some(Duration::from_nanos(self.slowest)),
+            sum: Duration::from_nanos(self.sum),
         }
     }
 }
@@ -78,7 +95,10 @@ mod tests {
         sum.record(Chunk::new(0, Duration::MAX).bytes(u64::MAX));
         sum.record(Chunk::new(1, Duration::MAX).bytes(u64::MAX));
         let details = sum.details(None);
-        assert_eq!((details.iterated, details.bytes, details.sum), (u32::MAX, u64::MAX, Duration::MAX));
+        assert_eq!(
+            (details.iterated, details.bytes, details.sum),
+            (u32::MAX, u64::MAX, Duration::from_nanos(u64::MAX))
+        );
     }
 
     #[test]
@@ -106,7 +126,7 @@ mod tests {
             backwards: bool,
         ) {
             let chunk = |(index, millis, bytes, compressed): (u32, u64, u64, Option<bool>)| Chunk {
-                index, latency: Duration::from_millis(millis), bytes, compressed,
+                bytes, compressed, ..Chunk::new(index, Duration::from_millis(millis))
             };
             let mut whole = ChunkTotals::default();
             let mut split = vec![ChunkTotals::default(); parts];
@@ -119,11 +139,13 @@ mod tests {
             split.iter().for_each(|part| merged.merge(part));
             prop_assert_eq!(merged, whole);
             prop_assert_eq!(whole.iterated as usize, chunks.len());
-            prop_assert_eq!(whole.slowest.map(|d| d.as_millis() as u64), chunks.iter().map(|c| c.1).max());
-            prop_assert_eq!(whole.sum.as_millis() as u64, chunks.iter().map(|c| c.1).sum::<u64>());
+            let whole = whole.details(None);
+            let millis = |time: Duration| time.as_millis() as u64;
+            prop_assert_eq!(whole.slowest.map(millis), chunks.iter().map(|c| c.1).max());
+            prop_assert_eq!(millis(whole.sum), chunks.iter().map(|c| c.1).sum::<u64>());
             prop_assert_eq!(whole.bytes, chunks.iter().map(|c| c.2).sum::<u64>());
             let first = chunks.iter().map(|c| (c.0, c.1)).min().map(|c| c.1);
-            prop_assert_eq!(whole.first.map(|(_, d)| d.as_millis() as u64), first);
+            prop_assert_eq!(whole.first.map(millis), first);
         }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod chunks;
 pub(crate) mod delivery;
 pub(crate) mod event;
 pub(crate) mod gate;
+pub(crate) mod open_statements;
 pub(crate) mod statement;
 
 use std::sync::Arc;

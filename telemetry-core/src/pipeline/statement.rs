@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::fault::ErrorClass;
-use crate::plugin::clock::Tick;
+use crate::plugin::clock::{Tick, nanos};
 use crate::record::body::Body;
 use crate::record::chunk::Chunk;
 use crate::record::id::StatementId;
@@ -18,23 +18,43 @@ use crate::pipeline::chunks::ChunkTotals;
 pub(crate) struct StatementAggregate {
     id: Option<StatementId>,
     started: Tick,
-    latency: Option<Duration>,
+    latency: Elapsed,
+    ready: Elapsed,
+    consumed: Elapsed,
+    /// In nanoseconds.
+    poll_latency: u64,
+    polls: u32,
+    chunks: ChunkTotals,
+    present: Option<u32>,
+    retries: Option<u32>,
     kind: Option<StatementType>,
     operation: OperationType,
     internal: Option<bool>,
-    polls: u32,
-    poll_latency: Duration,
-    retries: Option<u64>,
     format: Option<ResultFormat>,
     compressed: Option<bool>,
-    ready: Option<Duration>,
-    consumed: Option<Duration>,
-    present: Option<u32>,
-    chunks: ChunkTotals,
-    errors: Errors,
     patched_arrow: Option<bool>,
+    max_errors: u16,
+    errors: Option<Box<Errors>>,
     failure: Option<Box<ErrorInfo>>,
     events: u64,
+}
+
+/// How long something took, in nanoseconds, if that is known: half the size of what the standard library has.
+#[derive(Clone, Copy, Debug)]
+struct Elapsed(u64);
+
+impl Elapsed {
+    const UNKNOWN: Elapsed = Elapsed(u64::MAX);
+
+    fn known(self) -> Option<Duration> {
+        (self.0 != u64::MAX).then_some(Duration::from_nanos(self.0))
+    }
+}
+
+impl From<Duration> for Elapsed {
+    fn from(time: Duration) -> Self {
+        Elapsed(nanos(time).min(u64::MAX - 1))
+    }
 }
 
 /// What can happen to a statement between its start and its end.
@@ -51,24 +71,17 @@ pub(crate) enum StatementEvent {
     ResultConsumed(Duration),
     ChunksPresent(u32),
     Chunk(Chunk),
-    Failed(ErrorInfo),
+    Failed(Box<ErrorInfo>),
     PatchedArrow(bool),
 }
 
-/// The errors kept with a statement, up to a limit.
-#[derive(Debug)]
-pub(crate) struct Errors {
+/// The errors kept with a statement.
+#[derive(Debug, Default)]
+struct Errors {
     kept: Vec<ErrorInfo>,
-    limit: usize,
     refused: u64,
     /// How many bytes they take, without their text.
     bytes: u64,
-}
-
-impl Errors {
-    pub(crate) fn at_most(limit: usize) -> Self {
-        Errors { kept: Vec::new(), limit, refused: 0, bytes: 0 }
-    }
 }
 
 /// What became of something that happened to a statement.
@@ -82,26 +95,27 @@ pub(crate) enum Applied {
 }
 
 impl StatementAggregate {
-    /// A statement that starts at `now`. The start is its first event.
-    pub(crate) fn start(now: Tick, errors: Errors) -> Self {
+    /// A statement that starts at `now`, and keeps so many errors. The start is its first event.
+    pub(crate) fn start(now: Tick, max_errors: usize) -> Self {
         StatementAggregate {
             id: None,
             started: now,
-            latency: None,
+            latency: Elapsed::UNKNOWN,
+            ready: Elapsed::UNKNOWN,
+            consumed: Elapsed::UNKNOWN,
+            poll_latency: 0,
+            polls: 0,
+            chunks: ChunkTotals::default(),
+            present: None,
+            retries: None,
             kind: None,
             operation: OperationType::ExecuteStatement,
             internal: None,
-            polls: 0,
-            poll_latency: Duration::ZERO,
-            retries: None,
             format: None,
             compressed: None,
-            ready: None,
-            consumed: None,
-            present: None,
-            chunks: ChunkTotals::default(),
-            errors,
             patched_arrow: None,
+            max_errors: u16::try_from(max_errors).unwrap_or(u16::MAX),
+            errors: None,
             failure: None,
             events: 1,
         }
@@ -109,6 +123,10 @@ impl StatementAggregate {
 
     pub(crate) fn set_id(&mut self, id: StatementId) {
         self.id = Some(id);
+    }
+
+    pub(crate) fn id(&self) -> Option<StatementId> {
+        self.id
     }
 
     pub(crate) fn started(&self) -> Tick {
@@ -123,12 +141,19 @@ impl StatementAggregate {
     /// How many bytes it takes, without error text, which counts by itself.
     pub(crate) fn bytes(&self) -> u64 {
         let failure = self.failure.as_ref().map_or(0, |failure| failure.bytes());
-        size_of::<StatementAggregate>() as u64 + self.errors.bytes + failure
+        let errors = self.errors.as_ref().map_or(0, |errors| size_of::<Errors>() as u64 + errors.bytes);
+        size_of::<StatementAggregate>() as u64 + errors + failure
+    }
+
+    /// How many bytes more it takes with this error.
+    pub(crate) fn growth_by(&self, error: &ErrorInfo) -> u64 {
+        let first = if self.errors.is_none() { size_of::<Errors>() as u64 } else { 0 };
+        first + error.bytes()
     }
 
     /// How many of them it refused.
     pub(crate) fn refused(&self) -> u64 {
-        self.errors.refused
+        self.errors.as_ref().map_or(0, |errors| errors.refused)
     }
 
     pub(crate) fn apply(&mut self, event: StatementEvent) -> Applied {
@@ -139,16 +164,19 @@ impl StatementAggregate {
             StatementEvent::Internal(internal) => self.internal = Some(internal),
             StatementEvent::Polled(latency) => {
                 self.polls = self.polls.saturating_add(1);
-                self.poll_latency = self.poll_latency.saturating_add(latency);
+                self.poll_latency = self.poll_latency.saturating_add(nanos(latency));
             }
             StatementEvent::Retried(times) => {
-                self.retries = Some(self.retries.unwrap_or(0).saturating_add(u64::from(times)));
+                self.retries = Some(self.retries.unwrap_or(0).saturating_add(times));
             }
             StatementEvent::Format(format) => self.format = Some(format),
             StatementEvent::Compressed(compressed) => self.compressed = Some(compressed),
             // The first reading is the one that counts: a result is ready once.
-            StatementEvent::ResultReady(latency) => self.ready = self.ready.or(Some(latency)),
-            StatementEvent::ResultConsumed(latency) => self.consumed = Some(latency),
+            StatementEvent::ResultReady(latency) if self.ready.known().is_none() => {
+                self.ready = latency.into()
+            }
+            StatementEvent::ResultReady(_) => {}
+            StatementEvent::ResultConsumed(latency) => self.consumed = latency.into(),
             StatementEvent::ChunksPresent(count) => self.present = Some(count),
             StatementEvent::Chunk(chunk) => self.chunks.record(chunk),
             StatementEvent::PatchedArrow(patched) => self.patched_arrow = Some(patched),
@@ -157,18 +185,19 @@ impl StatementAggregate {
         Applied::Folded
     }
 
-    fn fail(&mut self, error: ErrorInfo) -> Applied {
+    fn fail(&mut self, error: Box<ErrorInfo>) -> Applied {
         if error.class == ErrorClass::Terminal {
             // It leaves as an event of its own.
             self.events -= 1;
-            return Applied::AtOnce(Box::new(Body::error(self.id, error)));
+            return Applied::AtOnce(Box::new(Body::error(self.id, *error)));
         }
-        if self.errors.kept.len() >= self.errors.limit {
-            self.errors.refused += 1;
+        let errors = self.errors.get_or_insert_default();
+        if errors.kept.len() >= usize::from(self.max_errors) {
+            errors.refused += 1;
             return Applied::TooManyErrors;
         }
-        self.errors.bytes += error.bytes();
-        self.errors.kept.push(error);
+        errors.bytes += error.bytes();
+        errors.kept.push(*error);
         Applied::Folded
     }
 
@@ -187,7 +216,7 @@ impl StatementAggregate {
     /// The end: how long the whole took, and what it failed of.
     pub(crate) fn complete(&mut self, latency: Option<Duration>, failure: Option<Box<ErrorInfo>>) {
         self.events += 1;
-        self.latency = latency;
+        self.latency = latency.map_or(Elapsed::UNKNOWN, Elapsed::from);
         self.failure = failure;
     }
 
@@ -216,6 +245,7 @@ impl StatementAggregate {
             chunks,
             errors,
             patched_arrow,
+            max_errors: _,
             failure,
             events: _,
         } = self;
@@ -224,21 +254,27 @@ impl StatementAggregate {
             statement_type: kind,
             is_compressed: compressed.or(chunks.compressed()),
             execution_result: format,
-            retry_count: retries,
+            retry_count: retries.map(u64::from),
             chunks: (present.is_some() || !chunks.is_empty()).then(|| chunks.details(present)),
-            result_ready: ready,
-            result_consumed: consumed,
+            result_ready: ready.known(),
+            result_consumed: consumed.known(),
             operation: Some(OperationDetail {
                 status_calls: polled.then_some(polls),
-                status_latency: polled.then_some(poll_latency),
+                status_latency: polled.then_some(Duration::from_nanos(poll_latency)),
                 operation_type: Some(operation),
                 is_internal_call: internal,
             }),
             java_uses_patched_arrow: patched_arrow,
         };
         let error = failure.map(|failure| *failure);
-        each(Body { statement_id: id, latency, sql: Some(sql), error, ..Body::new(RecordKind::Statement) });
-        for error in errors.kept {
+        each(Body {
+            statement_id: id,
+            latency: latency.known(),
+            sql: Some(sql),
+            error,
+            ..Body::new(RecordKind::Statement)
+        });
+        for error in errors.map(|errors| errors.kept).into_iter().flatten() {
             each(Body::error(id, error));
         }
     }
@@ -248,8 +284,8 @@ impl StatementAggregate {
 pub(crate) mod tests {
     use super::*;
 
-    pub(crate) fn error(class: ErrorClass) -> ErrorInfo {
-        ErrorInfo::new("E", class)
+    pub(crate) fn error(class: ErrorClass) -> Box<ErrorInfo> {
+        Box::new(ErrorInfo::new("E", class))
     }
 
     fn bodies(aggregate: StatementAggregate) -> Vec<Body> {
@@ -262,7 +298,7 @@ pub(crate) mod tests {
 
     #[test]
     fn everything_adds_up_in_one_record() {
-        let mut statement = StatementAggregate::start(Tick::ZERO, Errors::at_most(50));
+        let mut statement = StatementAggregate::start(Tick::ZERO, 50);
         statement.set_id(StatementId::new("s1").unwrap());
         for event in [
             StatementEvent::Kind(StatementType::Query),
@@ -298,13 +334,13 @@ pub(crate) mod tests {
 
     #[test]
     fn what_was_not_measured_is_left_out_and_a_measured_zero_is_kept() {
-        let statement = StatementAggregate::start(Tick::ZERO, Errors::at_most(50));
+        let statement = StatementAggregate::start(Tick::ZERO, 50);
         let unknown = bodies(statement).remove(0);
         let sql = unknown.sql.unwrap();
         assert_eq!((unknown.latency, sql.chunks, sql.retry_count), (None, None, None));
         assert_eq!(sql.operation.unwrap().status_calls, None);
 
-        let mut statement = StatementAggregate::start(Tick::ZERO, Errors::at_most(50));
+        let mut statement = StatementAggregate::start(Tick::ZERO, 50);
         statement.apply(StatementEvent::Polled(Duration::ZERO));
         statement.apply(StatementEvent::Retried(0));
         statement.apply(StatementEvent::ChunksPresent(0));
@@ -318,7 +354,7 @@ pub(crate) mod tests {
 
     #[test]
     fn errors_past_the_bound_are_refused_and_counted() {
-        let mut statement = StatementAggregate::start(Tick::ZERO, Errors::at_most(2));
+        let mut statement = StatementAggregate::start(Tick::ZERO, 2);
         for _ in 0..5 {
             statement.apply(StatementEvent::Failed(error(ErrorClass::Retryable)));
         }
@@ -328,10 +364,12 @@ pub(crate) mod tests {
 
     #[test]
     fn a_terminal_error_leaves_at_once_and_is_not_kept() {
-        let mut statement = StatementAggregate::start(Tick::ZERO, Errors::at_most(2));
+        let mut statement = StatementAggregate::start(Tick::ZERO, 2);
         statement.set_id(StatementId::new("s1").unwrap());
-        let applied = statement
-            .apply(StatementEvent::Failed(ErrorInfo { chunk: Some(4), ..error(ErrorClass::Terminal) }));
+        let applied = statement.apply(StatementEvent::Failed(Box::new(ErrorInfo {
+            chunk: Some(4),
+            ..*error(ErrorClass::Terminal)
+        })));
         let Applied::AtOnce(body) = applied else { panic!("{applied:?}") };
         assert!(body.is_urgent());
         assert_eq!(body.statement_id, StatementId::new("s1"));

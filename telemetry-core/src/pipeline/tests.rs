@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::guard::panic::catch_panic;
 use crate::pipeline::event::EventKind;
 use crate::pipeline::event::tests::event;
-use crate::pipeline::statement::{Errors, StatementAggregate, StatementEvent};
+use crate::pipeline::statement::{StatementAggregate, StatementEvent};
 use crate::plugin::exporter::Receipt;
 use crate::plugin::flags::FlagOrigin;
 use crate::record::StatementType;
@@ -107,7 +107,7 @@ fn what_is_dropped_by_the_end_is_told_from_what_may_have_arrived() {
 fn while_the_flag_is_off_events_on_their_way_are_refused_as_many_as_they_stand_for() {
     let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
     pipeline.flags(Ok(&flags(false, 900 * SECOND)), at(0));
-    let mut whole = StatementAggregate::start(at(0), Errors::at_most(1));
+    let mut whole = StatementAggregate::start(at(0), 1);
     whole.complete(None, None);
     let whole = Event { kind: EventKind::Finished(Box::new(whole)), ..event(0) };
     pipeline.absorb(vec![event(1), whole], at(0), SystemTime::UNIX_EPOCH, |bytes| bytes);

@@ -35,7 +35,7 @@ impl Tick {
 
     /// So much earlier; the origin, when that would be before it.
     pub(crate) fn before(self, time: Duration) -> Tick {
-        Tick(self.0.saturating_sub(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)))
+        Tick(self.0.saturating_sub(nanos(time)))
     }
 
     /// The time from `earlier` to here; zero when `earlier` is later.
@@ -44,11 +44,16 @@ impl Tick {
     }
 }
 
+/// A time in nanoseconds; 584 years for what is longer.
+pub(crate) const fn nanos(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000_000).saturating_add(time.subsec_nanos() as u64)
+}
+
 impl Add<Duration> for Tick {
     type Output = Tick;
 
     fn add(self, rhs: Duration) -> Tick {
-        Tick(self.0.saturating_add(u64::try_from(rhs.as_nanos()).unwrap_or(u64::MAX)))
+        Tick(self.0.saturating_add(nanos(rhs)))
     }
 }
 

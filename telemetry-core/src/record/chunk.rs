@@ -2,24 +2,23 @@
 
 use std::time::Duration;
 
+use crate::plugin::clock::nanos;
+
 /// One chunk of a result, downloaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Chunk {
-    /// Its place in the result, from 0.
-    pub index: u32,
-    /// How long its download took.
-    pub latency: Duration,
-    /// Its size as downloaded, in bytes.
-    pub bytes: u64,
-    /// Whether it came compressed, where that is known.
-    pub compressed: Option<bool>,
+    pub(crate) index: u32,
+    /// In nanoseconds.
+    pub(crate) latency: u64,
+    pub(crate) bytes: u64,
+    pub(crate) compressed: Option<bool>,
 }
 
 impl Chunk {
-    /// A chunk, of whose size nothing is said.
+    /// A chunk by its place in the result, from 0, and how long its download took, at the most 584 years. Of
+    /// its size nothing is said.
     pub const fn new(index: u32, latency: Duration) -> Self {
-        Chunk { index, latency, bytes: 0, compressed: None }
+        Chunk { index, latency: nanos(latency), bytes: 0, compressed: None }
     }
 
     /// The same with its size as downloaded, in bytes.

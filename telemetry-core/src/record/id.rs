@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::num::NonZeroU8;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
@@ -16,10 +17,22 @@ pub struct InvalidId;
 /// The longest session or statement id, in bytes. UUIDs take 36; the longest seen in a shipped driver is 38.
 pub const MAX_ID_BYTES: usize = 63;
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Inline {
-    len: u8,
+    len: NonZeroU8,
     bytes: [u8; MAX_ID_BYTES],
+}
+
+impl PartialOrd for Inline {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Inline {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.as_str().cmp(other.as_str())
+    }
 }
 
 impl Inline {
@@ -34,12 +47,12 @@ impl Inline {
         }
         let mut bytes = [0; MAX_ID_BYTES];
         bytes[..text.len()].copy_from_slice(text.as_bytes());
-        Some(Inline { len: text.len() as u8, bytes })
+        Some(Inline { len: NonZeroU8::new(text.len() as u8)?, bytes })
     }
 
     fn as_str(&self) -> &str {
         // ASCII by construction, so this never falls back.
-        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
+        std::str::from_utf8(&self.bytes[..usize::from(self.len.get())]).unwrap_or_default()
     }
 }
 

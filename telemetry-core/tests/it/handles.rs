@@ -39,7 +39,6 @@ fn in_operation(said: impl FnOnce(&mut OperationDetail)) -> SqlExecution {
 type Setter = (&'static str, fn(&mut Statement), fn(&Emitter), SqlExecution);
 
 fn setters() -> Vec<Setter> {
-    let chunk = || Chunk::new(2, 9 * MS).bytes(70).compressed(true);
     let chunks = ChunkDetails {
         present: None,
         iterated: 1,
@@ -114,7 +113,7 @@ fn setters() -> Vec<Setter> {
             "chunk",
             |statement| statement.chunk(Chunk::new(2, 9 * MS).bytes(70).compressed(true)),
             |emitter| emitter.chunk("s1", Chunk::new(2, 9 * MS).bytes(70).compressed(true)),
-            sql(|sql| (sql.chunks, sql.is_compressed) = (Some(chunks), chunk().compressed)),
+            sql(|sql| (sql.chunks, sql.is_compressed) = (Some(chunks), Some(true))),
         ),
     ]
 }

@@ -177,7 +177,7 @@ fn each_event_counts_as_what_became_of_it() {
     assert_eq!(bench.happen(0, "a", failed(ErrorClass::Unknown)), refuse(Refusal::TooManyErrors));
     assert_eq!(bench.happen(0, "gone", failed(ErrorClass::Unknown)), made);
     assert_eq!(bench.complete(0, "a"), folded);
-    let mut whole = StatementAggregate::start(Tick::ZERO, Errors::at_most(1));
+    let mut whole = StatementAggregate::start(Tick::ZERO, 1);
     (0..3).for_each(|_| _ = whole.apply(failed(ErrorClass::Retryable)));
     whole.complete(None, None);
     let absorbed = bench.absorb(0, EventKind::Finished(Box::new(whole)));
@@ -247,6 +247,6 @@ proptest! {
         let kinds = bench.kinds();
         prop_assert_eq!(kinds.iter().filter(|(kind, _)| *kind == RecordKind::Statement).count(), starts);
         prop_assert_eq!(kinds.iter().filter(|(kind, _)| *kind == RecordKind::Error).count(), errors);
-        prop_assert!(bench.aggregator.by_activity.is_empty() && bench.aggregator.open.is_empty());
+        prop_assert_eq!((bench.aggregator.open_statements(), bench.aggregator.bytes()), (0, 0));
     }
 }
