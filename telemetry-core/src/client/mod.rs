@@ -133,17 +133,24 @@ impl Client {
     }
 
     /// Whether events are worth making.
+    #[inline]
     pub(crate) fn is_recording(&self) -> bool {
         self.recording.load(Ordering::Relaxed)
     }
 
     /// Whether an event is worth making; one that comes after the end is refused here, and counted.
+    #[inline]
     pub(crate) fn may_record(&self) -> bool {
         let recording = self.is_recording();
         if !recording && self.ended.load(Ordering::Relaxed) {
-            self.refuse(Refusal::Closed, 1);
+            self.refuse_after_the_end();
         }
         recording
+    }
+
+    #[cold]
+    fn refuse_after_the_end(&self) {
+        self.refuse(Refusal::Closed, 1);
     }
 
     /// Takes an event from a driver's thread. Never waits.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::handle::error_details::{ErrorDetails, describe};
 use crate::handle::session_scope::SessionScope;
-use crate::ledger::Refusal;
 use crate::pipeline::event::EventKind;
 use crate::pipeline::statement::StatementEvent;
 use crate::record::chunk::Chunk;
@@ -47,87 +46,102 @@ impl Emitter {
         Emitter(None)
     }
 
+    #[inline]
     fn live(&self) -> Option<&SessionScope> {
         self.0.as_deref().filter(|session| session.client().may_record())
     }
 
+    #[inline]
     fn emit(&self, id: &str, make: impl FnOnce(&SessionScope, StatementId) -> Option<EventKind>) {
-        let Some(session) = self.live() else { return };
-        match StatementId::new(id) {
-            None => session.client().refuse(Refusal::InvalidId, 1),
-            Some(id) => {
-                if let Some(kind) = make(session, id) {
-                    session.record(session.now(), kind);
-                }
-            }
+        if let Some(session) = self.live()
+            && let Some(id) = session.statement(id)
+            && let Some(kind) = make(session, id)
+        {
+            session.record(session.now(), kind);
         }
     }
 
+    #[inline]
     fn happened(&self, id: &str, what: StatementEvent) {
-        self.emit(id, |_, id| Some(EventKind::Happened { id, what }));
+        if let Some(session) = self.live() {
+            session.happened(id, what);
+        }
     }
 
     /// Records that the statement starts, now.
+    #[inline]
     pub fn started(&self, id: &str, kind: StatementType) {
         self.emit(id, |_, id| Some(EventKind::Started { id, what: StatementEvent::Kind(kind) }));
     }
 
     /// Records the call by which it runs; [`OperationType::ExecuteStatement`] unless said otherwise.
+    #[inline]
     pub fn operation(&self, id: &str, operation: OperationType) {
         self.happened(id, StatementEvent::Operation(operation));
     }
 
     /// Records that the service was asked whether it is done, and how long that took.
+    #[inline]
     pub fn poll(&self, id: &str, latency: Duration) {
         self.happened(id, StatementEvent::Polled(latency));
     }
 
     /// Records retries of its requests; they add up.
+    #[inline]
     pub fn retried(&self, id: &str, times: u32) {
         self.happened(id, StatementEvent::Retried(times));
     }
 
     /// Records whether the driver runs it on its own account, not for its caller.
+    #[inline]
     pub fn internal(&self, id: &str, internal: bool) {
         self.happened(id, StatementEvent::Internal(internal));
     }
 
     /// Records how its result comes.
+    #[inline]
     pub fn format(&self, id: &str, format: ResultFormat) {
         self.happened(id, StatementEvent::Format(format));
     }
 
     /// Records whether its result comes compressed.
+    #[inline]
     pub fn compressed(&self, id: &str, compressed: bool) {
         self.happened(id, StatementEvent::Compressed(compressed));
     }
 
     /// Records whether a patched Arrow library is in use, for bindings to Java.
+    #[inline]
     pub fn patched_arrow(&self, id: &str, patched: bool) {
         self.happened(id, StatementEvent::PatchedArrow(patched));
     }
 
     /// Records how long after the start the first row could be read. The first call counts.
+    #[inline]
     pub fn result_ready(&self, id: &str, latency: Duration) {
         self.happened(id, StatementEvent::ResultReady(latency));
     }
 
     /// Records how long after the start the last row had been read. The last call counts.
+    #[inline]
     pub fn result_consumed(&self, id: &str, latency: Duration) {
         self.happened(id, StatementEvent::ResultConsumed(latency));
     }
 
     /// Records how many chunks the result has, as the service said.
+    #[inline]
     pub fn chunks_present(&self, id: &str, count: u32) {
         self.happened(id, StatementEvent::ChunksPresent(count));
     }
 
     /// Records that a chunk was downloaded.
+    #[inline]
     pub fn chunk(&self, id: &str, chunk: Chunk) {
         self.happened(id, StatementEvent::Chunk(chunk));
     }
 
     /// Records an error of it; see [`Statement::error`](crate::Statement::error).
+    #[inline]
     pub fn error(&self, id: &str, details: impl FnOnce() -> ErrorDetails) {
         self.emit(id, |session, id| {
             let error = Box::new(describe(session.client(), details)?);
@@ -136,12 +150,14 @@ impl Emitter {
     }
 
     /// Records that it is over, and how long it took.
+    #[inline]
     pub fn completed(&self, id: &str, latency: Duration) {
         self.emit(id, |_, id| Some(EventKind::Completed { id, latency: Some(latency), failure: None }));
     }
 
     /// Records that it failed, after how long, and of what; see
     /// [`Statement::failed`](crate::Statement::failed).
+    #[inline]
     pub fn failed(&self, id: &str, latency: Duration, details: impl FnOnce() -> ErrorDetails) {
         self.emit(id, |session, id| {
             let failure = describe(session.client(), details).map(Box::new);

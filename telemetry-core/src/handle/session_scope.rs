@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use crate::client::Client;
 use crate::client::lease_guard::LeaseGuard;
+use crate::ledger::Refusal;
 use crate::pipeline::event::{Event, EventKind};
+use crate::pipeline::statement::StatementEvent;
 use crate::plugin::clock::Tick;
 use crate::record::SessionContext;
 use crate::record::body::Body;
+use crate::record::id::StatementId;
 
 /// What all handles of one connection share.
 #[derive(Debug)]
@@ -21,6 +24,7 @@ impl SessionScope {
         SessionScope { hold, context }
     }
 
+    #[inline]
     pub(crate) fn client(&self) -> &Client {
         &self.hold.client
     }
@@ -31,6 +35,21 @@ impl SessionScope {
 
     pub(crate) fn record(&self, at: Tick, kind: EventKind) {
         self.client().record(Event { at, session: Arc::clone(&self.context), kind });
+    }
+
+    /// The id of a statement; what isn't one is refused, and counted.
+    pub(crate) fn statement(&self, id: &str) -> Option<StatementId> {
+        let known = StatementId::new(id);
+        if known.is_none() {
+            self.client().refuse(Refusal::InvalidId, 1);
+        }
+        known
+    }
+
+    pub(crate) fn happened(&self, id: &str, what: StatementEvent) {
+        if let Some(id) = self.statement(id) {
+            self.record(self.now(), EventKind::Happened { id, what });
+        }
     }
 
     pub(crate) fn single(&self, body: Body) {

@@ -60,6 +60,7 @@ impl Statement {
         }))
     }
 
+    #[inline]
     fn apply(&mut self, event: StatementEvent) {
         if let Some(active) = &mut self.0 {
             active.apply(event);
@@ -67,55 +68,63 @@ impl Statement {
     }
 
     /// Records what the statement is for.
+    #[inline]
     pub fn kind(&mut self, kind: StatementType) {
         self.apply(StatementEvent::Kind(kind));
     }
 
     /// Records the call by which it runs; [`OperationType::ExecuteStatement`] unless said otherwise.
+    #[inline]
     pub fn operation(&mut self, operation: OperationType) {
         self.apply(StatementEvent::Operation(operation));
     }
 
     /// Records the id that the service gave it. What isn't an id is left out and counted.
+    #[inline]
     pub fn id(&mut self, id: &str) {
-        let Some(active) = &mut self.0 else { return };
-        match StatementId::new(id) {
-            Some(id) => active.aggregate.set_id(id),
-            None => active.session.client().refuse(Refusal::InvalidId, 1),
+        if let Some(active) = &mut self.0 {
+            active.id(id);
         }
     }
 
     /// Records that the service was asked whether it is done, and how long that took.
+    #[inline]
     pub fn poll(&mut self, latency: Duration) {
         self.apply(StatementEvent::Polled(latency));
     }
 
     /// Records retries of its requests; they add up.
+    #[inline]
     pub fn retried(&mut self, times: u32) {
         self.apply(StatementEvent::Retried(times));
     }
 
     /// Records whether the driver runs it on its own account, not for its caller.
+    #[inline]
     pub fn internal(&mut self, internal: bool) {
         self.apply(StatementEvent::Internal(internal));
     }
 
     /// Records how its result comes.
+    #[inline]
     pub fn format(&mut self, format: ResultFormat) {
         self.apply(StatementEvent::Format(format));
     }
 
     /// Records whether its result comes compressed.
+    #[inline]
     pub fn compressed(&mut self, compressed: bool) {
         self.apply(StatementEvent::Compressed(compressed));
     }
 
     /// Records whether a patched Arrow library is in use, for bindings to Java.
+    #[inline]
     pub fn patched_arrow(&mut self, patched: bool) {
         self.apply(StatementEvent::PatchedArrow(patched));
     }
 
     /// Records that the first row can be read, now. The first call counts.
+    #[inline]
     pub fn result_ready(&mut self) {
         if let Some(active) = &mut self.0 {
             let latency = active.since_start();
@@ -124,11 +133,13 @@ impl Statement {
     }
 
     /// Records how long after the start the first row could be read. The first call counts.
+    #[inline]
     pub fn result_ready_after(&mut self, latency: Duration) {
         self.apply(StatementEvent::ResultReady(latency));
     }
 
     /// Records that the last row has been read, now. The last call counts.
+    #[inline]
     pub fn result_consumed(&mut self) {
         if let Some(active) = &mut self.0 {
             let latency = active.since_start();
@@ -137,16 +148,19 @@ impl Statement {
     }
 
     /// Records how long after the start the last row had been read. The last call counts.
+    #[inline]
     pub fn result_consumed_after(&mut self, latency: Duration) {
         self.apply(StatementEvent::ResultConsumed(latency));
     }
 
     /// Records how many chunks the result has, as the service said.
+    #[inline]
     pub fn chunks_present(&mut self, count: u32) {
         self.apply(StatementEvent::ChunksPresent(count));
     }
 
     /// Records that a chunk was downloaded.
+    #[inline]
     pub fn chunk(&mut self, chunk: Chunk) {
         if let Some(active) = &mut self.0 {
             active.aggregate.chunk(chunk);
@@ -167,6 +181,7 @@ impl Statement {
     /// Records an error. A [terminal](crate::ErrorClass::Terminal) error is sent at once, others with the
     /// statement, which keeps [`max_errors`](crate::TelemetryConfig::max_errors) of them. The closure is
     /// called only while telemetry is on; a panic in it is counted.
+    #[inline]
     pub fn error(&mut self, details: impl FnOnce() -> ErrorDetails) {
         let Some(active) = self.0.as_mut().filter(|active| active.session.client().is_recording()) else {
             return;
@@ -177,6 +192,7 @@ impl Statement {
     }
 
     /// Records that it is over, now: after all rows were read, or by a failure.
+    #[inline]
     pub fn complete(mut self) {
         if let Some(active) = self.0.take() {
             let latency = active.since_start();
@@ -185,6 +201,7 @@ impl Statement {
     }
 
     /// Records that it is over, and how long it took.
+    #[inline]
     pub fn complete_after(mut self, latency: Duration) {
         if let Some(active) = self.0.take() {
             active.finish(Some(latency), None);
@@ -202,6 +219,7 @@ impl Statement {
     /// let statement = session.statement();
     /// statement.failed(|| ErrorDetails::new("TABLE_OR_VIEW_NOT_FOUND").sqlstate("42P01"));
     /// ```
+    #[inline]
     pub fn failed(mut self, details: impl FnOnce() -> ErrorDetails) {
         let Some(active) = self.0.take() else { return };
         let client = active.session.client();
@@ -212,6 +230,13 @@ impl Statement {
 }
 
 impl Active {
+    fn id(&mut self, id: &str) {
+        match StatementId::new(id) {
+            Some(id) => self.aggregate.set_id(id),
+            None => self.session.client().refuse(Refusal::InvalidId, 1),
+        }
+    }
+
     fn since_start(&self) -> Duration {
         self.session.now().since(self.aggregate.started())
     }

@@ -180,16 +180,16 @@ impl StatementAggregate {
             StatementEvent::ChunksPresent(count) => self.present = Some(count),
             StatementEvent::Chunk(chunk) => self.chunks.record(chunk),
             StatementEvent::PatchedArrow(patched) => self.patched_arrow = Some(patched),
-            StatementEvent::Failed(error) => return self.fail(error),
+            StatementEvent::Failed(error) => return self.fail(*error),
         }
         Applied::Folded
     }
 
-    fn fail(&mut self, error: Box<ErrorInfo>) -> Applied {
+    fn fail(&mut self, error: ErrorInfo) -> Applied {
         if error.class == ErrorClass::Terminal {
             // It leaves as an event of its own.
             self.events -= 1;
-            return Applied::AtOnce(Box::new(Body::error(self.id, *error)));
+            return Applied::AtOnce(Box::new(Body::error(self.id, error)));
         }
         let errors = self.errors.get_or_insert_default();
         if errors.kept.len() >= usize::from(self.max_errors) {
@@ -197,7 +197,7 @@ impl StatementAggregate {
             return Applied::TooManyErrors;
         }
         errors.bytes += error.bytes();
-        errors.kept.push(*error);
+        errors.kept.push(error);
         Applied::Folded
     }
 

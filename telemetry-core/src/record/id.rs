@@ -35,14 +35,33 @@ impl Ord for Inline {
     }
 }
 
+const ALLOWED: u8 = 1;
+const HEX: u8 = 2;
+
+/// Of each byte, whether an id may hold it, and whether it is a hexadecimal digit or a hyphen.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let is = byte as u8;
+        if is.is_ascii_hexdigit() || is == b'-' {
+            classes[byte] = ALLOWED | HEX;
+        } else if is.is_ascii_alphanumeric() || matches!(is, b'_' | b'.' | b':') {
+            classes[byte] = ALLOWED;
+        }
+        byte += 1;
+    }
+    classes
+};
+
 impl Inline {
     fn new(text: &str) -> Option<Inline> {
-        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
-        if text.is_empty()
-            || text.len() > MAX_ID_BYTES
-            || !text.as_bytes().iter().all(allowed)
-            || holds_token(text)
-        {
+        if text.len() > MAX_ID_BYTES {
+            return None;
+        }
+        let classes = text.bytes().fold(ALLOWED | HEX, |common, byte| common & CLASSES[usize::from(byte)]);
+        // Hexadecimal digits and hyphens, as nearly all ids have them, are no token.
+        if classes & ALLOWED == 0 || (classes & HEX == 0 && holds_token(text)) {
             return None;
         }
         let mut bytes = [0; MAX_ID_BYTES];

@@ -111,7 +111,7 @@ pub(crate) fn looks_like_token(word: &str) -> bool {
     })
 }
 
-/// Whether an id has the shape of a vendor's token.
+/// Whether an id has the shape of a vendor's token. None consists of hexadecimal digits and hyphens.
 pub(crate) fn holds_token(id: &str) -> bool {
     TOKENS.iter().any(|start| {
         id.split(['.', ':']).any(|part| part.strip_prefix(start).is_some_and(|rest| rest.len() >= 8))
@@ -229,5 +229,11 @@ mod tests {
         ] {
             assert_eq!(error_name(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn no_token_begins_as_a_hexadecimal_number_does() {
+        let is_hex = |start: &&str| start.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        assert_eq!(TOKENS.iter().find(|start| is_hex(start)), None);
     }
 }
