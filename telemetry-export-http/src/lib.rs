@@ -29,8 +29,7 @@ mod encode;
 mod endpoints;
 mod exporter;
 pub mod fields;
-#[cfg(feature = "reqwest")]
-mod lookups;
+mod http_types;
 #[cfg(feature = "reqwest")]
 mod reqwest_transport;
 pub mod wire;
@@ -40,6 +39,9 @@ pub use dry_run::{
 };
 pub use endpoints::Endpoints;
 pub use exporter::{HttpExporter, MAX_BODY_BYTES, parse_answer};
+/// The types of [`to_http`] and [`from_http`].
+pub use http;
+pub use http_types::{from_http, to_http};
 /// The library that [`ReqwestTransportBuilder::configure`] configures a client of.
 #[cfg(feature = "reqwest")]
 pub use reqwest;
