@@ -346,6 +346,7 @@ mod tests {
         assert_eq!(found(fmt::Error), Some(Fault::BadAnswer));
         assert_eq!(found(Behind(Box::new(Behind(Box::new(refused()))))), Some(Fault::RefusedHost));
         assert_eq!(found(Behind(Box::new(io::Error::other(Behind(Box::new(reset())))))), Some(Fault::Reset));
+        assert_eq!(found(io::Error::other(refused())), Some(Fault::RefusedHost));
         // What is inside an I/O error says more than its kind, and its kind is better than nothing.
         let timed_out = |inside| io::Error::new(io::ErrorKind::TimedOut, inside);
         assert_eq!(found(timed_out(Behind(Box::new(fmt::Error)))), Some(Fault::BadAnswer));

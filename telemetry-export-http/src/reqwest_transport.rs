@@ -136,7 +136,8 @@ pub struct ReqwestTransportBuilder {
 impl ReqwestTransportBuilder {
     /// Configures each client: proxies, headers of its own, timeouts. What the transport promises is set
     /// after it, and wins: TLS, redirects, retries, and the resolver of what is resolved. The driver's own
-    /// client is never used, as its connections belong to the driver's runtime.
+    /// client is never used, as its connections belong to the driver's runtime. The types are those of
+    /// [`reqwest`](crate::reqwest) as it is linked here; a driver may have another version.
     ///
     /// What is configured holds for every request: a header set here travels without credentials too, so none
     /// that authorises or identifies belongs here.

@@ -214,10 +214,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_does_not_resolve_or_to_nothing_is_no_such_host() {
-        let lookups: [fn(&str) -> io::Result<Vec<SocketAddr>>; 2] =
-            [|_| Err(io::ErrorKind::Other.into()), |_| Ok(Vec::new())];
-        for look_up in lookups {
-            let resolver = Resolver { lookups: Arc::new(Lookups::by(look_up)) };
+        let failing = Lookups::by(|_| Err(io::ErrorKind::Other.into()));
+        for lookups in [failing, Lookups::by(|_| Ok(Vec::new()))] {
+            let resolver = Resolver { lookups: Arc::new(lookups) };
             let found = resolver.resolve("a", HostPolicy::AllowLoopback).await;
             assert_eq!(found, Err(Fault::NoSuchHost.into()));
         }

@@ -211,9 +211,9 @@ impl fmt::Debug for HttpResponse {
 /// - It speaks to [`HttpRequest::host`] and nobody else, verifies its certificate, and refuses to connect
 ///   when the name resolves to an address for which [`Host::may_connect`](crate::Host::may_connect) is
 ///   `false` ([`Fault::RefusedHost`](crate::Fault::RefusedHost)).
-/// - It doesn't hold up its thread, or says that it [may](Self::may_block). One that doesn't is safe to cancel
-///   by dropping its future, which closes its socket; one that does serves other calls meanwhile, and ends by
-///   itself at its timeout.
+/// - It doesn't hold up its thread, or says that it [may](Self::may_block). One that doesn't is safe to
+///   cancel by dropping its future, which closes its socket; one that does serves other calls meanwhile, and
+///   ends by itself at its timeout.
 /// - It records no telemetry of its own requests.
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
