@@ -1,8 +1,10 @@
 //! A transport on ureq 3, which blocks: it says so by the trait's default, and its calls run on threads of
 //! the provider that are for such calls.
 //!
-//! A driver adds to the configuration what its own has: proxies, roots. No header that authorises or
-//! identifies, and no cookies.
+//! A driver adds to the configuration what its own has: proxies, roots (Mozilla's, unless it says otherwise).
+//! No header that authorises or identifies, and no cookies. The name of a proxy is looked up here as well, so
+//! one on this machine is refused. Each look-up has a thread of ureq's. Its trait for them is one that may
+//! change with a minor version.
 
 use std::error::Error;
 use std::io;
