@@ -5,9 +5,9 @@
 //! failure; when to try again is decided elsewhere. `ReqwestTransport` (feature `reqwest`, on by default) is
 //! the hardened transport: HTTPS alone, no redirect followed, no name called that resolves to an address it
 //! must not, every answer bounded. One on another HTTP client is made of the same parts: [`to_http`],
-//! [`from_http`], and those of [`telemetry_core::plugin`]. [`DryRunExporter`] writes the exact bytes to a file instead, and
-//! [`TeeExporter`] does both; [`default_exporter`] is what a driver composes, so that its users can look by
-//! setting an environment variable.
+//! [`from_http`], and those of [`telemetry_core::plugin`]. [`DryRunExporter`] writes the exact bytes to a
+//! file instead, and [`TeeExporter`] does both; [`default_exporter`] is what a driver composes, so that its
+//! users can look by setting an environment variable.
 //!
 //! ```
 //! # #[cfg(not(feature = "reqwest"))]

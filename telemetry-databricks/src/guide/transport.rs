@@ -8,8 +8,8 @@
 //! telemetry-databricks = { path = "../telemetry/telemetry-databricks", default-features = false }
 //! ```
 //!
-//! Two stand in `examples/tests/transports`, to copy from: `reqwest_0_12.rs`, which never holds up its thread,
-//! and `ureq_3.rs`, which blocks. Each is some 40 lines of code.
+//! Two stand in `examples/tests/transports`, to copy from: `reqwest_0_12.rs`, which never holds up its
+//! thread, and `ureq_3.rs`, which blocks. Each is some 40 lines of code.
 //!
 //! # What stands ready
 //!
@@ -34,15 +34,16 @@
 //! - [`timeout`] holds for all of a request, its answer's body included;
 //! - certificates are verified.
 //!
-//! It should be a client of the transport's own, with the driver's proxies and roots: an asynchronous client's
-//! connections belong to the runtime that opened them, and a provider has one of its own. The address of a
-//! literal host has been checked when the [`Host`](crate::Host) was made. Through a proxy it is the proxy that
+//! It should be a client of the transport's own, with the driver's proxies and roots: connections of an
+//! asynchronous client belong to the runtime that opened them, and a provider has one of its own. A host that
+//! is an address was checked when the [`Host`](crate::Host) was made. Through a proxy it is the proxy that
 //! looks the host's name up.
 //!
 //! # What an error means
 //!
-//! [`Fault::find`] looks behind an error for a [`PluginError`], as [`Resolver`] and `check_addresses` give it,
-//! and for an [`io::Error`](std::io::Error). What only the library's own types say, it is told by a closure.
+//! [`Fault::find`] looks behind an error for a [`PluginError`], as [`Resolver`] and `check_addresses` give
+//! it, and for an [`io::Error`](std::io::Error). What only the library's own types say, it is told by a
+//! closure.
 //!
 //! | fault | what for |
 //! | --- | --- |
