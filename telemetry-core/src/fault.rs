@@ -1,6 +1,7 @@
 //! What can go wrong, and whether trying again helps: one table for exports and for a driver's own errors.
 //! What delivery makes of it is in `pipeline/delivery.rs`.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -99,10 +100,51 @@ pub fn classify(fault: impl Into<Fault>) -> ErrorClass {
 }
 
 impl Fault {
+    /// The fault that an error of an HTTP library comes from: the first that is known of the error itself, of
+    /// its [`source`](StdError::source), and so on; `None` when none is. No text is looked at or kept.
+    ///
+    /// Known are a [`PluginError`] (what a transport's own part has said), an [`io::Error`] by what is inside
+    /// it and then by its kind, and whatever `known` says of the library's own types.
+    ///
+    /// ```
+    /// use std::io;
+    /// use telemetry_core::Fault;
+    ///
+    /// let reset = io::Error::other(io::Error::from(io::ErrorKind::ConnectionReset));
+    /// assert_eq!(Fault::find(&reset, |_| None), Some(Fault::Reset));
+    /// ```
+    pub fn find(
+        error: &(dyn StdError + 'static),
+        known: impl Fn(&(dyn StdError + 'static)) -> Option<Fault>,
+    ) -> Option<Fault> {
+        find(error, &known)
+    }
+
     /// Whether it was for want of credentials that work, so that others may.
     pub(crate) fn refuses_credentials(self) -> bool {
         matches!(self, Fault::Status(401) | Fault::Authentication)
     }
+}
+
+fn find(
+    error: &(dyn StdError + 'static),
+    known: &dyn Fn(&(dyn StdError + 'static)) -> Option<Fault>,
+) -> Option<Fault> {
+    if let Some(error) = error.downcast_ref::<PluginError>() {
+        return Some(error.fault);
+    }
+    if let Some(fault) = known(error) {
+        return Some(fault);
+    }
+    let io = error.downcast_ref::<io::Error>();
+    // Its `source` is that of what is inside it, which it leaves out.
+    let inside = match io {
+        Some(io) => io.get_ref().map(|inside| inside as &(dyn StdError + 'static)),
+        None => error.source(),
+    };
+    inside
+        .and_then(|inside| find(inside, known))
+        .or_else(|| io.map(Fault::from).filter(|fault| *fault != Fault::Other))
 }
 
 impl From<u16> for Fault {
@@ -283,6 +325,33 @@ mod tests {
                 assert_eq!(Fault::from(&io::Error::from(*kind)), fault, "{kind}");
             }
         }
+    }
+
+    /// An error with another behind it.
+    #[derive(Debug, thiserror::Error)]
+    #[error("canary")]
+    struct Behind(#[source] Box<dyn StdError + Send + Sync>);
+
+    fn found(error: impl StdError + Send + Sync + 'static) -> Option<Fault> {
+        let known = |error: &(dyn StdError + 'static)| error.is::<fmt::Error>().then_some(Fault::BadAnswer);
+        Fault::find(&error, known)
+    }
+
+    #[test]
+    fn the_fault_behind_an_error_is_found_however_deep_it_is() {
+        let reset = || io::Error::from(io::ErrorKind::ConnectionReset);
+        let refused = || PluginError::new(Fault::RefusedHost);
+        assert_eq!(found(refused()), Some(Fault::RefusedHost));
+        assert_eq!(found(reset()), Some(Fault::Reset));
+        assert_eq!(found(fmt::Error), Some(Fault::BadAnswer));
+        assert_eq!(found(Behind(Box::new(Behind(Box::new(refused()))))), Some(Fault::RefusedHost));
+        assert_eq!(found(Behind(Box::new(io::Error::other(Behind(Box::new(reset())))))), Some(Fault::Reset));
+        assert_eq!(found(io::Error::other(refused())), Some(Fault::RefusedHost));
+        // What is inside an I/O error says more than its kind, and its kind is better than nothing.
+        let timed_out = |inside| io::Error::new(io::ErrorKind::TimedOut, inside);
+        assert_eq!(found(timed_out(Behind(Box::new(fmt::Error)))), Some(Fault::BadAnswer));
+        assert_eq!(found(timed_out(Behind(Box::new(io::Error::other("x"))))), Some(Fault::Timeout));
+        assert_eq!(found(Behind(Box::new(io::Error::other("x")))), None);
     }
 
     #[test]

@@ -87,10 +87,37 @@ impl Composition {
         self
     }
 
-    /// Configures the HTTP client as the driver's: proxies, an identity, timeouts. What the transport
-    /// promises wins, as
+    /// Configures the HTTP client as the driver's: proxies, headers, timeouts. What the transport promises
+    /// wins, as
     /// [`ReqwestTransportBuilder::configure`](telemetry_export_http::ReqwestTransportBuilder::configure)
     /// says.
+    ///
+    /// All types that it takes are in [`reqwest`](crate::reqwest), of the version that is linked: a driver
+    /// needs no reqwest itself, and may have another.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use telemetry_databricks::Composition;
+    /// use telemetry_databricks::reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+    /// use telemetry_databricks::reqwest::{ClientBuilder, NoProxy, Proxy, Url};
+    ///
+    /// /// What the driver's users have set for it.
+    /// fn configured(composition: Composition, proxy: Url, route: HeaderValue) -> Composition {
+    ///     composition.configure_client(move |client: ClientBuilder| {
+    ///         let headers = HeaderMap::from_iter([(HeaderName::from_static("x-route"), route.clone())]);
+    ///         let client = client.default_headers(headers).connect_timeout(Duration::from_secs(5));
+    ///         match Proxy::all(proxy.clone()) {
+    ///             Ok(proxy) => client.proxy(proxy.no_proxy(NoProxy::from_string("internal.example.com"))),
+    ///             Err(_) => client,
+    ///         }
+    ///     })
+    /// }
+    /// # use telemetry_databricks::DriverIdentity;
+    /// # let of = DriverIdentity::builder().name("D").version("1").client("D").flag("f");
+    /// # let proxy = Url::parse("http://proxy.example.com:3128").unwrap();
+    /// # let composition = Composition::new(of.build().unwrap());
+    /// # assert!(configured(composition, proxy, HeaderValue::from_static("blue")).build().is_ok());
+    /// ```
     #[cfg(feature = "reqwest")]
     pub fn configure_client(
         mut self,
@@ -107,7 +134,8 @@ impl Composition {
         self
     }
 
-    /// The transport, in the place of the one on reqwest.
+    /// The transport, in the place of the one on reqwest; [the guide](crate::guide::transport) has a page on
+    /// it.
     pub fn transport<T: Transport>(
         mut self,
         make: impl Fn() -> Result<T, BuildError> + Send + Sync + 'static,

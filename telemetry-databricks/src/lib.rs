@@ -29,9 +29,10 @@
 //! # }
 //! ```
 //!
-//! The [`guide`] has a page on each of: [wiring](guide::wiring) a driver, an [exporter](guide::exporter) of
-//! one's own, [testing](guide::testing), [shutting down](guide::shutting_down), [sizing](guide::sizing) for
-//! outages, and [operating](guide::operating).
+//! The [`guide`] has a page on each of: [wiring](guide::wiring) a driver, an [exporter](guide::exporter) and
+//! a [transport](guide::transport) of one's own, [testing](guide::testing),
+//! [shutting down](guide::shutting_down), [sizing](guide::sizing) for outages, and
+//! [operating](guide::operating).
 
 #![forbid(unsafe_code)]
 

@@ -4,9 +4,10 @@
 //! [`Transport`](telemetry_core::plugin::Transport), and reads the answer into a receipt or a classified
 //! failure; when to try again is decided elsewhere. `ReqwestTransport` (feature `reqwest`, on by default) is
 //! the hardened transport: HTTPS alone, no redirect followed, no name called that resolves to an address it
-//! must not, every answer bounded. [`DryRunExporter`] writes the exact bytes to a file instead, and
-//! [`TeeExporter`] does both; [`default_exporter`] is what a driver composes, so that its users can look by
-//! setting an environment variable.
+//! must not, every answer bounded. One on another HTTP client is made of the same parts: [`to_http`],
+//! [`from_http`], and those of [`telemetry_core::plugin`]. [`DryRunExporter`] writes the exact bytes to a
+//! file instead, and [`TeeExporter`] does both; [`default_exporter`] is what a driver composes, so that its
+//! users can look by setting an environment variable.
 //!
 //! ```
 //! # #[cfg(not(feature = "reqwest"))]
@@ -29,8 +30,7 @@ mod encode;
 mod endpoints;
 mod exporter;
 pub mod fields;
-#[cfg(feature = "reqwest")]
-mod lookups;
+mod http_types;
 #[cfg(feature = "reqwest")]
 mod reqwest_transport;
 pub mod wire;
@@ -40,6 +40,9 @@ pub use dry_run::{
 };
 pub use endpoints::Endpoints;
 pub use exporter::{HttpExporter, MAX_BODY_BYTES, parse_answer};
+/// The types of [`to_http`] and [`from_http`].
+pub use http;
+pub use http_types::{from_http, to_http};
 /// The library that [`ReqwestTransportBuilder::configure`] configures a client of.
 #[cfg(feature = "reqwest")]
 pub use reqwest;

@@ -3,29 +3,27 @@
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
-use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, ClientBuilder};
+use reqwest::{Client, ClientBuilder, Request};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use telemetry_core::plugin::{
-    Headers, HttpRequest, HttpResponse, Method, PluginError, Transport, catch_panic,
+    HttpRequest, HttpResponse, PerPolicy, PluginError, Resolver, Transport, catch_panic,
 };
 use telemetry_core::{BuildError, Fault, Host, HostPolicy};
 use tokio::runtime::{Handle, Id};
 
-use crate::lookups::Lookups;
+use crate::http_types::{from_http, to_http};
 
 /// How long a connection stays open unused: a little more than the default interval between two batches.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// For how many runtimes clients are kept; a driver has one.
-const MAX_CLIENTS: usize = 16;
+const MAX_RUNTIMES: usize = 16;
 
 type Configure = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
 
@@ -50,12 +48,12 @@ pub struct ReqwestTransport {
     tls: rustls::ClientConfig,
     /// For the first runtime: made when this was built, as making one reads the environment, which is not to
     /// be read while a host in C may be writing it. One for each policy.
-    first: [Client; 2],
+    first: PerPolicy<Client>,
     /// The first runtime.
     home: OnceLock<Id>,
     /// For further runtimes.
-    clients: Mutex<HashMap<(Id, HostPolicy), Client>>,
-    lookups: Arc<Lookups>,
+    clients: Mutex<HashMap<Id, PerPolicy<Client>>>,
+    resolver: Resolver,
 }
 
 impl ReqwestTransport {
@@ -75,23 +73,24 @@ impl ReqwestTransport {
 
     fn client(&self, host: &Host) -> Result<Client, Fault> {
         let runtime = Handle::try_current().map_err(|_| Fault::Unsendable)?.id();
-        let policy = host.policy();
         if *self.home.get_or_init(|| runtime) == runtime {
-            return Ok(self.first[usize::from(policy == HostPolicy::AllowLoopback)].clone());
+            return Ok(self.first.of(host).clone());
         }
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&(runtime, policy)) {
-            return Ok(client.clone());
+        if let Some(known) = clients.get(&runtime) {
+            return Ok(known.of(host).clone());
         }
         drop(clients);
         // What the driver handed in runs under no lock. If two threads make one at a time, one of them is
         // thrown away.
-        let client = make(self.configure.as_deref(), &self.tls, policy, &self.lookups)?;
+        let made =
+            PerPolicy::try_new(|policy| make(self.configure.as_deref(), &self.tls, policy, &self.resolver))?;
+        let client = made.of(host).clone();
         clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if clients.len() >= MAX_CLIENTS {
+        if clients.len() >= MAX_RUNTIMES {
             clients.clear();
         }
-        clients.insert((runtime, policy), client.clone());
+        clients.insert(runtime, made);
         Ok(client)
     }
 }
@@ -100,7 +99,7 @@ fn make(
     configure: Option<&Configure>,
     tls: &rustls::ClientConfig,
     policy: HostPolicy,
-    lookups: &Arc<Lookups>,
+    resolver: &Resolver,
 ) -> Result<Client, Fault> {
     let builder = Client::builder();
     let builder = match configure {
@@ -113,7 +112,7 @@ fn make(
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
-        .dns_resolver(Arc::new(Resolver { policy, lookups: Arc::clone(lookups) }))
+        .dns_resolver(Arc::new(Names { resolver: resolver.clone(), policy }))
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(1);
     builder.build().map_err(|_| Fault::Unsendable)
@@ -137,7 +136,8 @@ pub struct ReqwestTransportBuilder {
 impl ReqwestTransportBuilder {
     /// Configures each client: proxies, headers of its own, timeouts. What the transport promises is set
     /// after it, and wins: TLS, redirects, retries, and the resolver of what is resolved. The driver's own
-    /// client is never used, as its connections belong to the driver's runtime.
+    /// client is never used, as its connections belong to the driver's runtime. The types are those of
+    /// [`reqwest`](crate::reqwest) as it is linked here; a driver may have another version.
     ///
     /// What is configured holds for every request: a header set here travels without credentials too, so none
     /// that authorises or identifies belongs here.
@@ -191,23 +191,23 @@ impl ReqwestTransportBuilder {
                 .map_err(failed("TLS"))?;
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         let tls = versions.with_root_certificates(roots).with_no_client_auth();
-        let lookups = Arc::default();
+        let resolver = Resolver::default();
         let client = |policy| {
-            catch_panic(|| make(configure.as_deref(), &tls, policy, &lookups))
+            catch_panic(|| make(configure.as_deref(), &tls, policy, &resolver))
                 .and_then(Result::ok)
                 .ok_or_else(|| BuildError::Setup {
                     what: "HTTP client",
                     reason: "not as configured".to_owned(),
                 })
         };
-        let first = [client(HostPolicy::Public)?, client(HostPolicy::AllowLoopback)?];
+        let first = PerPolicy::try_new(client)?;
         Ok(ReqwestTransport {
             configure,
             tls,
             first,
             home: OnceLock::new(),
             clients: Mutex::default(),
-            lookups,
+            resolver,
         })
     }
 }
@@ -222,21 +222,18 @@ impl fmt::Debug for ReqwestTransportBuilder {
 impl Transport for ReqwestTransport {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, PluginError> {
         let client = self.client(&request.host)?;
-        let method = match request.method {
-            Method::Get => reqwest::Method::GET,
-            Method::Post => reqwest::Method::POST,
-            _ => return Err(Fault::Unsendable.into()),
-        };
-        let url = format!("{}{}", request.host.origin(), request.path);
-        let sent = client
-            .request(method, url)
-            .headers(header_map(&request.headers)?)
-            .timeout(request.timeout)
-            .body(request.body)
-            .send()
-            .await;
-        let response = sent.map_err(|error| fault(&error))?;
-        read(response, request.max_response_bytes).await
+        let (timeout, limit) = (request.timeout, request.max_response_bytes);
+        let mut request = Request::try_from(to_http(request)?).map_err(|_| Fault::Unsendable)?;
+        *request.timeout_mut() = Some(timeout);
+        let mut response = client.execute(request).await.map_err(|error| fault(&error))?;
+        let mut answer = from_http(response.status(), response.headers());
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if answer.push_body(&chunk, limit) => {}
+                Ok(_) => return Ok(answer),
+                Err(error) => return answer.broken_off(fault(&error)),
+            }
+        }
     }
 
     /// Names are looked up on threads of its own, and nothing else here waits but for the network.
@@ -245,46 +242,7 @@ impl Transport for ReqwestTransport {
     }
 }
 
-async fn read(mut response: reqwest::Response, limit: usize) -> Result<HttpResponse, PluginError> {
-    let mut answer = HttpResponse::new(response.status().as_u16(), Vec::new());
-    for (name, value) in response.headers() {
-        if let Ok(value) = value.to_str() {
-            answer.headers.push(name.as_str().to_owned(), value);
-        }
-    }
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if answer.body.len() + chunk.len() <= limit => {
-                answer.body.extend_from_slice(&chunk)
-            }
-            Ok(Some(chunk)) => {
-                let room = limit - answer.body.len();
-                answer.body.extend_from_slice(&chunk[..room]);
-                answer.complete = false;
-                return Ok(answer);
-            }
-            Ok(None) => return Ok(answer),
-            Err(error) if error.is_timeout() => return Err(Fault::Timeout.into()),
-            Err(_) => {
-                answer.complete = false;
-                return Ok(answer);
-            }
-        }
-    }
-}
-
-fn header_map(headers: &Headers) -> Result<HeaderMap, Fault> {
-    let mut map = HeaderMap::new();
-    for (name, value) in headers.iter() {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Fault::Unsendable)?;
-        let mut value = HeaderValue::from_str(value).map_err(|_| Fault::Unsendable)?;
-        value.set_sensitive(true);
-        map.append(name, value);
-    }
-    Ok(map)
-}
-
-/// What an error of reqwest's means. Its text is looked at by nobody.
+/// What an error of reqwest's means.
 fn fault(error: &reqwest::Error) -> Fault {
     if error.is_timeout() {
         return Fault::Timeout;
@@ -292,97 +250,34 @@ fn fault(error: &reqwest::Error) -> Fault {
     if error.is_builder() {
         return Fault::Unsendable;
     }
-    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
-    while let Some(error) = cause {
-        if let Some(refused) = error.downcast_ref::<ResolveError>() {
-            return match refused {
-                ResolveError::NoSuchHost => Fault::NoSuchHost,
-                ResolveError::Refused => Fault::RefusedHost,
-            };
-        }
+    let known = |error: &(dyn StdError + 'static)| {
         if error.is::<rustls::Error>() {
-            return Fault::Tls;
+            return Some(Fault::Tls);
         }
-        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
-            return Fault::BadAnswer;
-        }
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            if holds_tls(io) {
-                return Fault::Tls;
-            }
-            if Fault::from(io) != Fault::Other {
-                return Fault::from(io);
-            }
-        }
-        cause = error.source();
-    }
-    if error.is_connect() { Fault::Connect } else { Fault::Reset }
+        error.downcast_ref().filter(|error: &&hyper::Error| error.is_parse()).map(|_| Fault::BadAnswer)
+    };
+    let otherwise = if error.is_connect() { Fault::Connect } else { Fault::Reset };
+    Fault::find(error, known).unwrap_or(otherwise)
 }
 
-/// Whether a TLS error travels inside, where `source` doesn't lead: in an I/O error inside another.
-fn holds_tls(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| {
-        inner.is::<rustls::Error>() || inner.downcast_ref::<io::Error>().is_some_and(holds_tls)
-    })
-}
-
-/// Resolves by the system, and refuses what a host may not resolve to.
-struct Resolver {
+/// Resolves for one of both clients.
+struct Names {
+    resolver: Resolver,
     policy: HostPolicy,
-    lookups: Arc<Lookups>,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum ResolveError {
-    NoSuchHost,
-    Refused,
-}
-
-impl fmt::Display for ResolveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            ResolveError::NoSuchHost => "no such host",
-            ResolveError::Refused => "refused address",
-        })
-    }
-}
-
-impl StdError for ResolveError {}
-
-impl Resolve for Resolver {
+impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
-        let (policy, lookups) = (self.policy, Arc::clone(&self.lookups));
-        Box::pin(async move {
-            let addresses = lookups.of(name.as_str()).await.map_err(|_| ResolveError::NoSuchHost)?;
-            if addresses.is_empty() {
-                return Err(ResolveError::NoSuchHost.into());
-            }
-            // One refused address refuses them all: an honest name has none.
-            if !addresses.iter().all(|address| policy.may_connect(address.ip())) {
-                return Err(ResolveError::Refused.into());
-            }
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
+        let addresses = self.resolver.resolve(name.as_str(), self.policy);
+        Box::pin(async move { Ok(Box::new(addresses.await?.into_iter()) as Addrs) })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-
-    async fn resolved(policy: HostPolicy) -> Result<Vec<SocketAddr>, Fault> {
-        // A name of this machine that every system has, in the place of one that turned out to be it.
-        match (Resolver { policy, lookups: Arc::default() }).resolve("localhost".parse().unwrap()).await {
-            Ok(addresses) => Ok(addresses.collect()),
-            Err(error) => match error.downcast_ref::<ResolveError>().unwrap() {
-                ResolveError::Refused => Err(Fault::RefusedHost),
-                ResolveError::NoSuchHost => Err(Fault::NoSuchHost),
-            },
-        }
-    }
 
     #[test]
     fn clients_are_made_when_it_is_built_and_for_a_further_runtime() {
@@ -413,17 +308,5 @@ mod tests {
     fn a_client_that_is_configured_with_a_panic_is_an_error_of_building() {
         let builder = ReqwestTransport::builder().configure(|_| panic!("planted"));
         assert!(matches!(builder.build(), Err(BuildError::Setup { what: "HTTP client", .. })));
-    }
-
-    #[tokio::test]
-    async fn a_name_that_resolves_to_this_machine_is_refused() {
-        assert_eq!(resolved(HostPolicy::Public).await, Err(Fault::RefusedHost));
-        assert!(
-            resolved(HostPolicy::AllowLoopback)
-                .await
-                .unwrap()
-                .iter()
-                .all(|address| address.ip().is_loopback())
-        );
     }
 }

@@ -23,6 +23,8 @@ pub(crate) mod credentials;
 pub(crate) mod exporter;
 pub(crate) mod flags;
 pub(crate) mod headers;
+pub(crate) mod per_policy;
+pub(crate) mod resolver;
 pub(crate) mod transport;
 
 pub use breaker::{
@@ -33,6 +35,8 @@ pub use credentials::{CredentialProvider, StaticToken};
 pub use exporter::{Attempt, Exporter, Receipt};
 pub use flags::{FeatureFlagSource, FlagOrigin, FlagQuery, FlagSet, FlagValue};
 pub use headers::{AuthHeaders, Headers};
+pub use per_policy::PerPolicy;
+pub use resolver::Resolver;
 pub use transport::{HttpRequest, HttpResponse, Method, Transport};
 
 pub use crate::fault::PluginError;

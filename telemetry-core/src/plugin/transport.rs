@@ -1,6 +1,7 @@
 //! A request of bytes out, an answer of bytes in.
 
 use std::fmt;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -90,6 +91,67 @@ impl HttpResponse {
         HttpResponse { status, headers: Headers::new(), body: body.into(), complete: true }
     }
 
+    /// Adds what was read of the body, up to `limit` bytes in all: the request's
+    /// [`max_response_bytes`](HttpRequest::max_response_bytes). `false` when that wasn't all of it: then it
+    /// isn't [`complete`](Self::complete), and is to be read no further.
+    ///
+    /// ```
+    /// use telemetry_core::plugin::HttpResponse;
+    ///
+    /// let mut response = HttpResponse::new(200, "");
+    /// assert!(response.push_body(b"ab", 3));
+    /// assert!(!response.push_body(b"cd", 3));
+    /// assert_eq!((response.body.as_slice(), response.complete), (b"abc".as_slice(), false));
+    /// ```
+    #[must_use = "reading on would go past the limit"]
+    pub fn push_body(&mut self, read: &[u8], limit: usize) -> bool {
+        if self.complete {
+            let room = limit.saturating_sub(self.body.len()).min(read.len());
+            self.body.extend_from_slice(&read[..room]);
+            self.complete = room == read.len();
+        }
+        self.complete
+    }
+
+    /// It with the body that is read here, up to `limit` bytes as [`push_body`](Self::push_body) says. For
+    /// libraries that block. No more than 8 KiB beyond the limit are taken from the reader; `fault` says what
+    /// an error of it means.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`broken_off`](Self::broken_off).
+    pub fn read_body(
+        mut self,
+        mut body: impl Read,
+        limit: usize,
+        fault: impl Fn(&io::Error) -> Fault,
+    ) -> Result<Self, PluginError> {
+        let mut buffer = [0; 8 * 1024];
+        loop {
+            match body.read(&mut buffer) {
+                Ok(0) => return Ok(self),
+                Ok(read) if self.push_body(&buffer[..read], limit) => {}
+                Ok(_) => return Ok(self),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return self.broken_off(fault(&error)),
+            }
+        }
+    }
+
+    /// What becomes of it when its body can't be read to the end.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Timeout`] when that is the reason. After any other it is an answer that isn't
+    /// [`complete`](Self::complete), as its status and headers say something all the same.
+    pub fn broken_off(mut self, reason: Fault) -> Result<Self, PluginError> {
+        if reason == Fault::Timeout {
+            return Err(reason.into());
+        }
+        self.complete = false;
+        Ok(self)
+    }
+
     /// The body of a success, whole; for everything else what it means.
     ///
     /// # Errors
@@ -131,7 +193,12 @@ impl fmt::Debug for HttpResponse {
 }
 
 /// An HTTP stack. `telemetry-export-http` has one on reqwest; a driver with a stack of its own implements
-/// this instead, and needs no reqwest.
+/// this instead, and needs no reqwest. Some forty lines do, as the parts that are the same for all stand
+/// ready: [`Resolver`](crate::plugin::Resolver) and
+/// [`HostPolicy::check_addresses`](crate::HostPolicy::check_addresses) for names,
+/// [`PerPolicy`](crate::plugin::PerPolicy) for clients, [`HttpResponse::push_body`] or
+/// [`HttpResponse::read_body`] for the answer's body, [`Fault::find`] for errors, and in
+/// `telemetry-export-http` the conversions to and from the types of the `http` crate.
 ///
 /// Obligations of an implementation:
 ///
@@ -144,8 +211,10 @@ impl fmt::Debug for HttpResponse {
 /// - It speaks to [`HttpRequest::host`] and nobody else, verifies its certificate, and refuses to connect
 ///   when the name resolves to an address for which [`Host::may_connect`](crate::Host::may_connect) is
 ///   `false` ([`Fault::RefusedHost`](crate::Fault::RefusedHost)).
-/// - It is safe to cancel by dropping its future, doesn't block its thread, and records no telemetry of its
-///   own requests.
+/// - It doesn't hold up its thread, or says that it [may](Self::may_block). One that doesn't is safe to
+///   cancel by dropping its future, which closes its socket; one that does serves other calls meanwhile, and
+///   ends by itself at its timeout.
+/// - It records no telemetry of its own requests.
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Sends one request and reads its answer.
@@ -190,6 +259,67 @@ mod tests {
         for senseless in ["", "soon", "-1", "1e9", "99999999999999999999"] {
             assert_eq!(asked(senseless), None, "{senseless}");
         }
+    }
+
+    #[test]
+    fn a_body_is_kept_up_to_its_limit_and_what_is_longer_is_not_complete() {
+        let read = |chunks: &[&str], limit| {
+            let mut response = HttpResponse::new(200, "");
+            let all = chunks.iter().all(|chunk| response.push_body(chunk.as_bytes(), limit));
+            assert_eq!(all, response.complete);
+            (String::from_utf8(response.body).unwrap(), response.complete)
+        };
+        assert_eq!(read(&["ab", "", "c"], 3), ("abc".to_owned(), true));
+        assert_eq!(read(&["ab", "c", ""], 3), ("abc".to_owned(), true));
+        assert_eq!(read(&["ab", "cd"], 3), ("abc".to_owned(), false));
+        assert_eq!(read(&["abc", "d"], 3), ("abc".to_owned(), false));
+        assert_eq!(read(&["a"], 0), (String::new(), false));
+        assert_eq!(read(&[], 0), (String::new(), true));
+        // Who goes on reading all the same is told again, and gets no more.
+        assert_eq!(read(&["abcd"], 3), ("abc".to_owned(), false));
+        let mut response = HttpResponse::new(200, "");
+        assert!(
+            !response.push_body(b"abcd", 3) && !response.push_body(b"", 3) && !response.push_body(b"e", 9)
+        );
+        assert_eq!((response.body.as_slice(), response.complete), (b"abc".as_slice(), false));
+    }
+
+    /// A body that comes in pieces, until it fails.
+    struct Pieces(Vec<Result<&'static str, io::ErrorKind>>);
+
+    impl Read for Pieces {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.0.is_empty() {
+                return Ok(0);
+            }
+            let piece = self.0.remove(0)?;
+            buffer[..piece.len()].copy_from_slice(piece.as_bytes());
+            Ok(piece.len())
+        }
+    }
+
+    #[test]
+    fn a_body_is_read_until_its_end_its_limit_or_an_error() {
+        let read = |pieces: &[_], limit| {
+            let mut pieces = Pieces(pieces.to_vec());
+            let read = HttpResponse::new(200, "").read_body(&mut pieces, limit, |error| error.into());
+            let read = read.map(|answer| (String::from_utf8(answer.body).unwrap(), answer.complete));
+            (read.map_err(|error| error.fault), pieces.0.len())
+        };
+        let kept = |body: &str, complete| Ok((body.to_owned(), complete));
+        let interrupted = Err(io::ErrorKind::Interrupted);
+        assert_eq!(read(&[Ok("ab"), interrupted, Ok("c")], 3), (kept("abc", true), 0));
+        assert_eq!(read(&[Ok("ab"), Ok("cd"), Ok("e")], 3), (kept("abc", false), 1));
+        assert_eq!(read(&[Ok("ab"), Err(io::ErrorKind::ConnectionReset)], 3), (kept("ab", false), 0));
+        assert_eq!(read(&[Ok("ab"), Err(io::ErrorKind::TimedOut)], 3), (Err(Fault::Timeout), 0));
+    }
+
+    #[test]
+    fn a_body_that_breaks_off_is_an_incomplete_answer_unless_it_took_too_long() {
+        let answer = || HttpResponse::new(503, "ab");
+        assert_eq!(answer().broken_off(Fault::Timeout).unwrap_err(), Fault::Timeout.into());
+        let broken = answer().broken_off(Fault::Reset).unwrap();
+        assert_eq!((broken.status, broken.body.as_slice(), broken.complete), (503, b"ab".as_slice(), false));
     }
 
     #[test]

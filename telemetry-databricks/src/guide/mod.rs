@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`wiring`] | putting it into a driver, step by step |
 //! | [`exporter`] | sending records somewhere else |
+//! | [`transport`] | sending over the HTTP client that a driver has |
 //! | [`testing`] | a driver's tests: time, failures and flags by script, and books that must balance |
 //! | [`shutting_down`] | closing, flushing, and what is lost without: exits, freezes, forks |
 //! | [`sizing`] | how long an outage may be before records are lost, and what that costs in memory |
@@ -16,4 +17,5 @@ pub mod operating;
 pub mod shutting_down;
 pub mod sizing;
 pub mod testing;
+pub mod transport;
 pub mod wiring;

@@ -1,13 +1,18 @@
 //! Transports.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use telemetry_core::plugin::{Headers, HttpRequest, HttpResponse, Method, PluginError, Transport};
 use telemetry_core::{Fault, Host, HostPolicy};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
-use super::{SECRET, assert_hidden, blocks_no_thread, until, within};
+use super::{NET, SECRET, assert_hidden, blocks_no_thread, until, within};
 use crate::workspace::{Answer, Behaviour, FakeWorkspace};
 
 /// A path on which a workspace does what it is told to.
@@ -23,38 +28,86 @@ const LONG: Duration = Duration::from_secs(3600);
 ///
 /// - it sends method, path, headers and body as they are given, to the host that is given; no cookies, and no
 ///   headers of its own that identify or authorise;
-/// - it gives an answer of any status as an answer: status, headers, body;
+/// - it gives an answer of any status as an answer: status, headers, body; also where a header is no text;
 /// - it follows no redirect;
 /// - it sends once, whatever comes of it;
 /// - it reads no more than `max_response_bytes`, and says of what is longer, or broke off, that it isn't
-///   complete;
+///   complete; the socket of what is longer is closed;
 /// - it keeps to `timeout` while nothing is answered and while an answer trickles in;
 /// - a host that isn't there, and an answer that isn't HTTP, are errors; a header that can't be sent is
 ///   [`Fault::Unsendable`], and nothing is sent;
+/// - a name that resolves to this machine is [`Fault::RefusedHost`] under [`HostPolicy::Public`], and isn't
+///   connected to: where the system has such a name besides `localhost`, as most have in their file of hosts;
 /// - it is safe to cancel: the socket of a request that was dropped is closed, and the next request has its
 ///   answer;
-/// - it doesn't block its thread;
+/// - it doesn't hold up its thread;
 /// - its `Debug` shows no header's value.
 ///
-/// Not checked: what needs certificates and names, which are the verification of the host's certificate and
-/// the refusal of addresses by [`Host::may_connect`]; and that it records no telemetry of its own requests.
+/// Of one that says that it [may block](Transport::may_block) the last two are another: while a call is held
+/// up, the next has its answer. Its calls run on threads of their own, as those of a provider do.
+///
+/// Not checked: what needs certificates, which is the verification of the host's; and that it records no
+/// telemetry of its own requests.
 ///
 /// # Panics
 ///
 /// With the obligation that it violates.
 pub async fn transport<T: Transport>(make: impl Fn() -> T) {
     // First, because what blocks ends no test by itself.
-    lets_others_run(make());
+    let may_block = make().may_block();
+    if !may_block {
+        lets_others_run(make());
+    }
+    let make = || Called(Arc::new(make()));
     sends_what_it_is_given(&make()).await;
     sends_nothing_of_its_own(&make()).await;
     gives_statuses_as_answers(&make()).await;
+    gives_what_it_can_of_odd_headers(&make()).await;
     follows_no_redirect(&make()).await;
     sends_once(&make()).await;
     reads_no_more_than_it_may(&make()).await;
     keeps_to_its_timeout(&make()).await;
     tells_what_went_wrong(&make()).await;
-    is_safe_to_cancel(&make()).await;
+    refuses_names_of_this_machine(&make()).await;
+    if may_block {
+        serves_while_it_is_held_up(&make()).await;
+    } else {
+        is_safe_to_cancel(&make()).await;
+    }
     shows_no_header(&make()).await;
+}
+
+/// Called as a provider calls it: what may block, on a thread of its own.
+struct Called<T>(Arc<T>);
+
+#[async_trait]
+impl<T: Transport> Transport for Called<T> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, PluginError> {
+        if !self.may_block() {
+            return self.0.send(request).await;
+        }
+        let (mut tell, told) = oneshot::channel();
+        let (transport, runtime) = (Arc::clone(&self.0), Handle::current());
+        thread::spawn(move || {
+            runtime.block_on(async move {
+                tokio::select! {
+                    result = transport.send(request) => drop(tell.send(result)),
+                    () = tell.closed() => {}
+                }
+            });
+        });
+        told.await.unwrap_or_else(|_| panic!("Transport::send doesn't panic, but it did"))
+    }
+
+    fn may_block(&self) -> bool {
+        self.0.may_block()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Called<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 fn post(workspace: &FakeWorkspace) -> HttpRequest {
@@ -172,6 +225,21 @@ async fn gives_statuses_as_answers(transport: &dyn Transport) {
     }
 }
 
+async fn gives_what_it_can_of_odd_headers(transport: &dyn Transport) {
+    let workspace = FakeWorkspace::start();
+    workspace.on_telemetry(Behaviour::StatusWith {
+        status: 429,
+        headers: vec![("x-odd".to_owned(), "é".to_owned()), ("retry-after".to_owned(), "7".to_owned())],
+        body: Vec::new(),
+    });
+    let response = answer(transport, post(&workspace)).await;
+    assert_eq!(
+        (response.status, response.headers.get("retry-after")),
+        (429, Some("7")),
+        "Transport::send gives an answer of which a header is no text, but gave another"
+    );
+}
+
 async fn follows_no_redirect(transport: &dyn Transport) {
     let (workspace, other) = (FakeWorkspace::start(), FakeWorkspace::start());
     for status in [301, 302, 303, 307, 308] {
@@ -234,6 +302,8 @@ async fn reads_no_more_than_it_may(transport: &dyn Transport) {
     }
     workspace.on_telemetry(Behaviour::Endless);
     assert_bounded(&answer(transport, bounded(&workspace, 100_000)).await, 100_000, false);
+    let closed = "Transport::send closes the socket of an answer that is longer than it may be";
+    until(closed, || workspace.connections() == 0).await;
     workspace.on_telemetry(Behaviour::Truncated);
     if let Ok(response) = send(transport, post(&workspace)).await {
         assert!(
@@ -306,6 +376,59 @@ async fn tells_what_went_wrong(transport: &dyn Transport) {
     assert!(nowhere.is_err(), "Transport::send fails when nobody is there, but it gave an answer");
 }
 
+/// Names other than `localhost` that the system has for this machine, of those that a workspace might have.
+fn names_of_this_machine() -> Vec<String> {
+    let known = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+    let usual = ["ip6-localhost", "ip6-loopback", "localhost.localdomain", "localhost4", "localhost6"];
+    let is_this_machine = |name: &&str| {
+        Host::parse(name, HostPolicy::Public).is_ok()
+            && (*name, 0).to_socket_addrs().is_ok_and(|mut found| found.any(|at| at.ip().is_loopback()))
+    };
+    known.split_whitespace().chain(usual).filter(is_this_machine).map(str::to_owned).collect()
+}
+
+async fn refuses_names_of_this_machine(transport: &dyn Transport) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    // Some names are of one family alone. Where this port is taken there, or the family missing, so be it.
+    let other = TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port)));
+    let listeners: Vec<_> = std::iter::once(listener).chain(other).collect();
+    for listener in &listeners {
+        listener.set_nonblocking(true).unwrap();
+    }
+    for name in names_of_this_machine() {
+        let host = Host::parse(&format!("{name}:{port}"), HostPolicy::Public).unwrap();
+        let mut request = HttpRequest::new(Method::Post, host, TELEMETRY);
+        request.timeout = SHORT;
+        let fault = send(transport, request).await.map(|_| ()).map_err(|error| error.fault);
+        assert_eq!(
+            fault,
+            Err(Fault::RefusedHost),
+            "Transport::send refuses a name that resolves to an address which the host may not have, but of \
+             {name} it said otherwise"
+        );
+        assert!(
+            listeners.iter().all(|listener| listener.accept().is_err()),
+            "Transport::send doesn't connect to an address that it refuses, but of {name} it did"
+        );
+    }
+}
+
+async fn serves_while_it_is_held_up(transport: &dyn Transport) {
+    let served = "Transport::send serves one call while another is held up";
+    let workspace = FakeWorkspace::start();
+    workspace.script_telemetry([Behaviour::Hang]);
+    let mut held_up = transport.send(lasting(&workspace, 2 * NET));
+    tokio::select! {
+        ended = &mut held_up => {
+            panic!("Transport::send waits for an answer until its timeout, but it gave {ended:?}")
+        }
+        () = within("Transport::send sends the request when it is polled", workspace.until_requests(1)) => {}
+    }
+    let next = within(served, transport.send(lasting(&workspace, NET))).await.map(|response| response.status);
+    assert_eq!(next, Ok(200), "{served}, but that had another answer");
+}
+
 async fn is_safe_to_cancel(transport: &dyn Transport) {
     const CLOSED: &str =
         "Transport::send is safe to cancel, and closes the socket of a request that was dropped";
@@ -326,13 +449,13 @@ async fn is_safe_to_cancel(transport: &dyn Transport) {
     );
 }
 
-fn lets_others_run<T: Transport>(transport: T) {
+fn lets_others_run(transport: impl Transport) {
     let workspace = Arc::new(FakeWorkspace::start());
     workspace.on_telemetry(Behaviour::Hang);
     let request = lasting(&workspace, LONG);
     let waits = Arc::clone(&workspace);
     blocks_no_thread(
-        "Transport::send doesn't block its thread",
+        "Transport::send doesn't block its thread, or says that it may",
         async move { transport.send(request).await },
         async move { waits.until_requests(1).await },
     );

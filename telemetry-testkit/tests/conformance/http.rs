@@ -2,15 +2,16 @@
 
 use std::fmt;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use telemetry_core::plugin::{Headers, HttpRequest, HttpResponse, Method, PluginError, Transport};
 use telemetry_core::{Fault, Host, HostPolicy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 
 /// What a transport does wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,12 +27,14 @@ pub(crate) enum Flaw {
     LosesTheStatus,
     LosesHeaders,
     LosesTheBody,
+    FailsOnOddHeaders,
     FollowsRedirects,
     RedirectIsAnError,
     RetriesStatuses,
     RetriesBrokenConnections,
     BrokenConnectionIsEmpty,
     ReadsEverything,
+    ReadsOnBehind,
     CutIsComplete,
     CutIsGarbled,
     BrokenOffIsComplete,
@@ -43,9 +46,14 @@ pub(crate) enum Flaw {
     LeavesBadHeadersOut,
     RefusesBadHeadersOtherwise,
     NobodyIsAnAnswer,
+    ConnectsToAnybody,
+    ConnectsBeforeItRefuses,
+    RefusesAddressesOtherwise,
     GoesOnWhenCancelled,
     StaysBusyWhenCancelled,
     BlocksItsThread,
+    BlocksOneCallAtATime,
+    BlocksAsItSays,
     ShowsHeaders,
 }
 
@@ -65,6 +73,10 @@ impl ByHand {
 
     fn has(&self, flaw: Flaw) -> bool {
         self.flaw == Some(flaw)
+    }
+
+    fn blocks(&self) -> bool {
+        self.has(Flaw::BlocksItsThread) || self.may_block()
     }
 
     fn encode(&self, request: &HttpRequest) -> Result<Vec<u8>, Fault> {
@@ -103,10 +115,23 @@ impl ByHand {
     async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, PluginError> {
         let bytes = self.encode(request)?;
         let port = if self.has(Flaw::ConnectsNowhere) { 1 } else { request.host.port() };
-        if self.has(Flaw::BlocksItsThread) {
-            return self.exchange_blocking(port, &bytes, request.max_response_bytes);
+        let found: Vec<_> =
+            lookup_host((request.host.name(), port)).await.map_err(|_| Fault::NoSuchHost)?.collect();
+        let checked = request.host.policy().check_addresses(found.iter().map(|address| address.ip()));
+        match self.flaw {
+            Some(Flaw::ConnectsToAnybody) => {}
+            Some(Flaw::ConnectsBeforeItRefuses) => {
+                drop(TcpStream::connect(&*found).await);
+                checked?;
+            }
+            Some(Flaw::RefusesAddressesOtherwise) => checked.map_err(|_| Fault::Connect)?,
+            _ => checked?,
         }
-        let mut stream = match TcpStream::connect((request.host.name(), port)).await {
+        if self.blocks() {
+            let _one_at_a_time = self.has(Flaw::BlocksOneCallAtATime).then(|| self.shown.lock().unwrap());
+            return self.exchange_blocking(&found, &bytes, request);
+        }
+        let mut stream = match TcpStream::connect(&*found).await {
             Ok(stream) => stream,
             Err(_) if self.has(Flaw::NobodyIsAnAnswer) => return Ok(HttpResponse::new(200, "")),
             Err(_) => return Err(Fault::Connect.into()),
@@ -115,6 +140,13 @@ impl ByHand {
         let mut answer = Vec::new();
         loop {
             if let Some(response) = self.decode(&answer, request.max_response_bytes, false)? {
+                if self.has(Flaw::ReadsOnBehind) {
+                    tokio::spawn(async move {
+                        while stream.read_buf(&mut answer).await.is_ok_and(|read| read > 0) {
+                            answer.clear();
+                        }
+                    });
+                }
                 return Ok(response);
             }
             let read = stream.read_buf(&mut answer);
@@ -129,16 +161,29 @@ impl ByHand {
         }
     }
 
-    fn exchange_blocking(&self, port: u16, bytes: &[u8], limit: usize) -> Result<HttpResponse, PluginError> {
-        let stream = std::net::TcpStream::connect(("127.0.0.1", port));
+    fn exchange_blocking(
+        &self,
+        found: &[SocketAddr],
+        bytes: &[u8],
+        request: &HttpRequest,
+    ) -> Result<HttpResponse, PluginError> {
+        // What blocks and doesn't say so holds up a test's own thread.
+        let most = if self.has(Flaw::BlocksItsThread) { Duration::from_millis(300) } else { request.timeout };
+        let end = Instant::now() + most.min(request.timeout);
+        let limit = request.max_response_bytes;
+        let stream = std::net::TcpStream::connect(found);
         let mut stream = stream.map_err(|error| Fault::from(&error))?;
         stream.write_all(bytes).map_err(|error| Fault::from(&error))?;
-        stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
         let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
         loop {
             if let Some(response) = self.decode(&answer, limit, false)? {
                 return Ok(response);
             }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Fault::Timeout.into());
+            }
+            stream.set_read_timeout(Some(left)).unwrap();
             match stream.read(&mut buffer) {
                 Ok(read) if read > 0 => answer.extend_from_slice(&buffer[..read]),
                 Err(error) if Fault::from(&error) == Fault::Timeout => return Err(Fault::Timeout.into()),
@@ -158,6 +203,9 @@ impl ByHand {
     /// The answer, once there is no need to read on.
     fn decode(&self, answer: &[u8], limit: usize, ended: bool) -> Result<Option<HttpResponse>, Fault> {
         let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
+        if self.has(Flaw::FailsOnOddHeaders) && !answer[..end].is_ascii() {
+            return Err(Fault::BadAnswer);
+        }
         let head = String::from_utf8_lossy(&answer[..end]).into_owned();
         let mut lines = head.split("\r\n");
         let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok());
@@ -250,6 +298,10 @@ impl Transport for ByHand {
         }
         let otherwise = if self.has(Flaw::GivesUpOtherwise) { Fault::Reset } else { Fault::Timeout };
         tokio::time::timeout(timeout, self.send_flawed(request)).await.map_err(|_| otherwise)?
+    }
+
+    fn may_block(&self) -> bool {
+        self.has(Flaw::BlocksAsItSays) || self.has(Flaw::BlocksOneCallAtATime)
     }
 }
 

@@ -1,23 +1,111 @@
-//! Looking up names, which the system does only by blocking a thread.
+//! From a host's name to addresses that may be connected to, which the system does only by blocking a thread.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+
+use crate::fault::{Fault, PluginError};
+use crate::guard::lock::lock;
+use crate::guard::thread;
+use crate::host::HostPolicy;
 
 /// How many look-ups run at a time. The others wait.
 const THREADS: usize = 4;
 /// How long a thread waits for another name before it ends.
 const IDLE: Duration = Duration::from_secs(10);
 
+impl HostPolicy {
+    /// Checks all the addresses that a host's name resolves to, before one of them is connected to.
+    ///
+    /// For a transport whose HTTP library looks names up by itself; [`Resolver`] has it built in.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::NoSuchHost`] when there is none. [`Fault::RefusedHost`] when
+    /// [`may_connect`](Self::may_connect) is `false` for any: one refused address refuses the name, as an
+    /// honest name has none.
+    pub fn check_addresses(self, addresses: impl IntoIterator<Item = IpAddr>) -> Result<(), PluginError> {
+        let mut addresses = addresses.into_iter().peekable();
+        if addresses.peek().is_none() {
+            return Err(Fault::NoSuchHost.into());
+        }
+        if addresses.all(|address| self.may_connect(address)) {
+            Ok(())
+        } else {
+            Err(Fault::RefusedHost.into())
+        }
+    }
+}
+
+/// Looks up names for a [`Transport`](crate::plugin::Transport) that never holds up its thread, and refuses
+/// those that lead where they must not.
+///
+/// The system's own look-up blocks a thread, for as long as it takes, and can't be given up. So it runs on
+/// threads of the resolver's own: 4 at the most, each of which ends after ten idle seconds, and one look-up
+/// of a name at a time, however many ask for it. No signal is delivered to them. Nothing is cached. A clone
+/// shares the threads.
+///
+/// ```
+/// use telemetry_core::plugin::{PluginError, Resolver};
+/// use telemetry_core::{Fault, HostPolicy};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let resolver = Resolver::default();
+/// let found = resolver.resolve("localhost", HostPolicy::Public).await;
+/// assert_eq!(found, Err(PluginError::new(Fault::RefusedHost)));
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Resolver {
+    lookups: Arc<Lookups>,
+}
+
+impl Resolver {
+    /// The addresses of a name, at least one, all of which this policy allows. Their port is 0. It has no
+    /// timeout; whoever stops waiting drops the future.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::NoSuchHost`] when the name doesn't resolve, or the system gives no thread to look it up on;
+    /// [`Fault::RefusedHost`] as [`HostPolicy::check_addresses`] says.
+    pub fn resolve(
+        &self,
+        name: &str,
+        policy: HostPolicy,
+    ) -> impl Future<Output = Result<Vec<SocketAddr>, PluginError>> + Send + use<> {
+        let (lookups, name) = (Arc::clone(&self.lookups), name.to_owned());
+        async move {
+            let addresses = lookups.of(&name).await.map_err(|_| Fault::NoSuchHost)?;
+            policy.check_addresses(addresses.iter().map(SocketAddr::ip))?;
+            Ok(addresses)
+        }
+    }
+}
+
+impl Default for Resolver {
+    /// One that asks the system, and has no thread yet.
+    fn default() -> Self {
+        Resolver { lookups: Arc::new(Lookups::by(|name| (name, 0).to_socket_addrs().map(Iterator::collect))) }
+    }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolver").finish_non_exhaustive()
+    }
+}
+
 type Found = Result<Vec<SocketAddr>, io::ErrorKind>;
 
-/// Looks up names on a few threads of its own: one look-up of a name at a time, however many ask for it.
-pub(crate) struct Lookups {
+/// Looks up names on a few threads: one look-up of a name at a time, however many ask for it.
+struct Lookups {
     state: Mutex<State>,
     work: Condvar,
     look_up: fn(&str) -> io::Result<Vec<SocketAddr>>,
@@ -32,14 +120,8 @@ struct State {
     idle: usize,
 }
 
-impl Default for Lookups {
-    fn default() -> Self {
-        Lookups::by(|name| (name, 0).to_socket_addrs().map(Iterator::collect))
-    }
-}
-
 impl Lookups {
-    pub(crate) fn by(look_up: fn(&str) -> io::Result<Vec<SocketAddr>>) -> Self {
+    fn by(look_up: fn(&str) -> io::Result<Vec<SocketAddr>>) -> Self {
         Lookups { state: Mutex::default(), work: Condvar::new(), look_up }
     }
 
@@ -48,10 +130,10 @@ impl Lookups {
     /// # Errors
     ///
     /// What the system says, also when it gives no thread.
-    pub(crate) async fn of(self: &Arc<Self>, name: &str) -> Found {
+    async fn of(self: &Arc<Self>, name: &str) -> Found {
         let (tell, told) = oneshot::channel();
         {
-            let mut state = self.lock();
+            let mut state = lock(&self.state);
             let pending = state.asked.contains_key(name);
             let waiting = state.asked.entry(name.to_owned()).or_default();
             // Who was given up waits for nothing; the look-up is under way all the same.
@@ -73,16 +155,15 @@ impl Lookups {
         told.await.unwrap_or(Err(io::ErrorKind::Interrupted))
     }
 
-    /// The thread has the signal mask of the one that starts it, which is the provider's.
     fn start(self: &Arc<Self>) -> io::Result<()> {
         let lookups = Arc::clone(self);
-        thread::Builder::new().name("telemetry-names".to_owned()).spawn(move || lookups.run()).map(drop)
+        thread::spawn("telemetry-names", move || lookups.run()).map(drop)
     }
 
     fn run(&self) {
         while let Some(name) = self.next() {
             let found = (self.look_up)(&name).map_err(|error| error.kind());
-            let waiting = self.lock().asked.remove(&name).unwrap_or_default();
+            let waiting = lock(&self.state).asked.remove(&name).unwrap_or_default();
             for tell in waiting {
                 // Who was given up meanwhile is missed by nobody.
                 drop(tell.send(found.clone()));
@@ -91,7 +172,7 @@ impl Lookups {
     }
 
     fn next(&self) -> Option<String> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         loop {
             while let Some(name) = state.queue.pop_front() {
                 let wanted =
@@ -111,11 +192,6 @@ impl Lookups {
             }
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Every change is whole before the lock is released.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[cfg(test)]
@@ -124,9 +200,46 @@ mod tests {
 
     use super::*;
 
+    async fn resolved(policy: HostPolicy) -> Result<Vec<SocketAddr>, Fault> {
+        // A name of this machine that every system has, in the place of one that turned out to be it.
+        Resolver::default().resolve("localhost", policy).await.map_err(|error| error.fault)
+    }
+
+    #[tokio::test]
+    async fn a_name_that_resolves_to_this_machine_is_refused() {
+        assert_eq!(resolved(HostPolicy::Public).await, Err(Fault::RefusedHost));
+        let allowed = resolved(HostPolicy::AllowLoopback).await.unwrap();
+        assert!(!allowed.is_empty() && allowed.iter().all(|address| address.ip().is_loopback()));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_does_not_resolve_or_to_nothing_is_no_such_host() {
+        let failing = Lookups::by(|_| Err(io::ErrorKind::Other.into()));
+        for lookups in [failing, Lookups::by(|_| Ok(Vec::new()))] {
+            let resolver = Resolver { lookups: Arc::new(lookups) };
+            let found = resolver.resolve("a", HostPolicy::AllowLoopback).await;
+            assert_eq!(found, Err(Fault::NoSuchHost.into()));
+        }
+    }
+
+    #[test]
+    fn one_refused_address_refuses_them_all_wherever_it_stands() {
+        let check = |addresses: &[&str]| {
+            let addresses = addresses.iter().map(|address| address.parse().unwrap());
+            HostPolicy::Public.check_addresses(addresses).map_err(|error| error.fault)
+        };
+        assert_eq!(check(&["8.8.8.8", "2606:4700::1", "10.0.0.1"]), Ok(()));
+        for refused in [["127.0.0.1", "8.8.8.8", "8.8.4.4"], ["8.8.8.8", "8.8.4.4", "169.254.169.254"]] {
+            assert_eq!(check(&refused), Err(Fault::RefusedHost), "{refused:?}");
+        }
+        assert_eq!(check(&[]), Err(Fault::NoSuchHost));
+        let here = [IpAddr::from([127, 0, 0, 1])];
+        assert_eq!(HostPolicy::AllowLoopback.check_addresses(here), Ok(()));
+    }
+
     #[tokio::test]
     async fn a_name_is_looked_up() {
-        let lookups = Arc::new(Lookups::default());
+        let lookups = Resolver::default().lookups;
         let found = lookups.of("localhost").await.unwrap();
         assert!(!found.is_empty() && found.iter().all(|address| address.ip().is_loopback()));
     }
@@ -165,7 +278,7 @@ mod tests {
                 return Ok(Vec::new());
             }
             STARTED.fetch_add(1, Ordering::SeqCst);
-            thread::sleep(LIMIT);
+            std::thread::sleep(LIMIT);
             Ok(Vec::new())
         }));
         for _ in 0..20 {
@@ -188,12 +301,12 @@ mod tests {
         }
         let start = std::time::Instant::now();
         while INSIDE.load(Ordering::SeqCst) < THREADS
-            || lookups.lock().asked.values().map(Vec::len).sum::<usize>() < 1000
+            || lock(&lookups.state).asked.values().map(Vec::len).sum::<usize>() < 1000
         {
             assert!(start.elapsed() < LIMIT, "they never all hang");
             tokio::task::yield_now().await;
         }
-        assert_eq!((CALLS.load(Ordering::SeqCst), lookups.lock().threads), (THREADS, THREADS));
+        assert_eq!((CALLS.load(Ordering::SeqCst), lock(&lookups.state).threads), (THREADS, THREADS));
         // Who is given up leaves nothing behind for the next that asks.
         *GATE.0.lock().unwrap() = true;
         GATE.1.notify_all();
