@@ -5,9 +5,10 @@
 
 mod common;
 
-use common::checker::{Schema, pointers};
+use common::checker::pointers;
 use serde_json::{Value, json};
 use telemetry_export_http::wire::{EnumOrUnknown, Frontend, Upload};
+use telemetry_testkit::Schema;
 
 /// What was sent at a place, and what is written there instead; `None` for nothing.
 type Difference = (&'static str, Option<Value>, Option<Value>);
@@ -168,7 +169,7 @@ fn what_was_written_again_is_read_as_the_same_and_no_longer_changes() {
 
 #[test]
 fn what_was_written_again_follows_the_schema() {
-    let schema = Schema::read();
+    let schema = Schema::new();
     for capture in captures() {
         for record in capture.read() {
             let record = written(&record);

@@ -51,4 +51,4 @@ pub use script::{
     flag,
 };
 #[cfg(feature = "workspace")]
-pub use workspace::{Answer, Behaviour, FakeWorkspace, FakeWorkspaceBuilder, Received};
+pub use workspace::{Answer, Behaviour, FakeWorkspace, FakeWorkspaceBuilder, Received, Schema};

@@ -4,6 +4,7 @@ mod answer;
 mod behaviour;
 mod connection;
 mod envelope;
+mod schema;
 mod server;
 mod service;
 mod state;
@@ -18,6 +19,7 @@ use telemetry_core::{Host, HostPolicy};
 
 pub use self::answer::{Answer, Received};
 pub use self::behaviour::Behaviour;
+pub use self::schema::Schema;
 use self::server::Server;
 use self::service::{Path, Routes};
 use self::state::State;
