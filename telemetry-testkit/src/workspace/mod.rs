@@ -8,6 +8,7 @@ mod schema;
 mod server;
 mod service;
 mod state;
+mod strict;
 mod watched;
 
 use std::fmt;

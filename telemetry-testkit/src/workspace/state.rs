@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::answer::Received;
 use super::behaviour::Plan;
+use super::strict::Strict;
 
 #[derive(Debug)]
 pub(crate) struct State {
@@ -15,6 +16,9 @@ pub(crate) struct State {
     pub(crate) on_telemetry: Plan,
     pub(crate) received: Vec<Received>,
     pub(crate) records: Vec<Value>,
+    /// What a strict one goes by.
+    pub(crate) strict: Option<Strict>,
+    pub(crate) violations: Vec<String>,
     pub(crate) connections: usize,
 }
 
@@ -28,6 +32,8 @@ impl Default for State {
             on_telemetry: Plan::default(),
             received: Vec::new(),
             records: Vec::new(),
+            strict: None,
+            violations: Vec::new(),
             connections: 0,
         }
     }
@@ -44,6 +50,21 @@ impl State {
         self.tokens.as_ref().is_none_or(|tokens| {
             header.strip_prefix("Bearer ").is_some_and(|token| tokens.iter().any(|t| t == token))
         })
+    }
+
+    /// What a strict workspace refuses a request with telemetry for, which it then remembers.
+    pub(crate) fn judge(&mut self, authenticated: bool, body: &[u8]) -> Option<String> {
+        let wrong = self.strict.as_mut()?.judge(authenticated, body);
+        let reason = (!wrong.is_empty()).then(|| wrong.join("; "));
+        self.violations.extend(wrong);
+        reason
+    }
+
+    pub(crate) fn accept(&mut self, mut records: Vec<Value>) {
+        if let Some(strict) = &mut self.strict {
+            strict.accept(&records);
+        }
+        self.records.append(&mut records);
     }
 
     pub(crate) fn flags_answer(&self) -> Value {
