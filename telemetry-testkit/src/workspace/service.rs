@@ -137,7 +137,7 @@ fn serve(
         return refuse(401, "no valid credential");
     }
     if path == Path::Flags {
-        return Answer::json(200, &state.read(State::flags_answer));
+        return Answer::json(200, &state.read(|state| state.flags_answer(request)));
     }
     if let Some(reason) = refused {
         return refuse(400, reason);

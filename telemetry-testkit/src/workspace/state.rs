@@ -1,17 +1,36 @@
 //! What a workspace remembers, and how it is set.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::answer::Received;
 use super::behaviour::Plan;
+use super::form;
+use super::oauth::Issuer;
 use super::strict::Strict;
 
-#[derive(Debug)]
+/// Flags, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Flags(pub(crate) Vec<(String, String)>);
+
+impl Flags {
+    pub(crate) fn set(&mut self, name: &str, on: bool) {
+        self.0.retain(|(known, _)| known != name);
+        self.0.push((name.to_owned(), on.to_string()));
+    }
+}
+
 pub(crate) struct State {
-    pub(crate) flags: Vec<(String, String)>,
+    /// `http` or `https`.
+    pub(crate) scheme: &'static str,
+    pub(crate) flags: Flags,
+    /// Of workspaces that have flags of their own.
+    pub(crate) workspace_flags: HashMap<i64, Flags>,
     pub(crate) ttl: Option<u64>,
-    /// The tokens that authorise; any, where there is no list.
+    /// The tokens that authorise, beside those that are issued; any, where there is neither.
     pub(crate) tokens: Option<Vec<String>>,
+    pub(crate) issuer: Option<Issuer>,
     pub(crate) on_flags: Plan,
     pub(crate) on_telemetry: Plan,
     pub(crate) received: Vec<Received>,
@@ -25,9 +44,12 @@ pub(crate) struct State {
 impl Default for State {
     fn default() -> Self {
         State {
-            flags: Vec::new(),
+            scheme: "http",
+            flags: Flags::default(),
+            workspace_flags: HashMap::new(),
             ttl: Some(900),
             tokens: None,
+            issuer: None,
             on_flags: Plan::default(),
             on_telemetry: Plan::default(),
             received: Vec::new(),
@@ -40,16 +62,20 @@ impl Default for State {
 }
 
 impl State {
-    pub(crate) fn set_flag(&mut self, name: &str, on: bool) {
-        self.flags.retain(|(known, _)| known != name);
-        self.flags.push((name.to_owned(), on.to_string()));
-    }
-
     pub(crate) fn authorises(&self, request: &Received) -> bool {
         let Some(header) = request.headers.get("authorization") else { return false };
-        self.tokens.as_ref().is_none_or(|tokens| {
-            header.strip_prefix("Bearer ").is_some_and(|token| tokens.iter().any(|t| t == token))
-        })
+        if self.tokens.is_none() && self.issuer.is_none() {
+            return true;
+        }
+        let issued = self.issuer.iter().flat_map(Issuer::tokens);
+        let mut known = self.tokens.iter().flatten().chain(issued);
+        header.strip_prefix("Bearer ").is_some_and(|token| known.any(|known| known == token))
+    }
+
+    pub(crate) fn expire_tokens(&mut self) {
+        if let Some(issuer) = &mut self.issuer {
+            issuer.expire();
+        }
     }
 
     /// What a strict workspace refuses a request with telemetry for, which it then remembers.
@@ -67,9 +93,16 @@ impl State {
         self.records.append(&mut records);
     }
 
-    pub(crate) fn flags_answer(&self) -> Value {
+    pub(crate) fn flags_answer(&self, request: &Received) -> Value {
+        let workspace = request
+            .headers
+            .get("x-databricks-org-id")
+            .map(str::to_owned)
+            .or_else(|| form::member(request.path.split_once('?')?.1, "o"));
+        let own = workspace.and_then(|id| self.workspace_flags.get(&id.parse().ok()?));
+        let Flags(flags) = own.unwrap_or(&self.flags);
         let flags: Vec<Value> =
-            self.flags.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+            flags.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
         match self.ttl {
             Some(ttl) => json!({"flags": flags, "ttl_seconds": ttl}),
             None => json!({"flags": flags}),
