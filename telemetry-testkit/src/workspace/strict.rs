@@ -162,6 +162,18 @@ mod tests {
     }
 
     #[test]
+    fn an_event_of_a_session_alone_does_too() {
+        let mut strict = Strict::default();
+        let of_session = |id| {
+            let mut event = event(id, "a");
+            event["entry"]["sql_driver_log"] = json!({"session_id": "s"});
+            event
+        };
+        assert_eq!(strict.judge(true, &body(&[of_session(IDS[0])])), fine());
+        assert_eq!(strict.judge(true, &body(&[of_session(IDS[1])])).len(), 1);
+    }
+
+    #[test]
     fn two_events_that_say_the_same_are_two_where_they_are_side_by_side_or_the_first_was_accepted() {
         let (mut strict, twins) = (Strict::default(), [event(IDS[0], "a"), event(IDS[1], "a")]);
         assert_eq!(strict.judge(true, &body(&twins)), fine());
