@@ -59,8 +59,9 @@ impl FakeWorkspaceBuilder {
     /// basic authentication or as `client_id` and `client_secret` in the form. It answers a new token each
     /// time, with an `expires_in` of 3,600 s, but time lets none expire:
     /// [`expire_tokens`](FakeWorkspace::expire_tokens) does. A wrong id or secret is answered 401
-    /// `invalid_client`, another grant 400. Where the endpoint is stands at
-    /// `/oidc/.well-known/oauth-authorization-server` and `/oidc/.well-known/openid-configuration`.
+    /// `invalid_client`, another grant 400. Where the endpoint is stands where clients look for it:
+    /// `/oidc/.well-known/oauth-authorization-server`, `/oidc/.well-known/openid-configuration` and
+    /// `/.well-known/databricks-config`.
     #[must_use]
     pub fn client_credentials(mut self, id: &str, secret: &str) -> FakeWorkspaceBuilder {
         self.state.issuer = Some(Issuer::new(id, secret));
@@ -72,8 +73,9 @@ impl FakeWorkspaceBuilder {
     ///
     /// An event's id is a UUID of its own, and no event that was accepted comes again. One that comes again
     /// after an attempt that failed, however it failed, has the same id, and says the same (on the
-    /// unauthenticated path it may say less). An event with a new id that says what another said in an attempt
-    /// that failed, to the millisecond, is taken for that one; only events of a statement or a session are.
+    /// unauthenticated path it may say less). An event with a new id that says what another said in an
+    /// attempt that failed, to the millisecond, is taken for that one; only events of a statement or a
+    /// session are.
     ///
     /// An attempt that fails is judged too, and is answered as its [`Behaviour`](crate::Behaviour) says. An
     /// answer that was sent counts as received: a client that gives up on a
@@ -122,8 +124,8 @@ impl FakeWorkspaceBuilder {
     ///
     /// # Errors
     ///
-    /// When its port can't be bound, as one that is taken, no thread can be started, or, over HTTPS, a name is
-    /// none that a certificate can have, or the file can't be written.
+    /// When its port can't be bound, as one that is taken, no thread can be started, or, over HTTPS, a name
+    /// is none that a certificate can have, or the file can't be written.
     pub fn try_start(self) -> io::Result<FakeWorkspace> {
         let listener = Server::listen(self.port)?;
         #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "HTTPS changes it"))]

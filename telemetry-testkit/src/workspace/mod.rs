@@ -33,7 +33,7 @@ use self::state::{Flags, State};
 use crate::workspace::watched::Watched;
 
 /// A workspace on `127.0.0.1`, on a port of its own: a real HTTP/1.1 server in a thread of its own. With the
-/// feature `tls` it can [speak HTTPS](FakeWorkspaceBuilder::tls).
+/// feature `tls` it speaks HTTPS where [its builder](FakeWorkspaceBuilder) says so.
 ///
 /// It knows the flags path and both pairs of telemetry paths, `/api/2.0/sql/telemetry-ext` and
 /// `/api/2.0/sql/telemetry-unauth`, `/telemetry-ext` and `/telemetry-unauth`. It checks what a service
@@ -63,10 +63,11 @@ use crate::workspace::watched::Watched;
 ///
 /// # For shipped drivers
 ///
-/// A driver in another process or language connects to it as to any workspace: give it a
-/// [port](FakeWorkspaceBuilder::port), HTTPS, and a [file](FakeWorkspaceBuilder::ca_file) with the certificate
-/// that the driver is to trust; log-in by a token or by OAuth's client credentials. Statements are the
-/// driver's own business: [routes](FakeWorkspaceBuilder::route) answer them.
+/// A driver in another process or language connects to it as to any workspace. It wants a
+/// [port](FakeWorkspaceBuilder::port), HTTPS, and a file with the certificate that it is to trust (`ca_file`
+/// makes one), and logs in by a token or by
+/// [OAuth's client credentials](FakeWorkspaceBuilder::client_credentials). Its statements are answered by
+/// [routes](FakeWorkspaceBuilder::route).
 ///
 /// ```
 /// # #[cfg(feature = "tls")] {

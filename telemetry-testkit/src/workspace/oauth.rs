@@ -8,6 +8,9 @@ use super::form;
 /// What is said of a token's life, in seconds. It ends when a test says so.
 const EXPIRES_IN: u32 = 3600;
 
+/// Where some clients look before all else.
+const HOST: &str = "/.well-known/databricks-config";
+
 /// Issues tokens to one application.
 pub(crate) struct Issuer {
     id: String,
@@ -32,31 +35,33 @@ impl Issuer {
 
     /// Answers a request; `None` where it isn't for an issuer of tokens.
     pub(crate) fn answer(&mut self, scheme: &str, request: &Received) -> Option<Answer> {
-        let wanted = match request.path.split('?').next()? {
+        let path = request.path.split('?').next()?;
+        let wanted = match path {
             "/oidc/v1/token" => "POST",
-            "/oidc/.well-known/oauth-authorization-server" | "/oidc/.well-known/openid-configuration" => {
-                "GET"
-            }
+            HOST
+            | "/oidc/.well-known/oauth-authorization-server"
+            | "/oidc/.well-known/openid-configuration" => "GET",
             _ => return None,
         };
         if request.method != wanted {
             return Some(Answer::json(405, &json!({"error": "invalid_request"})));
         }
-        if wanted == "POST" {
-            return Some(self.token(request));
-        }
         let base = format!("{scheme}://{}/oidc", request.headers.get("host").unwrap_or_default());
-        Some(Answer::json(
-            200,
-            &json!({
-                "issuer": base,
-                "authorization_endpoint": format!("{base}/v1/authorize"),
-                "token_endpoint": format!("{base}/v1/token"),
-                "response_types_supported": ["code"],
-                "subject_types_supported": ["public"],
-                "id_token_signing_alg_values_supported": ["RS256"],
-            }),
-        ))
+        Some(match path {
+            "/oidc/v1/token" => self.token(request),
+            HOST => Answer::json(200, &json!({"oidc_endpoint": base})),
+            _ => Answer::json(
+                200,
+                &json!({
+                    "issuer": base,
+                    "authorization_endpoint": format!("{base}/v1/authorize"),
+                    "token_endpoint": format!("{base}/v1/token"),
+                    "response_types_supported": ["code"],
+                    "subject_types_supported": ["public"],
+                    "id_token_signing_alg_values_supported": ["RS256"],
+                }),
+            ),
+        })
     }
 
     fn token(&mut self, request: &Received) -> Answer {

@@ -36,7 +36,8 @@ pub(crate) struct Shared {
 impl Server {
     /// Takes the port; 0 is any.
     pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .map_err(|error| io::Error::new(error.kind(), format!("127.0.0.1:{port}: {error}")))?;
         listener.set_nonblocking(true)?;
         Ok(listener)
     }

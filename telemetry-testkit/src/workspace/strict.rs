@@ -90,7 +90,8 @@ fn id(record: &Value) -> &str {
     record["frontend_log_event_id"].as_str().unwrap_or_default()
 }
 
-/// Whether no other event says the same: one of a statement or a session. Of others, two in a millisecond may.
+/// Whether no other event says the same: one of a statement or a session. Of others, two in one millisecond
+/// may.
 fn is_one_of_a_kind(record: &Value) -> bool {
     let log = &record["entry"]["sql_driver_log"];
     log.get("sql_statement_id").or(log.get("session_id")).is_some()

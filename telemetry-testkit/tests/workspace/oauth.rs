@@ -112,6 +112,8 @@ fn where_the_endpoint_is_can_be_found() {
         assert_eq!(found["token_endpoint"], "http://x/oidc/v1/token");
         assert_eq!(found["issuer"], "http://x/oidc");
     }
+    let host = json(&exchange(&workspace, "GET", "/.well-known/databricks-config", None, b""));
+    assert_eq!(host["oidc_endpoint"], "http://x/oidc");
 }
 
 #[test]
