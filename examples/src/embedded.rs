@@ -81,6 +81,7 @@ impl Embedded {
         let warehouse = Warehouse::new(&[ALICE, BOB], ROWS_PER_CHUNK, tpch::create)?;
         let routed = warehouse.clone();
         let workspace = FakeWorkspace::builder()
+            .strict()
             .require_tokens([ALICE, BOB])
             .route(move |request| routed.route(request))
             .start();

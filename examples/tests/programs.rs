@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
 use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
-use std::process::{Command, Output, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Output, Stdio};
 
 fn quickstart(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quickstart"));
@@ -95,7 +95,6 @@ fn an_outage_is_noticed_by_the_books_alone() {
 
 #[test]
 fn what_leaves_reads_a_text_or_lines() {
-    use std::io::Write;
     for (arguments, input, expected) in [
         (&[][..], "connection of ann@example.com refused", "connection of *** refused"),
         (&["--json-lines"], "\"password=hunter2\"\n", "\"password=***\"\n"),
@@ -110,4 +109,86 @@ fn what_leaves_reads_a_text_or_lines() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(texts(&output).0, expected);
     }
+}
+
+/// A workspace in a process of its own, which ends with it.
+struct Workspace(Child);
+
+impl Workspace {
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_workspace"));
+        Workspace(command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap())
+    }
+
+    fn lines(&mut self) -> impl Iterator<Item = String> + use<> {
+        BufReader::new(self.0.stdout.take().unwrap()).lines().map(Result::unwrap)
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// What is answered at a URL.
+fn answer(url: &str, request: &str, headers: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+    let length = body.len();
+    let request = format!(
+        "{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_workspace_says_where_it_is_and_what_it_accepts_and_refuses() {
+    let arguments = ["--flag", "a.b", "--strict", "--client-id", "app", "--client-secret", "secret"];
+    let mut workspace = Workspace::start(&arguments);
+    let mut lines = workspace.lines();
+    let url = lines.next().unwrap();
+    let form = "grant_type=client_credentials&client_id=app&client_secret=secret";
+    assert!(answer(&url, "POST /oidc/v1/token", "", form).contains("issued-token-1"));
+    let token = "authorization: Bearer issued-token-1\r\n";
+    let flags = answer(&url, "GET /api/2.0/connector-service/feature-flags/X/1.0.0", token, "");
+    assert!(flags.contains(r#"{"name":"a.b","value":"true"}"#), "{flags}");
+    let statement = r#"{"statement":"SELECT 6 * 7","wait_timeout":"30s"}"#;
+    let rows = answer(&url, "POST /api/2.0/sql/statements", token, statement);
+    assert!(rows.contains(r#""data_array":[["42"]]"#), "{rows}");
+
+    let record = telemetry_testkit::Schema::new().whole_record();
+    let body = serde_json::json!({"uploadTime": 1, "items": [], "protoLogs": [record.to_string()]});
+    let post = || answer(&url, "POST /telemetry-ext", token, &body.to_string());
+    assert!(post().contains(r#""numProtoSuccess":1"#));
+    assert_eq!(lines.next().unwrap(), record.to_string());
+    assert!(post().starts_with("HTTP/1.1 400"));
+    assert!(lines.next().unwrap().starts_with("refused: event 01234567-"));
+}
+
+#[test]
+fn a_workspace_writes_the_certificate_that_its_clients_are_to_trust() {
+    let directory = std::env::temp_dir().join(format!("workspace-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("ca.pem");
+    let mut workspace = Workspace::start(&["--ca-file", file.to_str().unwrap()]);
+    let url = workspace.lines().next().unwrap();
+    let certificate = std::fs::read_to_string(&file);
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert!(url.starts_with("https://127.0.0.1:"), "{url}");
+    assert!(certificate.unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+    assert!(Workspace::start(&["--tls"]).lines().next().unwrap().starts_with("https://"));
+}
+
+#[test]
+fn a_workspace_whose_port_is_taken_says_so() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = Command::new(env!("CARGO_BIN_EXE_workspace")).args(["--port", &port]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = format!("error: 127.0.0.1:{port}: Address already in use (os error 98)\n");
+    assert_eq!(texts(&output).1, error);
 }

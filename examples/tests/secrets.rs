@@ -271,7 +271,12 @@ fn shown() -> Vec<(&'static str, String)> {
         Arc::new(ReqwestTransport::builder().configure(|client| client.user_agent(CANARY)).build().unwrap())
     };
     let http = || HttpExporter::new(transport());
-    let upload = Upload { upload_time: 1, items: vec![CANARY.into()], proto_logs: vec![CANARY.into()] };
+    let upload = Upload {
+        upload_time: 1,
+        items: vec![CANARY.into()],
+        proto_logs: vec![CANARY.into()],
+        ..Upload::default()
+    };
     let wire = format!(
         r#"{{"frontend_log_event_id":"{CANARY}","entry":{{"sql_driver_log":{{"session_id":"{CANARY}"}}}}}}"#
     );

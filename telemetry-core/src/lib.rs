@@ -74,7 +74,8 @@
 //! | `guard` | containment: panics, forks, locks, threads, the workspace's own work |
 //!
 //! Below them all, files of the root: settings (`config`), errors of building (`error`), faults and their
-//! classes (`fault`), hosts (`host`), the books (`ledger`), and bytes held (`memory`).
+//! classes (`fault`), hosts (`host`), the books (`ledger`), bytes held (`memory`), and
+//! short times (`nanos`).
 
 #![forbid(unsafe_code)]
 
@@ -91,6 +92,7 @@ mod handle;
 mod host;
 mod ledger;
 mod memory;
+mod nanos;
 mod pipeline;
 
 /// What holds for a connection and why, and the books.

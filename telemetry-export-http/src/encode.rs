@@ -9,7 +9,7 @@ use telemetry_core::record::{
 };
 use telemetry_core::{ConnectionParams, DriverIdentity, Fault, SystemInfo};
 
-use crate::wire::{self, ClientContext, Context, Frontend, OssSqlDriverTelemetryLog};
+use crate::wire::{self, ClientContext, Context, Extra, Frontend, OssSqlDriverTelemetryLog};
 
 /// The body of a request, with its records.
 pub(crate) fn body<'a>(
@@ -19,7 +19,12 @@ pub(crate) fn body<'a>(
 ) -> Result<Vec<u8>, PluginError> {
     let encode = if authenticated { with_everything } else { with_nothing_that_correlates };
     let proto_logs = records.into_iter().map(encode).collect::<Result<_, _>>()?;
-    let upload = wire::Upload { upload_time: millis_since_epoch(wall), items: Vec::new(), proto_logs };
+    let upload = wire::Upload {
+        upload_time: millis_since_epoch(wall),
+        items: Vec::new(),
+        proto_logs,
+        extra: Extra::new(),
+    };
     serde_json::to_vec(&upload).map_err(|_| Fault::Unsendable.into())
 }
 
@@ -58,6 +63,7 @@ fn with_everything(record: &Record) -> Result<String, PluginError> {
         frontend_log_event_id: Some(id.to_string()),
         context: Some(context(*stamp, user_agent)),
         entry: None,
+        extra: Extra::new(),
     };
     let entry = format!(r#""entry":{{"sql_driver_log":{{{}}}}}"#, joined(&constant, inside(&json(&log)?)));
     Ok(format!("{{{}}}", joined(inside(&json(&head)?), &entry)))
@@ -73,9 +79,10 @@ fn with_nothing_that_correlates(record: &Record) -> Result<String, PluginError> 
             ..wire::VolumeOperationEvent::default()
         }),
         sql_operation: sql_operation(sql.as_ref(), error.as_ref()),
-        error_info: error
-            .as_ref()
-            .map(|error| wire::DriverErrorInfo { error_name: Some(error.name.clone()), stack_trace: None }),
+        error_info: error.as_ref().map(|error| wire::DriverErrorInfo {
+            error_name: Some(error.name.clone()),
+            ..wire::DriverErrorInfo::default()
+        }),
         operation_latency_ms: latency.map(millis),
         ..OssSqlDriverTelemetryLog::default()
     };
@@ -84,7 +91,8 @@ fn with_nothing_that_correlates(record: &Record) -> Result<String, PluginError> 
         workspace_id: None,
         frontend_log_event_id: Some(id.to_string()),
         context: Some(context(*stamp, session.driver.identity.user_agent().to_owned())),
-        entry: Some(wire::Entry { sql_driver_log: Some(log) }),
+        entry: Some(wire::Entry { sql_driver_log: Some(log), extra: Extra::new() }),
+        extra: Extra::new(),
     };
     serde_json::to_string(&frontend).map_err(|_| Fault::Unsendable.into())
 }
@@ -107,9 +115,12 @@ fn joined(first: &str, second: &str) -> String {
 }
 
 fn context(stamp: SystemTime, user_agent: String) -> Context {
-    let client_context =
-        ClientContext { timestamp_millis: Some(millis_since_epoch(stamp)), user_agent: Some(user_agent) };
-    Context { client_context: Some(client_context), timestamp_millis: None }
+    let client_context = ClientContext {
+        timestamp_millis: Some(millis_since_epoch(stamp)),
+        user_agent: Some(user_agent),
+        extra: Extra::new(),
+    };
+    Context { client_context: Some(client_context), timestamp_millis: None, extra: Extra::new() }
 }
 
 fn millis_since_epoch(wall: SystemTime) -> i64 {
@@ -155,6 +166,7 @@ fn system(driver: &DriverContext) -> wire::DriverSystemConfiguration {
         locale_name: locale_name.clone(),
         char_set_encoding: char_set_encoding.clone(),
         process_name: process_name.clone(),
+        extra: Extra::new(),
     }
 }
 
@@ -164,6 +176,7 @@ fn host(host: &HostDetails) -> wire::HostDetails {
         host_url: host_url.clone(),
         port: port.map(i32::from),
         proxy_auth_type: proxy_auth_type.map(Into::into),
+        extra: Extra::new(),
     }
 }
 
@@ -263,6 +276,7 @@ fn connection(params: &ConnectionParams) -> wire::DriverConnectionParameters {
         auto_commit: *auto_commit,
         fetch_auto_commit_from_server: *fetch_auto_commit_from_server,
         enable_geospatial_support: *enable_geospatial_support,
+        extra: Extra::new(),
     }
 }
 
@@ -290,6 +304,7 @@ fn execution(sql: &SqlExecution) -> wire::SqlExecutionEvent {
     let latency = wire::ResultLatency {
         result_set_ready_latency_millis: result_ready.map(millis),
         result_set_consumption_latency_millis: result_consumed.map(millis),
+        extra: Extra::new(),
     };
     wire::SqlExecutionEvent {
         statement_type: statement_type.map(Into::into),
@@ -301,6 +316,7 @@ fn execution(sql: &SqlExecution) -> wire::SqlExecutionEvent {
         result_latency: Some(latency).filter(|latency| *latency != Default::default()),
         operation_detail: operation.as_ref().map(operation_detail),
         java_uses_patched_arrow: *java_uses_patched_arrow,
+        extra: Extra::new(),
     }
 }
 
@@ -313,6 +329,7 @@ fn chunk_details(chunks: &ChunkDetails) -> wire::ChunkDetails {
         total_chunks_present: present.map(int32),
         total_chunks_iterated: Some(int32(*iterated)),
         sum_chunks_download_time_millis: Some(millis(*sum)),
+        extra: Extra::new(),
     }
 }
 
@@ -323,6 +340,7 @@ fn operation_detail(operation: &OperationDetail) -> wire::OperationDetail {
         operation_status_latency_millis: status_latency.map(millis),
         operation_type: operation_type.map(Into::into),
         is_internal_call: *is_internal_call,
+        extra: Extra::new(),
     }
 }
 
@@ -332,6 +350,7 @@ fn volume_operation(volume: &VolumeOperation) -> wire::VolumeOperationEvent {
         volume_operation_type: operation.map(Into::into),
         volume_path: volume_path.clone(),
         local_file: local_file.clone(),
+        extra: Extra::new(),
     }
 }
 
@@ -349,5 +368,6 @@ fn error_info(error: &ErrorInfo) -> wire::DriverErrorInfo {
     wire::DriverErrorInfo {
         error_name: Some(name.clone()),
         stack_trace: (!lines.is_empty()).then(|| lines.join("\n")),
+        extra: Extra::new(),
     }
 }

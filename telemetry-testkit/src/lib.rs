@@ -1,10 +1,10 @@
 //! What tests of drivers, exporters, breakers and transports need: a clock that stands still until it is
 //! moved, plug-ins that answer, fail, panic, hang or block by script, mocks of every trait, and a fake
-//! workspace that speaks real HTTP, well or badly.
+//! workspace that speaks real HTTP, well or badly, also with clients that are built already.
 //!
 //! Features, none of which is on by default, bring what has dependencies of its own: `mocks` the mocks (by
 //! mockall), `strategies` the strategies for property tests (by proptest), `workspace` the fake workspace (by
-//! hyper).
+//! hyper), `tls` the same over HTTPS (by rustls and rcgen).
 //!
 //! Whoever implements one of the traits calls its suite in [`conformance`]; property tests draw from
 //! `strategies`.
@@ -51,4 +51,4 @@ pub use script::{
     flag,
 };
 #[cfg(feature = "workspace")]
-pub use workspace::{Answer, Behaviour, FakeWorkspace, FakeWorkspaceBuilder, Received};
+pub use workspace::{Answer, Behaviour, FakeWorkspace, FakeWorkspaceBuilder, Received, Schema};

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::fault::ErrorClass;
-use crate::plugin::clock::{Tick, nanos};
+use crate::nanos::{Elapsed, nanos};
+use crate::plugin::clock::Tick;
 use crate::record::body::Body;
 use crate::record::chunk::Chunk;
 use crate::record::id::StatementId;
@@ -37,24 +38,6 @@ pub(crate) struct StatementAggregate {
     errors: Option<Box<Errors>>,
     failure: Option<Box<ErrorInfo>>,
     events: u64,
-}
-
-/// How long something took, in nanoseconds, if that is known: half the size of what the standard library has.
-#[derive(Clone, Copy, Debug)]
-struct Elapsed(u64);
-
-impl Elapsed {
-    const UNKNOWN: Elapsed = Elapsed(u64::MAX);
-
-    fn known(self) -> Option<Duration> {
-        (self.0 != u64::MAX).then_some(Duration::from_nanos(self.0))
-    }
-}
-
-impl From<Duration> for Elapsed {
-    fn from(time: Duration) -> Self {
-        Elapsed(nanos(time).min(u64::MAX - 1))
-    }
 }
 
 /// What can happen to a statement between its start and its end.

@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
-use crate::plugin::clock::nanos;
+use crate::nanos::nanos;
 
 /// One chunk of a result, downloaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Chunk {
-    pub(crate) index: u32,
-    /// In nanoseconds.
+    /// Its place in the result, from 0.
+    pub index: u32,
+    /// How long its download took, in nanoseconds.
     pub(crate) latency: u64,
-    pub(crate) bytes: u64,
-    pub(crate) compressed: Option<bool>,
+    /// Its size as downloaded, in bytes.
+    pub bytes: u64,
+    /// Whether it came compressed, where that is known.
+    pub compressed: Option<bool>,
 }
 
 impl Chunk {
@@ -19,6 +23,11 @@ impl Chunk {
     /// its size nothing is said.
     pub const fn new(index: u32, latency: Duration) -> Self {
         Chunk { index, latency: nanos(latency), bytes: 0, compressed: None }
+    }
+
+    /// How long its download took.
+    pub const fn latency(&self) -> Duration {
+        Duration::from_nanos(self.latency)
     }
 
     /// The same with its size as downloaded, in bytes.

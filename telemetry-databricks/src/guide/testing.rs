@@ -113,8 +113,9 @@
 //! # Over real HTTP
 //!
 //! A [`FakeWorkspace`] runs on this machine, checks what a service checks, and remembers each request whole.
-//! Hosts of this machine are refused otherwise, so the test allows them. Closing waits until everything has
-//! arrived; the limit ends a broken test.
+//! A strict one also refuses what isn't in the [schema][Schema], and events that come again when they were
+//! accepted, or under another id when they weren't. Hosts of this machine are refused otherwise, so the test
+//! allows them. Closing waits until everything has arrived; the limit ends a broken test.
 //!
 //! ```
 //! use std::time::Duration;
@@ -124,11 +125,12 @@
 //! };
 //! use telemetry_testkit::FakeWorkspace;
 //!
-//! let workspace = FakeWorkspace::start();
+//! let workspace = FakeWorkspace::builder().tls(&[]).strict().start(); // `tls` is a feature.
 //! workspace.set_flag("on", true);
 //! let identity = DriverIdentity::builder().name("D").version("1.0.0").client("D").flag("on");
 //! let provider = Composition::new(identity.build().unwrap())
 //!     .config(|config| config.host_policy(HostPolicy::AllowLoopback))
+//!     .root_certificate(workspace.ca_pem().unwrap())
 //!     .environment(|_| None)
 //!     .build()
 //!     .unwrap();
@@ -140,6 +142,7 @@
 //! statement.complete();
 //! assert_eq!(lease.close_blocking(Duration::from_secs(60)), CloseOutcome::Delivered { accepted: 3 });
 //!
+//! assert!(workspace.violations().is_empty(), "{:?}", workspace.violations());
 //! let records = workspace.records();
 //! let mut errors = records.iter().map(|record| &record["entry"]["sql_driver_log"]["error_info"]);
 //! assert!(errors.any(|error| error["error_name"] == "SYNTAX"));
@@ -151,8 +154,32 @@
 //! ```
 //!
 //! [`Behaviour`] lets it answer 503, hang, reset, redirect or send rubbish, on telemetry and on flags apart.
-//! [`FakeWorkspaceBuilder::route`] adds the driver's own paths. For single calls there are mocks of every
-//! trait, with the feature `mocks`.
+//! [`FakeWorkspaceBuilder::route`] adds the driver's own paths. Workspaces of one host may have [flags of
+//! their own][own], and with [client credentials][oauth] it issues the tokens that it accepts, and lets them
+//! expire when the test says so. For single calls there are mocks of every trait, with the feature `mocks`.
+//!
+//! # With a driver that is built already
+//!
+//! In whatever language it is written, it connects to a fake workspace as to any other. In a process of its
+//! own:
+//!
+//! ```sh
+//! cargo run -p examples --bin workspace -- --port 8443 --tls --ca-file ca.pem --strict --flag a.b.enableIt
+//! ```
+//!
+//! It prints its URL, and then each record that it accepts and each reason for which it refuses something. It
+//! runs statements sent to the REST API, with results in JSON. `--client-id` and `--client-secret` let it
+//! issue tokens; without them any token does. Drivers of different languages trust `ca.pem` by different
+//! means: those of Go read `SSL_CERT_FILE`, those of Node `NODE_EXTRA_CA_CERTS`, those of Java a trust store
+//! that `keytool -importcert` makes of it. The Python connector 4.9.0 is connected by
+//!
+//! ```python
+//! sql.connect(server_hostname="localhost", http_path="/sql/1.0/warehouses/0123456789abcdef",
+//!             access_token="t", use_sea=True, _tls_trusted_ca_file="ca.pem", enable_telemetry=True)
+//! ```
+//!
+//! and asks for flags and posts telemetry on port 443, whatever the port of its connection: `--port 443` it
+//! is. Its log-in by client credentials reads `REQUESTS_CA_BUNDLE`.
 //!
 //! [`telemetry_testkit`]: ../../../telemetry_testkit/index.html
 //! [`FakeClock`]: ../../../telemetry_testkit/struct.FakeClock.html
@@ -161,6 +188,9 @@
 //! [Do]: ../../../telemetry_testkit/enum.Do.html
 //! [`FakeWorkspace`]: ../../../telemetry_testkit/struct.FakeWorkspace.html
 //! [`FakeWorkspaceBuilder::route`]: ../../../telemetry_testkit/struct.FakeWorkspaceBuilder.html#method.route
+//! [Schema]: ../../../telemetry_testkit/struct.Schema.html
+//! [own]: ../../../telemetry_testkit/struct.FakeWorkspace.html#method.set_workspace_flag
+//! [oauth]: ../../../telemetry_testkit/struct.FakeWorkspaceBuilder.html#method.client_credentials
 //! [`Behaviour`]: ../../../telemetry_testkit/enum.Behaviour.html
 
 #[cfg(doc)]

@@ -1,10 +1,10 @@
 //! The wire: what travels, field by field.
 //!
 //! What is written follows the schema: an absent field is left out, never `null`, and a zero that was
-//! measured is there. What is read may be what any shipped driver writes: unknown fields are passed over,
-//! unknown enum values are kept by name, numbers and truths may come as strings, a lone half of a character
-//! is read as U+FFFD, what is of another type costs its field alone, and the time may stand in `context`
-//! itself.
+//! measured is there. What is read may be what any shipped driver writes: fields and enum values that the
+//! schema doesn't have are kept and written again as they came, numbers and truths may come as strings, a
+//! lone half of a character is read as U+FFFD, what is of another type costs its field alone, and the time
+//! may stand in `context` itself.
 //!
 //! ```
 //! use telemetry_export_http::wire::{Frontend, Upload};
@@ -14,6 +14,13 @@
 //! let upload = Upload::read(body.as_bytes()).unwrap();
 //! let records: Vec<Frontend> = upload.records().collect::<Result<_, _>>().unwrap();
 //! assert_eq!(records[0].log().unwrap().operation_latency_ms, Some(42));
+//!
+//! // What the schema doesn't have, wherever it stands.
+//! let newer = r#"{"entry":{"sql_driver_log":{"warmup_ms":7}}}"#;
+//! let record: Frontend = serde_json::from_str(newer).unwrap();
+//! assert_eq!(record.extra_fields(), [("entry.sql_driver_log.warmup_ms".to_owned(), &7.into())]);
+//! assert_eq!(record.log().unwrap().extra["warmup_ms"], 7);
+//! assert_eq!(serde_json::to_string(&record).unwrap(), newer);
 //! ```
 
 mod connection;
@@ -34,6 +41,9 @@ use facts::{Cleaning, Facts, Field, Kind, Privacy, When};
 use message::message;
 use serde::{Deserialize, Serialize};
 
+/// What was read of a message that the schema doesn't have, by name.
+pub type Extra = serde_json::Map<String, serde_json::Value>;
+
 /// The body of one request.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "mirrors the wire")]
@@ -47,6 +57,9 @@ pub struct Upload {
     /// The records, each as JSON in a string.
     #[serde(rename = "protoLogs", default)]
     pub proto_logs: Vec<String>,
+    /// What else was read. It is written again as it came; a body that is made here has none.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 impl Upload {
@@ -70,7 +83,7 @@ impl Upload {
     /// What is to be known of its fields.
     pub(crate) fn fields() -> Vec<Field> {
         // Taken apart whole, so that a new field can't be forgotten here.
-        let Upload { upload_time: _, items: _, proto_logs: _ } = Upload::default();
+        let Upload { upload_time: _, items: _, proto_logs: _, extra: _ } = Upload::default();
         let field =
             |path: &str, kind, meaning: &str, facts: Facts| facts.of(path.into(), kind, meaning.into());
         let request = When::Always("every request");

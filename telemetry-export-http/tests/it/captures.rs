@@ -1,9 +1,10 @@
 //! Bodies as shipped drivers sent them: what is read of them, what is written again, and that a workspace
 //! takes them as they are.
 
-use crate::common::checker::{Schema, pointers};
+use crate::common::checker::pointers;
 use serde_json::{Value, json};
 use telemetry_export_http::wire::{EnumOrUnknown, Frontend, Upload};
+use telemetry_testkit::Schema;
 
 /// What was sent at a place, and what is written there instead; `None` for nothing.
 type Difference = (&'static str, Option<Value>, Option<Value>);
@@ -164,7 +165,7 @@ fn what_was_written_again_is_read_as_the_same_and_no_longer_changes() {
 
 #[test]
 fn what_was_written_again_follows_the_schema() {
-    let schema = Schema::read();
+    let schema = Schema::new();
     for capture in captures() {
         for record in capture.read() {
             let record = written(&record);
@@ -209,16 +210,14 @@ fn without_credentials_shipped_drivers_send_nothing_that_correlates_either() {
 }
 
 #[test]
-fn numbers_and_truths_may_come_as_strings_and_unknown_fields_are_passed_over() {
+fn numbers_and_truths_may_come_as_strings() {
     /// As another driver might have written the same.
     fn respelled(value: &Value) -> Value {
         match value {
             Value::Number(number) => number.to_string().into(),
             Value::Bool(flag) => if *flag { "True" } else { "FALSE" }.into(),
             Value::Object(fields) => {
-                let unknown = ("surprise".to_owned(), json!({"a": [null, 1.5]}));
-                let fields = fields.iter().map(|(name, value)| (name.clone(), respelled(value)));
-                Value::Object(fields.chain([unknown]).collect())
+                fields.iter().map(|(name, value)| (name.clone(), respelled(value))).collect()
             }
             other => other.clone(),
         }
@@ -227,6 +226,62 @@ fn numbers_and_truths_may_come_as_strings_and_unknown_fields_are_passed_over() {
         for (sent, read) in capture.sent().iter().zip(capture.read()) {
             let other: Frontend = serde_json::from_value(respelled(sent)).unwrap();
             assert_eq!(other, read, "{}", capture.name);
+        }
+    }
+}
+
+/// Values of every type, in members that the schema doesn't have.
+fn unknown() -> [(&'static str, Value); 5] {
+    [
+        ("client_type", json!("golang")),
+        ("enable_surprise", json!(false)),
+        ("surprises", json!([null, 1.5, -1, u64::MAX])),
+        ("surprise", json!({"session_id": {"a": "b"}})),
+        ("no_surprise", json!(null)),
+    ]
+}
+
+/// The same with members that the schema doesn't have in every object.
+fn with_unknown(value: &Value) -> Value {
+    let Value::Object(fields) = value else { return value.clone() };
+    let known = fields.iter().map(|(name, value)| (name.clone(), with_unknown(value)));
+    known.chain(unknown().map(|(name, value)| (name.to_owned(), value))).collect()
+}
+
+#[test]
+fn what_the_schema_does_not_have_is_written_again_as_it_came() {
+    for capture in captures() {
+        for (sent, read) in capture.sent().iter().zip(capture.read()) {
+            let other: Frontend = serde_json::from_value(with_unknown(sent)).unwrap();
+            assert_eq!(written(&other), with_unknown(&written(&read)), "{}", capture.name);
+        }
+        let sent: Value = serde_json::from_str(capture.body).unwrap();
+        let other = Upload::read(with_unknown(&sent).to_string().as_bytes()).unwrap();
+        assert_eq!(written(&other), with_unknown(&written(&capture.upload())), "{}", capture.name);
+        assert_eq!(other.extra.len(), unknown().len());
+    }
+}
+
+#[test]
+fn what_the_schema_does_not_have_is_found_wherever_it_stands() {
+    for capture in captures() {
+        for (sent, read) in capture.sent().iter().zip(capture.read()) {
+            assert_eq!(read.extra_fields(), [], "{}", capture.name);
+            assert!(!format!("{read:?}").contains("extra"));
+            let other: Frontend = serde_json::from_value(with_unknown(sent)).unwrap();
+            let objects = pointers(sent).into_iter().filter(|at| sent.pointer(at).unwrap().is_object());
+            let expected = objects.flat_map(|at| {
+                unknown().map(|(name, value)| (format!("{at}/{name}")[1..].replace('/', "."), value))
+            });
+            let found = other.extra_fields().into_iter().map(|(path, value)| (path, value.clone()));
+            let in_order = |fields: Vec<(String, Value)>| {
+                let mut fields = fields;
+                fields.sort_by(|one, other| one.0.cmp(&other.0));
+                fields
+            };
+            assert_eq!(in_order(found.collect()), in_order(expected.collect()), "{}", capture.name);
+            assert_eq!(other.log().unwrap().extra["client_type"], "golang");
+            assert!(!format!("{other:?}").contains("surprise"), "names may be anything, too");
         }
     }
 }

@@ -11,11 +11,12 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use telemetry_core::plugin::Headers;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::answer::{Answer, Received};
+use super::server::Shared;
 use super::service::{self, Path, Raw, Reply, Routes};
 use super::state::State;
 use crate::workspace::watched::Watched;
@@ -23,9 +24,39 @@ use crate::workspace::watched::Watched;
 /// No test sends more, and a runaway one must not take the machine's memory.
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
+/// A connection, under whatever it is wrapped in.
+trait Connection: AsyncRead + AsyncWrite + Unpin {
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Connection for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Connection for tokio_rustls::server::TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
 /// Serves one connection until it ends.
-pub(crate) async fn serve(stream: TcpStream, state: Arc<Watched<State>>, routes: Arc<Routes>) {
-    let _open = Open::new(Arc::clone(&state));
+pub(crate) async fn open(stream: TcpStream, shared: Shared) {
+    let _open = Open::new(Arc::clone(&shared.state));
+    #[cfg(feature = "tls")]
+    if let Some(acceptor) = &shared.acceptor {
+        // A client that trusts nobody hangs up here.
+        if let Ok(stream) = acceptor.accept(stream).await {
+            serve(stream, shared.state, shared.routes).await;
+        }
+        return;
+    }
+    serve(stream, shared.state, shared.routes).await;
+}
+
+async fn serve(stream: impl Connection, state: Arc<Watched<State>>, routes: Arc<Routes>) {
     let (raw, mut wants_raw) = mpsc::unbounded_channel();
     let service = service_fn(move |request| {
         let (state, routes, raw) = (Arc::clone(&state), Arc::clone(&routes), raw.clone());
@@ -51,11 +82,11 @@ pub(crate) async fn serve(stream: TcpStream, state: Arc<Watched<State>>, routes:
     }
 }
 
-async fn act_raw(mut stream: TcpStream, act: Raw) -> std::io::Result<()> {
+async fn act_raw(mut stream: impl Connection, act: Raw) -> std::io::Result<()> {
     match act {
         // By its older name, which an older tokio has as well.
         #[allow(deprecated, reason = "what is new came with a newer tokio than drivers have")]
-        Raw::Reset => stream.set_linger(Some(std::time::Duration::ZERO)),
+        Raw::Reset => stream.tcp().set_linger(Some(std::time::Duration::ZERO)),
         Raw::Bytes(bytes) => {
             stream.write_all(&bytes).await?;
             stream.shutdown().await
@@ -69,10 +100,11 @@ async fn act_raw(mut stream: TcpStream, act: Raw) -> std::io::Result<()> {
             }
         }
         Raw::Slow(bytes, pause) => {
-            stream.set_nodelay(true)?;
+            stream.tcp().set_nodelay(true)?;
             for byte in bytes {
                 tokio::time::sleep(pause).await;
                 stream.write_all(&[byte]).await?;
+                stream.flush().await?;
             }
             stream.shutdown().await
         }
@@ -93,6 +125,10 @@ async fn answer(request: Request<Incoming>, state: &Watched<State>, routes: &Arc
     state.change(|state| state.received.push(request.clone()));
     match Path::of(&request.path) {
         Path::Other => {
+            let issued = state.change(|state| state.issuer.as_mut()?.answer(state.scheme, &request));
+            if let Some(answer) = issued {
+                return Reply::Answer(answer);
+            }
             let routes = Arc::clone(routes);
             let routed = tokio::task::spawn_blocking(move || service::route(&routes, &request)).await;
             Reply::Answer(routed.unwrap_or_else(|_| Answer::new(500, "the route panicked")))

@@ -1,5 +1,6 @@
 //! The workspace's thread: it listens until it is dropped.
 
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -22,25 +23,41 @@ pub(crate) struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
+/// What its connections share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) state: Arc<Watched<State>>,
+    pub(crate) routes: Arc<Routes>,
+    /// Where it speaks HTTPS.
+    #[cfg(feature = "tls")]
+    pub(crate) acceptor: Option<tokio_rustls::TlsAcceptor>,
+}
+
 impl Server {
-    pub(crate) fn start(state: Arc<Watched<State>>, routes: Arc<Routes>) -> Server {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let port = listener.local_addr().unwrap().port();
+    /// Takes the port; 0 is any.
+    pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .map_err(|error| io::Error::new(error.kind(), format!("127.0.0.1:{port}: {error}")))?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    }
+
+    pub(crate) fn start(listener: TcpListener, shared: Shared) -> io::Result<Server> {
+        let port = listener.local_addr()?.port();
         let (stop, stopped) = oneshot::channel::<()>();
         let run = move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
                 tokio::select! {
-                    () = accept(listener, state, routes) => {}
+                    () = accept(listener, shared) => {}
                     _ = stopped => {}
                 }
             });
             runtime.shutdown_timeout(SAFETY_NET);
         };
-        let thread = std::thread::Builder::new().name("fake-workspace".to_owned()).spawn(run).unwrap();
-        Server { port, stop: Some(stop), thread: Some(thread) }
+        let thread = std::thread::Builder::new().name("fake-workspace".to_owned()).spawn(run)?;
+        Ok(Server { port, stop: Some(stop), thread: Some(thread) })
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -48,11 +65,11 @@ impl Server {
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, state: Arc<Watched<State>>, routes: Arc<Routes>) {
+async fn accept(listener: tokio::net::TcpListener, shared: Shared) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(connection::serve(stream, Arc::clone(&state), Arc::clone(&routes)));
+                tokio::spawn(connection::open(stream, shared.clone()));
             }
             // A connection that was gone before it was accepted, or no file descriptor left: others may end.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,

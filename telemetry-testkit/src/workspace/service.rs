@@ -70,7 +70,15 @@ pub(crate) async fn reply(state: &Watched<State>, path: Path, request: &Received
         Path::Flags => state.on_flags.next(),
         Path::Telemetry { .. } | Path::Other => state.on_telemetry.next(),
     });
-    let served = |most| Reply::Answer(serve(state, path, request, most));
+    // Before anything fails, as what an attempt that failed has sent counts.
+    let refused = match path {
+        Path::Telemetry { authenticated } if request.method == "POST" => {
+            state.change(|state| state.judge(authenticated, &request.body))
+        }
+        _ => None,
+    };
+    let serve = |most| serve(state, path, request, refused.as_deref(), most);
+    let served = |most| Reply::Answer(serve(most));
     match behaviour {
         Behaviour::Normal => served(usize::MAX),
         Behaviour::PartiallyAccept(most) => served(most),
@@ -107,14 +115,19 @@ pub(crate) async fn reply(state: &Watched<State>, path: Path, request: &Received
             let chunk = [b"2000\r\n".as_slice(), &[b' '; 0x2000], b"\r\n"].concat();
             Reply::Raw(Raw::Endless(head.to_vec(), chunk))
         }
-        Behaviour::Slow(pause) => {
-            Reply::Raw(Raw::Slow(serve(state, path, request, usize::MAX).to_bytes(), pause))
-        }
+        Behaviour::Slow(pause) => Reply::Raw(Raw::Slow(serve(usize::MAX).to_bytes(), pause)),
     }
 }
 
-/// Serves a request as a service that works, accepting at most `most` records.
-fn serve(state: &Watched<State>, path: Path, request: &Received, most: usize) -> Answer {
+/// Serves a request as a service that works, accepting at most `most` records, and none for what a strict one
+/// refuses.
+fn serve(
+    state: &Watched<State>,
+    path: Path,
+    request: &Received,
+    refused: Option<&str>,
+    most: usize,
+) -> Answer {
     let refuse = |status, message: &str| Answer::json(status, &json!({"error": message}));
     let method = if path == Path::Flags { "GET" } else { "POST" };
     if request.method != method {
@@ -124,7 +137,10 @@ fn serve(state: &Watched<State>, path: Path, request: &Received, most: usize) ->
         return refuse(401, "no valid credential");
     }
     if path == Path::Flags {
-        return Answer::json(200, &state.read(State::flags_answer));
+        return Answer::json(200, &state.read(|state| state.flags_answer(request)));
+    }
+    if let Some(reason) = refused {
+        return refuse(400, reason);
     }
     let mut records = match envelope::open(&request.body) {
         Ok(records) => records,
@@ -132,7 +148,7 @@ fn serve(state: &Watched<State>, path: Path, request: &Received, most: usize) ->
     };
     records.truncate(most);
     let accepted = records.len();
-    state.change(|state| state.records.append(&mut records));
+    state.change(|state| state.accept(records));
     Answer::json(
         200,
         &json!({"errors": [], "numSuccess": 0, "numProtoSuccess": accepted, "numRealtimeSuccess": 0}),

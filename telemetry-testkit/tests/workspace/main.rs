@@ -6,6 +6,12 @@
     reason = "helpers of tests end the test where their setup fails"
 )]
 
+mod flags;
+mod oauth;
+mod port;
+mod strict;
+mod tls;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
@@ -26,17 +32,31 @@ fn connect(workspace: &FakeWorkspace) -> TcpStream {
     stream
 }
 
-/// Sends one request on a connection of its own, and leaves the answer to be read.
-fn send(workspace: &FakeWorkspace, method: &str, path: &str, token: Option<&str>, body: &[u8]) -> TcpStream {
-    let mut stream = connect(workspace);
+/// One request as it stands on the wire, on a connection of its own.
+fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
-    if let Some(token) = token {
-        head.push_str(&format!("authorization: Bearer {token}\r\n"));
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(body).unwrap();
+    [head.as_bytes(), body].concat()
+}
+
+/// Sends one request, and leaves the answer to be read.
+fn send(workspace: &FakeWorkspace, method: &str, path: &str, token: Option<&str>, body: &[u8]) -> TcpStream {
+    let mut stream = connect(workspace);
+    let bearer = token.map(|token| format!("Bearer {token}"));
+    let headers = Vec::from_iter(bearer.as_deref().map(|bearer| ("authorization", bearer)));
+    stream.write_all(&request(method, path, &headers, body)).unwrap();
     stream
+}
+
+/// The answer to one request with headers of its own.
+fn ask(workspace: &FakeWorkspace, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
+    let (mut stream, mut answer) = (connect(workspace), Vec::new());
+    stream.write_all(&request(method, path, headers, body)).unwrap();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 fn exchange(workspace: &FakeWorkspace, method: &str, path: &str, token: Option<&str>, body: &[u8]) -> String {
@@ -52,6 +72,12 @@ fn post(workspace: &FakeWorkspace, records: usize) -> String {
 fn envelope(records: usize) -> Vec<u8> {
     let logs: Vec<String> = (0..records).map(|number| json!({ "n": number }).to_string()).collect();
     json!({"uploadTime": 1, "items": [], "protoLogs": logs}).to_string().into_bytes()
+}
+
+/// The body of an answer, parsed.
+fn json(answer: &str) -> serde_json::Value {
+    let body = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer:?}")).1;
+    serde_json::from_str(body).unwrap_or_else(|_| panic!("{answer:?}"))
 }
 
 fn status(answer: &str) -> u16 {
@@ -105,23 +131,6 @@ fn a_body_that_is_no_envelope_is_refused_and_remembered() {
     assert_eq!(status(&exchange(&workspace, "GET", PATHS[0], Some("t"), b"")), 405);
     assert_eq!(workspace.bodies(), [b"{}".to_vec(), Vec::new()]);
     assert!(workspace.records().is_empty());
-}
-
-#[test]
-fn flags_are_answered_as_they_are_set() {
-    let workspace = FakeWorkspace::start();
-    let ask = || exchange(&workspace, "GET", FLAGS, Some("t"), b"");
-    assert!(ask().ends_with(r#"{"flags":[],"ttl_seconds":900}"#));
-    workspace.set_flag("a", true);
-    workspace.set_flag("a", false);
-    workspace.set_ttl(None);
-    assert!(ask().ends_with(r#"{"flags":[{"name":"a","value":"false"}]}"#));
-    workspace.set_flags(vec![("b".into(), "[1,2]".into())]);
-    workspace.set_ttl(Some(5));
-    assert!(ask().ends_with(r#"{"flags":[{"name":"b","value":"[1,2]"}],"ttl_seconds":5}"#));
-    assert_eq!(status(&exchange(&workspace, "GET", FLAGS, None, b"")), 401);
-    assert_eq!(workspace.flag_requests().len(), 4);
-    assert!(workspace.telemetry_requests().is_empty());
 }
 
 #[test]

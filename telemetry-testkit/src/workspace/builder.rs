@@ -1,0 +1,166 @@
+//! How a workspace is set up.
+
+use std::fmt;
+use std::io;
+#[cfg(feature = "tls")]
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::FakeWorkspace;
+use super::answer::{Answer, Received};
+use super::oauth::Issuer;
+use super::server::{Server, Shared};
+use super::service::Routes;
+use super::state::State;
+use super::strict::Strict;
+#[cfg(feature = "tls")]
+use super::tls::Tls;
+use super::watched::Watched;
+
+/// Sets a [`FakeWorkspace`] up.
+#[derive(Default)]
+pub struct FakeWorkspaceBuilder {
+    routes: Routes,
+    state: State,
+    port: u16,
+    /// The names that its certificate has, if it speaks HTTPS.
+    #[cfg(feature = "tls")]
+    tls: Option<Vec<String>>,
+    #[cfg(feature = "tls")]
+    ca_file: Option<PathBuf>,
+}
+
+impl FakeWorkspaceBuilder {
+    /// Answers for paths that are neither flags nor telemetry; `None` hands the request on to the next route,
+    /// and in the end to a 404. It runs on a thread on which it may block. A panic in it is answered 500.
+    #[must_use]
+    pub fn route(
+        mut self,
+        route: impl Fn(&Received) -> Option<Answer> + Send + Sync + 'static,
+    ) -> FakeWorkspaceBuilder {
+        self.routes.push(Arc::new(route));
+        self
+    }
+
+    /// Accepts these bearer tokens and no others. Without this, any `authorization` header does.
+    #[must_use]
+    pub fn require_tokens<T: Into<String>>(
+        mut self,
+        tokens: impl IntoIterator<Item = T>,
+    ) -> FakeWorkspaceBuilder {
+        self.state.tokens = Some(tokens.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Issues bearer tokens to an application of this id and secret, and accepts no others but those
+    /// [required](Self::require_tokens).
+    ///
+    /// `POST /oidc/v1/token` wants a form with `grant_type=client_credentials`, and id and secret by HTTP's
+    /// basic authentication or as `client_id` and `client_secret` in the form. It answers a new token each
+    /// time, with an `expires_in` of 3,600 s, but time lets none expire:
+    /// [`expire_tokens`](FakeWorkspace::expire_tokens) does. A wrong id or secret is answered 401
+    /// `invalid_client`, another grant 400. Where the endpoint is stands where clients look for it:
+    /// `/oidc/.well-known/oauth-authorization-server`, `/oidc/.well-known/openid-configuration` and
+    /// `/.well-known/databricks-config`.
+    #[must_use]
+    pub fn client_credentials(mut self, id: &str, secret: &str) -> FakeWorkspaceBuilder {
+        self.state.issuer = Some(Issuer::new(id, secret));
+        self
+    }
+
+    /// Refuses, with 400 and the reasons, a body that doesn't follow the [schema](crate::Schema), and events
+    /// whose ids don't hold. Each reason is kept among the [violations](FakeWorkspace::violations).
+    ///
+    /// An event's id is a UUID of its own, and no event that was accepted comes again. One that comes again
+    /// after an attempt that failed, however it failed, has the same id, and says the same (on the
+    /// unauthenticated path it may say less). An event with a new id that says what another said in an
+    /// attempt that failed, to the millisecond, is taken for that one; only events of a statement or a
+    /// session are.
+    ///
+    /// An attempt that fails is judged too, and is answered as its [`Behaviour`](crate::Behaviour) says. An
+    /// answer that was sent counts as received: a client that gives up on a
+    /// [slow](crate::Behaviour::Slow) one and sends again sends what was accepted before.
+    #[must_use]
+    pub fn strict(mut self) -> FakeWorkspaceBuilder {
+        self.state.strict = Some(Strict::default());
+        self
+    }
+
+    /// Listens on this port of `127.0.0.1`. Without this, or with 0, on any that is free.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> FakeWorkspaceBuilder {
+        self.port = port;
+        self
+    }
+
+    /// Speaks HTTPS, under a certificate for `127.0.0.1`, `localhost` and these names. An authority that is
+    /// made for it vouches for it, whose certificate [`ca_pem`](FakeWorkspace::ca_pem) gives.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, names: &[&str]) -> FakeWorkspaceBuilder {
+        self.tls.get_or_insert_default().extend(names.iter().map(|name| (*name).to_owned()));
+        self
+    }
+
+    /// Speaks HTTPS, as with [`tls`](Self::tls), and writes the authority's certificate to this file when it
+    /// starts, for processes to trust. A file that is there is replaced; none is removed.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> FakeWorkspaceBuilder {
+        self.ca_file = Some(path.into());
+        self.tls(&[])
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    ///
+    /// Where [`try_start`](Self::try_start) has an error.
+    pub fn start(self) -> FakeWorkspace {
+        self.try_start().unwrap_or_else(|error| panic!("no workspace: {error}"))
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// When its port can't be bound, as one that is taken, no thread can be started, or, over HTTPS, a name
+    /// is none that a certificate can have, or the file can't be written.
+    pub fn try_start(self) -> io::Result<FakeWorkspace> {
+        let listener = Server::listen(self.port)?;
+        #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "HTTPS changes it"))]
+        let mut state = self.state;
+        #[cfg(feature = "tls")]
+        let tls = self.tls.map(|names| Tls::new(&names)).transpose()?;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &tls {
+            state.scheme = "https";
+            if let Some(path) = self.ca_file {
+                std::fs::write(path, &tls.ca_pem)?;
+            }
+        }
+        let state = Arc::new(Watched::from(state));
+        let shared = Shared {
+            state: Arc::clone(&state),
+            routes: Arc::new(self.routes),
+            #[cfg(feature = "tls")]
+            acceptor: tls.as_ref().map(|tls| tls.acceptor.clone()),
+        };
+        let server = Server::start(listener, shared)?;
+        Ok(FakeWorkspace {
+            state,
+            server,
+            #[cfg(feature = "tls")]
+            ca_pem: tls.map(|tls| tls.ca_pem),
+        })
+    }
+}
+
+impl fmt::Debug for FakeWorkspaceBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeWorkspaceBuilder")
+            .field("routes", &self.routes.len())
+            .field("tokens", &self.state.tokens.as_ref().map(Vec::len))
+            .finish_non_exhaustive()
+    }
+}
