@@ -134,7 +134,8 @@ impl Client {
 
     /// Whether an event is worth making; one that comes after the end is refused here, and counted.
     pub(crate) fn may_record(&self) -> bool {
-        let recording = self.is_recording();
+        // Whoever sees that it doesn't record any more also sees why.
+        let recording = self.recording.load(Ordering::Acquire);
         if !recording && self.ended.load(Ordering::Relaxed) {
             self.refuse(Refusal::Closed, 1);
         }
@@ -312,7 +313,7 @@ impl Client {
         let now = self.plugins.clock.now();
         let mut pipeline = lock(&self.pipeline);
         let changed = change(&mut pipeline, now);
-        self.recording.store(pipeline.is_recording(), Ordering::Relaxed);
+        self.recording.store(pipeline.is_recording(), Ordering::Release);
         let left = pipeline.left();
         drop(pipeline);
         // Not under its lock: it may wake who waits for a flush. A thread that is late here has an older
@@ -350,7 +351,7 @@ impl Client {
     /// new comes.
     pub(crate) fn finish(&self, reason: DropReason) {
         let wall = self.plugins.clock.wall();
-        self.buffer.close();
+        self.close_buffer();
         let finished = catch_panic(|| {
             // What can't be taken in while somebody waits is refused, and counted.
             let mut ahead = self.slices().min(MOST_AT_THE_END / SLICE);
@@ -370,22 +371,26 @@ impl Client {
             }
             Some(_) => {}
         }
-        self.ended.store(true, Ordering::Relaxed);
         self.finished.send_replace(true);
         self.wake_up();
     }
 
+    /// Refuses and counts what comes from now on, whether or not it still records.
+    fn close_buffer(&self) {
+        self.buffer.close();
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
     /// The end after a panic of our own: what isn't in the books is in them as lost by that.
     pub(crate) fn fail(&self) {
-        self.buffer.close();
+        self.close_buffer();
         let mut pipeline = lock(&self.pipeline);
         drop(self.buffer.take(u64::MAX));
         let BufferBooks { seen, refused, .. } = self.buffer.books();
         pipeline.fail(seen - refused.total());
         drop(pipeline);
-        self.recording.store(false, Ordering::Relaxed);
+        self.recording.store(false, Ordering::Release);
         self.left.send_replace(u64::MAX);
-        self.ended.store(true, Ordering::Relaxed);
         self.finished.send_replace(true);
         self.wake_up();
     }
