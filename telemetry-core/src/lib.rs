@@ -89,6 +89,8 @@ mod fault;
 mod guard;
 mod handle;
 mod host;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 mod ledger;
 mod pipeline;
 

@@ -6,6 +6,7 @@ pub(crate) mod call_slot;
 pub(crate) mod calls;
 pub(crate) mod lease_guard;
 pub(crate) mod logins;
+#[cfg_attr(all(test, shuttle), path = "../interleavings/own_runtime.rs")]
 pub(crate) mod own_runtime;
 pub(crate) mod plugins;
 pub(crate) mod registry;
@@ -17,8 +18,7 @@ pub(crate) mod wakeup;
 pub(crate) mod worker;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use tokio::sync::watch;
@@ -31,6 +31,8 @@ use crate::fault::PluginError;
 use crate::guard::lock::lock;
 use crate::guard::own_work::is_own_work;
 use crate::guard::panic::{DropGuarded, catch_panic};
+use crate::guard::sync::Mutex;
+use crate::guard::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::guard::thread;
 use crate::host::Host;
 use crate::ledger::{DropReason, EventLedger, RecordLedger, Refusal};
@@ -200,7 +202,8 @@ impl Client {
         self.closing.store(Tick::MAX.as_nanos(), Ordering::Release);
     }
 
-    fn closing(&self) -> Option<Tick> {
+    /// When its close ends, while it has begun.
+    pub(crate) fn closing(&self) -> Option<Tick> {
         Some(Tick::from_nanos(self.closing.load(Ordering::Acquire))).filter(|deadline| *deadline < Tick::MAX)
     }
 

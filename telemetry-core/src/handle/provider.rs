@@ -1,7 +1,7 @@
 //! The one thing a driver builds and owns: everything else is reached through it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::client::Client;
 use crate::client::lease_guard::LeaseGuard;
@@ -17,6 +17,7 @@ use crate::error::BuildError;
 use crate::guard::fork::{InChild, Process};
 use crate::guard::own_work::{log, own_work};
 use crate::guard::panic::{DropGuarded, catch_panic};
+use crate::guard::sync::Mutex;
 use crate::handle::lease::Lease;
 use crate::handle::target::{Later, Target};
 use crate::host::Host;
