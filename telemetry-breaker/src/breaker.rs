@@ -1,13 +1,14 @@
 //! The breaker of one host.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use telemetry_core::Breaker;
 use telemetry_core::plugin::{BreakerState, Outcome, Permit, PermitIssuer, Rejected, Tick, catch_panic};
 
 use crate::config::{BreakerConfig, InvalidConfig};
 use crate::machine::{Machine, Transition};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Is told of every transition, after it, and under no lock. A panic in it is swallowed.
 pub(crate) type Observer = Arc<dyn Fn(&Transition) + Send + Sync>;

@@ -23,8 +23,11 @@
 
 mod breaker;
 mod config;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 mod machine;
 mod registry;
+mod sync;
 
 pub use breaker::CircuitBreaker;
 pub use config::{BreakerConfig, InvalidConfig, Policy};

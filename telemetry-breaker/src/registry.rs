@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use telemetry_core::plugin::BreakerSource;
 use telemetry_core::{Breaker, Host};
@@ -10,6 +10,7 @@ use telemetry_core::{Breaker, Host};
 use crate::breaker::{CircuitBreaker, Observer};
 use crate::config::{BreakerConfig, InvalidConfig};
 use crate::machine::Transition;
+use crate::sync::{Mutex, MutexGuard};
 
 /// How many breakers are kept unless something else is said.
 pub const DEFAULT_CAPACITY: usize = 1000;
@@ -172,7 +173,7 @@ impl BreakerRegistry {
         Some(Arc::new(move |transition: &Transition| observer(&host, transition)))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Breakers> {
+    fn lock(&self) -> MutexGuard<'_, Breakers> {
         self.inner.breakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

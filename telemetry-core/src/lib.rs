@@ -71,11 +71,10 @@
 //! | `plugin` | one contract a file |
 //! | `record` | what is delivered |
 //! | `text` | what text may leave |
-//! | `guard` | containment: panics, forks, locks, threads, the workspace's own work |
+//! | `guard` | containment: panics, forks, locks, threads, memory, the workspace's own work |
 //!
 //! Below them all, files of the root: settings (`config`), errors of building (`error`), faults and their
-//! classes (`fault`), hosts (`host`), the books (`ledger`), bytes held (`memory`), and
-//! short times (`nanos`).
+//! classes (`fault`), hosts (`host`), the books (`ledger`), and short times (`nanos`).
 
 #![forbid(unsafe_code)]
 
@@ -90,8 +89,9 @@ mod fault;
 mod guard;
 mod handle;
 mod host;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 mod ledger;
-mod memory;
 mod nanos;
 mod pipeline;
 

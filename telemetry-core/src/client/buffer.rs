@@ -5,14 +5,15 @@
 //! forked child that inherited a locked shard goes on to the next. Each shard keeps its own books, in which
 //! `seen = taken + refused + waiting` holds whenever nobody holds its lock.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use crate::guard::lock::{lock, try_lock};
+use crate::guard::memory::{Memory, Waiting};
+use crate::guard::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::guard::sync::{Mutex, MutexGuard};
+use crate::guard::thread;
 use crate::ledger::{Counts, Refusal};
-use crate::memory::{Memory, Waiting};
 use crate::pipeline::event::Event;
 
 const SHARDS: usize = 8;
@@ -191,10 +192,10 @@ impl EventBuffer {
     }
 
     fn lock_any(&self) -> Option<MutexGuard<'_, Shard>> {
-        let own = own_shard();
+        let own = thread::number();
         for _ in 0..ROUNDS {
             for offset in 0..SHARDS {
-                if let Some(shard) = try_lock(&self.shards[(own + offset) % SHARDS]) {
+                if let Some(shard) = try_lock(&self.shards[own.wrapping_add(offset) % SHARDS]) {
                     return Some(shard);
                 }
             }
@@ -204,26 +205,10 @@ impl EventBuffer {
     }
 }
 
-/// The shard that this thread tries first.
-fn own_shard() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static HOME: Cell<usize> = const { Cell::new(usize::MAX) };
-    }
-    // A thread that is being torn down has no own any more, and starts with the first.
-    HOME.try_with(|own| {
-        if own.get() == usize::MAX {
-            own.set(NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS);
-        }
-        own.get()
-    })
-    .unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::MemoryPool;
+    use crate::guard::memory::MemoryPool;
     use crate::pipeline::event::EventKind;
     use crate::pipeline::event::tests::{event, number_of};
     use crate::pipeline::statement::{StatementAggregate, StatementEvent};

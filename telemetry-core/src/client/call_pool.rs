@@ -9,7 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use crate::client::own_runtime::OwnRuntime;
 use crate::fault::Fault;
 use crate::guard::lock::lock;
 use crate::guard::panic::{GuardedFuture, catch_panic};
+use crate::guard::sync::{Condvar, Mutex};
 use crate::guard::thread;
 use crate::host::Host;
 use crate::plugin::clock::BoxFuture;
@@ -156,7 +157,7 @@ impl CallPool {
     }
 
     #[cfg(test)]
-    fn counts(&self) -> (usize, usize) {
+    pub(crate) fn counts(&self) -> (usize, usize) {
         let state = lock(&self.state);
         (state.threads, state.queue.len())
     }

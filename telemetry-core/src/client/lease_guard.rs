@@ -1,13 +1,13 @@
 //! One lease of a client: what gives it back.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::client::Client;
 use crate::client::key::Key;
 use crate::client::shared::Shared;
 use crate::guard::panic::catch_panic;
+use crate::guard::sync::atomic::{AtomicBool, Ordering};
 use crate::plugin::clock::Tick;
 use crate::plugin::credentials::CredentialProvider;
 

@@ -7,6 +7,7 @@ pub(crate) mod calls;
 pub(crate) mod key;
 pub(crate) mod lease_guard;
 pub(crate) mod logins;
+#[cfg_attr(all(test, shuttle), path = "../interleavings/own_runtime.rs")]
 pub(crate) mod own_runtime;
 pub(crate) mod plugins;
 pub(crate) mod registry;
@@ -18,8 +19,7 @@ pub(crate) mod wakeup;
 pub(crate) mod worker;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use tokio::sync::watch;
@@ -32,12 +32,14 @@ use crate::client::wakeup::Wakeup;
 use crate::config::TelemetryConfig;
 use crate::fault::PluginError;
 use crate::guard::lock::lock;
+use crate::guard::memory::Memory;
 use crate::guard::own_work::is_own_work;
 use crate::guard::panic::{DropGuarded, catch_panic};
+use crate::guard::sync::Mutex;
+use crate::guard::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::guard::thread;
 use crate::host::Host;
 use crate::ledger::{DropReason, EventLedger, RecordLedger, Refusal};
-use crate::memory::Memory;
 use crate::pipeline::event::Event;
 use crate::pipeline::gate::FlagState;
 use crate::pipeline::{Busy, Pipeline, Step};
@@ -141,7 +143,8 @@ impl Client {
     /// Whether an event is worth making; one that comes after the end is refused here, and counted.
     #[inline]
     pub(crate) fn may_record(&self) -> bool {
-        let recording = self.is_recording();
+        // Whoever sees that it doesn't record any more also sees why.
+        let recording = self.recording.load(Ordering::Acquire);
         if !recording && self.ended.load(Ordering::Relaxed) {
             self.refuse_after_the_end();
         }
@@ -211,7 +214,8 @@ impl Client {
         self.closing.store(Tick::MAX.as_nanos(), Ordering::Release);
     }
 
-    fn closing(&self) -> Option<Tick> {
+    /// When its close ends, while it has begun.
+    pub(crate) fn closing(&self) -> Option<Tick> {
         Some(Tick::from_nanos(self.closing.load(Ordering::Acquire))).filter(|deadline| *deadline < Tick::MAX)
     }
 
@@ -324,7 +328,7 @@ impl Client {
         let now = self.plugins.clock.now();
         let mut pipeline = lock(&self.pipeline);
         let changed = change(&mut pipeline, now);
-        self.recording.store(pipeline.is_recording(), Ordering::Relaxed);
+        self.recording.store(pipeline.is_recording(), Ordering::Release);
         self.memory.set_pipeline(pipeline.bytes());
         let left = pipeline.left();
         drop(pipeline);
@@ -363,7 +367,7 @@ impl Client {
     /// new comes.
     pub(crate) fn finish(&self, reason: DropReason) {
         let wall = self.plugins.clock.wall();
-        self.buffer.close();
+        self.close_buffer();
         let finished = catch_panic(|| {
             // What can't be taken in while somebody waits is refused, and counted.
             let mut ahead = self.slices().min(MOST_AT_THE_END / SLICE);
@@ -383,23 +387,27 @@ impl Client {
             }
             Some(_) => {}
         }
-        self.ended.store(true, Ordering::Relaxed);
         self.finished.send_replace(true);
         self.wake_up();
     }
 
+    /// Refuses and counts what comes from now on, whether or not it still records.
+    fn close_buffer(&self) {
+        self.buffer.close();
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
     /// The end after a panic of our own: what isn't in the books is in them as lost by that.
     pub(crate) fn fail(&self) {
-        self.buffer.close();
+        self.close_buffer();
         let mut pipeline = lock(&self.pipeline);
         drop(self.buffer.take(u64::MAX));
         let BufferBooks { seen, refused, .. } = self.buffer.books();
         pipeline.fail(seen - refused.total());
         self.memory.set_pipeline(pipeline.bytes());
         drop(pipeline);
-        self.recording.store(false, Ordering::Relaxed);
+        self.recording.store(false, Ordering::Release);
         self.left.send_replace(u64::MAX);
-        self.ended.store(true, Ordering::Relaxed);
         self.finished.send_replace(true);
         self.wake_up();
     }
@@ -486,8 +494,8 @@ pub(crate) mod tests {
     use crate::client::safe_clock::SafeClock;
     use crate::fault::{Fault, PluginError};
     use crate::guard::fork::Process;
+    use crate::guard::memory::MemoryPool;
     use crate::host::HostPolicy;
-    use crate::memory::MemoryPool;
     use crate::pipeline::event::tests::session;
     use crate::plugin::breaker::AlwaysClosed;
     use crate::plugin::clock::SystemClock;

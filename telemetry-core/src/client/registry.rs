@@ -1,13 +1,14 @@
 //! Which clients there are, and how many leases each has. The last lease begins the final flush.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::Client;
 use crate::client::key::Key;
 use crate::guard::lock::lock;
 use crate::guard::panic::catch_panic;
+use crate::guard::sync::Mutex;
 use crate::plugin::clock::Tick;
 
 /// What a lease was given.

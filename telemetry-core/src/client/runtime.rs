@@ -3,13 +3,14 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::client::call_pool::CallPool;
 use crate::client::own_runtime::OwnRuntime;
 use crate::guard::lock::lock;
+use crate::guard::sync::Mutex;
+use crate::guard::sync::atomic::{AtomicBool, Ordering};
 use crate::plugin::clock::BoxFuture;
 
 /// What the workers of a provider run on.

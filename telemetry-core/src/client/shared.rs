@@ -1,7 +1,7 @@
 //! What the handles and the workers of one provider share.
 
 use std::io;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use crate::client::logins::{Leftover, may_block};
 use crate::client::own_runtime::OwnRuntime;
@@ -10,6 +10,7 @@ use crate::client::registry::Registry;
 use crate::client::runtime::{Calls, Runner};
 use crate::guard::lock::lock;
 use crate::guard::panic::DropGuarded;
+use crate::guard::sync::Mutex;
 use crate::host::Host;
 
 /// What the handles and workers of one provider share.

@@ -1,10 +1,10 @@
 //! When the worker is woken: for what is urgent, when much waits, or when it sleeps with nothing else to wake
 //! it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+
+use crate::guard::sync::atomic::{AtomicBool, Ordering};
 
 /// What drivers' threads wake the worker with. No method waits.
 ///

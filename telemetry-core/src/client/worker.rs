@@ -36,6 +36,7 @@ pub(crate) fn work(
         let mut sending: Slot<Delivered> = Slot::new(calls.clone());
         let mut asking: Slot<Result<FlagSet, NoAnswer>> = Slot::new(calls);
         let mut ahead = client.slices();
+        let mut retired = false;
         loop {
             if client.is_finished() {
                 return;
@@ -61,12 +62,12 @@ pub(crate) fn work(
                     Woken::Sent(delivered) => settle(&client, delivered),
                     Woken::Asked(answer) => answered(&client, answer),
                 },
-                Step::Finished => {
-                    if shared.registry.retire(&key, &client) {
-                        client.finish(DropReason::Closed);
-                        return;
-                    }
+                Step::Finished if retired => {
+                    client.finish(DropReason::Closed);
+                    return;
                 }
+                // What was recorded until then may have come after the look into the buffer: one look more.
+                Step::Finished => retired = shared.registry.retire(&key, &client),
             }
         }
     });

@@ -1,6 +1,8 @@
 //! Locks that a panic doesn't poison.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{PoisonError, TryLockError};
+
+use crate::guard::sync::{Mutex, MutexGuard};
 
 /// Locks a mutex whose contents are valid whatever happened to the last holder.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

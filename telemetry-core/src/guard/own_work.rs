@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use crate::guard::sync::thread_local;
+
 thread_local! {
     static OWN_WORK: Cell<bool> = const { Cell::new(false) };
 }

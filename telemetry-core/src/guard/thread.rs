@@ -1,6 +1,8 @@
 //! Threads of the workspace's own.
 
+use std::cell::Cell;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{Builder, JoinHandle};
 
 use crate::guard::own_work::only_own_work;
@@ -20,6 +22,22 @@ pub(crate) fn spawn<T: Send + 'static>(
         only_own_work();
         run()
     })
+}
+
+/// This thread's number, by which threads are spread: the first that asks is 0, the next 1.
+pub(crate) fn number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+    // A thread that is being torn down has none any more.
+    NUMBER
+        .try_with(|number| {
+            let own = number.get().unwrap_or_else(|| NEXT.fetch_add(1, Ordering::Relaxed));
+            number.set(Some(own));
+            own
+        })
+        .unwrap_or(0)
 }
 
 /// All signals are blocked on this thread for as long as it lives. A thread begins with the mask of the one

@@ -1,9 +1,10 @@
 //! The recorder of downloads that run beside their statement.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::guard::lock::lock;
+use crate::guard::sync::Mutex;
 use crate::handle::session_scope::SessionScope;
 use crate::ledger::Refusal;
 use crate::pipeline::chunks::ChunkTotals;

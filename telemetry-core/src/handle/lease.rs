@@ -170,7 +170,7 @@ impl Lease {
 
     /// What it holds, unless it is off, or this is a forked child, which must not touch a lock that may be
     /// held for ever.
-    fn held(&self) -> Result<&Arc<LeaseGuard>, OffReason> {
+    pub(crate) fn held(&self) -> Result<&Arc<LeaseGuard>, OffReason> {
         let hold = self.held.as_ref().map_err(Clone::clone)?;
         if hold.client.plugins.in_parent_process() { Ok(hold) } else { Err(OffReason::ForkedChild) }
     }

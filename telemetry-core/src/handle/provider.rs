@@ -1,7 +1,7 @@
 //! The one thing a driver builds and owns: everything else is reached through it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::client::Client;
 use crate::client::key::{Key, Terms};
@@ -16,12 +16,13 @@ use crate::client::worker::work;
 use crate::config::{Mode, TEXT_LEVEL_VARIABLE, TelemetryConfig, opt_out};
 use crate::error::BuildError;
 use crate::guard::fork::{InChild, Process};
+use crate::guard::memory::MemoryPool;
 use crate::guard::own_work::{log, own_work};
 use crate::guard::panic::{DropGuarded, catch_panic};
+use crate::guard::sync::Mutex;
 use crate::handle::lease::Lease;
 use crate::handle::target::{Later, Target};
 use crate::host::Host;
-use crate::memory::MemoryPool;
 use crate::plugin::breaker::BreakerSource;
 use crate::plugin::clock::{Clock, SystemClock};
 use crate::plugin::exporter::Exporter;

@@ -1,11 +1,12 @@
 //! A statement that many hold.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::guard::fork::Process;
 use crate::guard::lock::lock;
+use crate::guard::sync::Mutex;
 use crate::handle::error_details::ErrorDetails;
 use crate::handle::statement::Statement;
 

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::config::TextLevel;
-use crate::memory::Memory;
+use crate::guard::memory::Memory;
 use crate::text::fields::cut;
 use crate::text::message::sanitize;
 use crate::text::rules::TextRules;
@@ -110,7 +110,7 @@ fn whole_words(raw: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::MemoryPool;
+    use crate::guard::memory::MemoryPool;
     use crate::text::tokens::STEPS;
 
     #[test]

@@ -4,7 +4,8 @@
 //! text, and errors that open handles keep. What a client is made of itself, some kilobytes, is not.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::guard::sync::atomic::{AtomicU64, Ordering};
 
 /// What is lent to a client at the least.
 const LOAN: u64 = 4 * 1024;
