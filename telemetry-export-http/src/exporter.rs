@@ -1,16 +1,17 @@
 //! One attempt to deliver a batch.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use telemetry_core::plugin::{Attempt, Headers, HttpRequest, Method, PluginError, Receipt, Transport};
-use telemetry_core::record::Record;
 use telemetry_core::{Exporter, Fault};
 
-use crate::encode;
+use crate::encode::BodyWriter;
 use crate::endpoints::Endpoints;
 
 /// The longest body that is sent unless something else is said: 1 MiB.
@@ -66,18 +67,30 @@ impl HttpExporter {
         self
     }
 
-    /// The request that this attempt makes: the very bytes.
+    /// The request that this attempt makes: the very bytes. It encodes them at once, where
+    /// [`export`](Exporter::export) pauses for others on its thread.
     ///
     /// # Errors
     ///
     /// [`Fault::TooLarge`] for a body that is too long, [`Fault::Unsendable`] for one that can't be encoded.
     pub fn request(&self, attempt: &Attempt<'_>) -> Result<HttpRequest, PluginError> {
-        let authenticated = attempt.credentials.is_some();
-        let records = attempt.records.iter().map(|record| &**record);
-        let body = encode::body(records, authenticated, attempt.wall)?;
-        if body.len() > self.max_body_bytes {
-            return Err(Fault::TooLarge.into());
+        let mut body = BodyWriter::new(attempt, self.max_body_bytes);
+        while body.turn()? {}
+        Ok(self.request_with(body, attempt))
+    }
+
+    /// The same, with a pause wherever others may be waiting for the thread.
+    async fn request_in_turns(&self, attempt: &Attempt<'_>) -> Result<HttpRequest, PluginError> {
+        let mut body = BodyWriter::new(attempt, self.max_body_bytes);
+        while body.turn()? {
+            yield_now().await;
         }
+        Ok(self.request_with(body, attempt))
+    }
+
+    fn request_with(&self, body: BodyWriter<'_>, attempt: &Attempt<'_>) -> HttpRequest {
+        let (body, own_user_agent) = body.finish();
+        let authenticated = attempt.credentials.is_some();
         let path =
             if authenticated { self.endpoints.authenticated() } else { self.endpoints.unauthenticated() };
         let mut request = HttpRequest::new(Method::Post, attempt.host.clone(), path);
@@ -91,18 +104,28 @@ impl HttpExporter {
         }
         if let Some(record) = attempt.records.first() {
             // That of a connection speaks for a batch that is all of it, or of connections alike.
-            let own = record.session.user_agent.as_deref().filter(|own| {
-                let alike = |record: &Arc<Record>| record.session.user_agent.as_deref() == Some(*own);
-                authenticated && attempt.records.iter().all(alike)
-            });
+            let own = own_user_agent.filter(|_| authenticated);
             let user_agent = own.unwrap_or(record.session.driver.identity.user_agent());
             request.headers.push("user-agent", user_agent);
         }
         request.body = body;
         request.timeout = self.timeout;
         request.max_response_bytes = MAX_ANSWER_BYTES;
-        Ok(request)
+        request
     }
+}
+
+/// Lets the others on this thread go on first.
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// By which a host that has several workspaces knows which is meant.
@@ -123,7 +146,7 @@ impl fmt::Debug for HttpExporter {
 #[async_trait]
 impl Exporter for HttpExporter {
     async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
-        let response = self.transport.send(self.request(attempt)?).await?;
+        let response = self.transport.send(self.request_in_turns(attempt).await?).await?;
         let body = response.into_success(attempt.wall)?;
         let accepted = parse_answer(&body).ok_or(Fault::BadAnswer)?;
         Ok(Receipt::new(accepted.min(attempt.records.len())))

@@ -21,6 +21,7 @@ use crate::plugin::exporter::Receipt;
 use crate::record::Record;
 
 use crate::pipeline::backoff::{Backoff, Pause};
+use crate::pipeline::batch_limit::BatchLimit;
 
 /// How far apart batches are that go early because an error is urgent.
 const BETWEEN_URGENT: Duration = Duration::from_secs(1);
@@ -82,8 +83,7 @@ pub(crate) struct Delivery {
     refused: bool,
     /// Whether there are other credentials since the batch in flight left.
     logged_in: bool,
-    /// Halved when a batch was too large, doubled by a success.
-    batch_limit: usize,
+    batch_limit: BatchLimit,
     urgent: bool,
     /// Nothing goes early before then only because it is urgent.
     urgent_from: Tick,
@@ -92,7 +92,6 @@ pub(crate) struct Delivery {
     closing: Option<Tick>,
     ledger: RecordLedger,
     backoff: Backoff,
-    batch_size: usize,
     max_records: usize,
     max_age: Duration,
     flush_interval: Duration,
@@ -115,14 +114,13 @@ impl Delivery {
             pause: Pause::new(config),
             refused: false,
             logged_in: false,
-            batch_limit: config.batch_size,
+            batch_limit: BatchLimit::new(config.batch_size),
             urgent: false,
             urgent_from: Tick::ZERO,
             flush_to: 0,
             closing: None,
             ledger: RecordLedger::default(),
             backoff: Backoff::new(config, seed),
-            batch_size: config.batch_size,
             max_records: config.max_records,
             max_age: config.max_age,
             flush_interval: config.flush_interval,
@@ -191,7 +189,7 @@ impl Delivery {
         let at_once = self.retrying.is_some()
             || self.closing.is_some()
             || oldest.number < self.flush_to
-            || self.queue.len() >= self.batch_limit;
+            || self.queue.len() >= self.batch_limit.records();
         let mut due = if at_once { now } else { oldest.since + self.flush_interval };
         if self.urgent {
             due = due.min(self.urgent_from.max(now));
@@ -211,7 +209,8 @@ impl Delivery {
         if self.urgent {
             self.urgent_from = now + BETWEEN_URGENT;
         }
-        let size = self.retrying.unwrap_or(self.batch_limit).min(self.batch_limit).min(self.queue.len());
+        let limit = self.batch_limit.records();
+        let size = self.retrying.unwrap_or(limit).min(limit).min(self.queue.len());
         self.in_flight = self.queue.drain(..size).collect();
         self.errors_ahead = self.errors_ahead.saturating_sub(size);
         self.logged_in = false;
@@ -271,7 +270,7 @@ impl Delivery {
         self.clear_in_flight();
         self.attempt = 0;
         self.retrying = None;
-        self.batch_limit = (self.batch_limit * 2).min(self.batch_size);
+        self.batch_limit.accepted(sent);
         self.pause.reset();
     }
 
@@ -279,9 +278,10 @@ impl Delivery {
         let PluginError { fault, retry_after } = failure;
         let retry_after = self.capped(retry_after).unwrap_or_default();
         let sent = self.in_flight.len();
-        if is_too_large(fault) && sent > 1 {
-            self.batch_limit = sent / 2;
-            self.give_back(Some(self.batch_limit));
+        if is_too_large(fault)
+            && let Some(half) = self.batch_limit.too_large(sent)
+        {
+            self.give_back(Some(half));
             return;
         }
         match classify(fault) {

@@ -3,6 +3,7 @@
 
 pub(crate) mod aggregator;
 pub(crate) mod backoff;
+pub(crate) mod batch_limit;
 pub(crate) mod chunks;
 pub(crate) mod delivery;
 pub(crate) mod event;

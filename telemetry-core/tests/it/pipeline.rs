@@ -1,6 +1,9 @@
 //! From a handle to an exporter.
 
+use std::sync::{Arc, Mutex, Weak};
+
 use crate::common::*;
+use telemetry_core::plugin::{Attempt, PluginError, Receipt};
 use telemetry_core::record::*;
 use telemetry_core::status::*;
 use telemetry_core::*;
@@ -338,5 +341,36 @@ fn a_hung_export_is_given_up_at_the_closing_deadline_and_counted() {
     open(&lease).statement().complete();
     assert_eq!(Bench::timed_out(&bench.close(&lease, 2 * SECOND)), (true, 2, 2 * SECOND));
     assert_eq!(lease.status().records.dropped.get(DropReason::OutcomeUnknown), 2);
+    assert_balanced(&lease);
+}
+
+/// Accepts everything, and remembers which connections it came from without holding them.
+#[derive(Clone, Debug, Default)]
+struct Remembering(Arc<Mutex<Vec<Weak<SessionContext>>>>);
+
+#[async_trait]
+impl Exporter for Remembering {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
+        let sessions = attempt.records.iter().map(|record| Arc::downgrade(&record.session));
+        self.0.lock().unwrap().extend(sessions);
+        Ok(Receipt::new(attempt.records.len()))
+    }
+}
+
+/// With what an exporter keeps in it. The client lives on.
+#[test]
+fn what_is_constant_in_a_connection_goes_with_its_handle_and_its_last_record() {
+    let seen = Remembering::default();
+    let bench = Bench::with(config(), |builder| builder.exporter(seen.clone()));
+    let lease = bench.lease();
+    let session = open(&lease);
+    session.statement().complete();
+    session.closed(MS);
+    bench.pass(10 * SECOND);
+    let held =
+        || seen.0.lock().unwrap().iter().map(|session| session.upgrade().is_some()).collect::<Vec<_>>();
+    assert_eq!(held(), [true; 3]);
+    drop(session);
+    assert_eq!(held(), [false; 3]);
     assert_balanced(&lease);
 }

@@ -1,6 +1,7 @@
 //! One attempt: where it goes, what stands above it, and what its answer means.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::common::{CANARY, credentials, export, public_host, record, records, session, wall};
@@ -293,6 +294,26 @@ async fn the_limit_of_a_body_is_one_mebibyte_unless_said_otherwise() {
     let result = export(&exporter(&transport), &public_host(), &many, Some(&credentials())).await;
     assert_eq!(result, Err(Fault::TooLarge.into()));
     assert!(transport.requests().is_empty());
+}
+
+#[tokio::test]
+async fn others_on_the_thread_have_their_turn_while_a_large_batch_is_encoded() {
+    let transport = ScriptedTransport::answering(200, ALL_FOUR);
+    let many = vec![records(1).remove(0); 500];
+    let turns = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&turns);
+    let other = tokio::spawn(async move {
+        loop {
+            count.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    export(&exporter(&transport), &public_host(), &many, Some(&credentials())).await.unwrap();
+    other.abort();
+    let bytes = transport.requests()[0].body.len();
+    assert!(bytes > 512 * 1024, "{bytes}");
+    let turns = turns.load(Ordering::Relaxed);
+    assert!(turns >= bytes / (128 * 1024), "{turns} turns for {bytes} bytes");
 }
 
 #[tokio::test]

@@ -11,11 +11,13 @@ use crate::common::{CANARY, credentials, public_host, record, session, wall};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use serde::Serialize;
 use serde_json::{Value, json};
 use telemetry_core::plugin::Attempt;
 use telemetry_core::record::{Encoded, Record, SessionContext};
 use telemetry_export_http::HttpExporter;
-use telemetry_testkit::{Schema, ScriptedTransport};
+use telemetry_export_http::wire::{Frontend, OssSqlDriverTelemetryLog, Upload};
+use telemetry_testkit::{Schema, ScriptedTransport, strategies};
 
 /// Fields that must not be there without credentials.
 const CORRELATES: [&str; 9] = [
@@ -44,6 +46,25 @@ fn sent(record: &Arc<Record>, authenticated: bool) -> Value {
     checked(&body(std::slice::from_ref(record), authenticated, wall())).unwrap().remove(0)
 }
 
+/// A record as serde writes it: of its log first what is the same in all records of a connection.
+fn by_serde(mut record: Frontend) -> String {
+    fn fields(message: &impl Serialize) -> String {
+        let json = serde_json::to_string(message).unwrap();
+        json[1..json.len() - 1].to_owned()
+    }
+    let mut varying = record.entry.take().unwrap().sql_driver_log.unwrap();
+    let constant = OssSqlDriverTelemetryLog {
+        session_id: varying.session_id.take(),
+        system_configuration: varying.system_configuration.take(),
+        driver_connection_params: varying.driver_connection_params.take(),
+        auth_type: varying.auth_type.take(),
+        ..OssSqlDriverTelemetryLog::default()
+    };
+    let mut log = vec![fields(&constant), fields(&varying)];
+    log.retain(|fields| !fields.is_empty());
+    format!(r#"{{{},"entry":{{"sql_driver_log":{{{}}}}}}}"#, fields(&record), log.join(","))
+}
+
 fn log(record: &Value) -> &Value {
     &record["entry"]["sql_driver_log"]
 }
@@ -59,6 +80,16 @@ proptest! {
         prop_assert_eq!(found, wanted);
         let body: Value = serde_json::from_slice(&body).unwrap();
         prop_assert_eq!(&body["uploadTime"], &upload_time(wall));
+    }
+
+    #[test]
+    fn the_bytes_are_those_that_serde_writes_of_what_it_reads_in_them(
+        records in strategies::batch(0..=4), wall in strategies::date(), authenticated: bool,
+    ) {
+        let body = body(&records, authenticated, wall);
+        let mut upload = Upload::read(&body).unwrap();
+        upload.proto_logs = upload.records().map(|record| by_serde(record.unwrap())).collect();
+        prop_assert_eq!(String::from_utf8(body).unwrap(), serde_json::to_string(&upload).unwrap());
     }
 
     #[test]

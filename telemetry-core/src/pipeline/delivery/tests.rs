@@ -288,6 +288,67 @@ fn too_large_halves_down_to_one_record_and_grows_again() {
     }
 }
 
+/// What a service answers that takes so many records in one request.
+fn taking(limit: usize, batch: &[Arc<Record>]) -> AttemptOutcome {
+    if batch.len() > limit { fail(413) } else { accept(batch.len()) }
+}
+
+/// Sends one batch, as large as may be; how large that was.
+fn send_full(delivery: &mut Delivery, one: &Arc<Record>, taken: usize) -> usize {
+    while delivery.queue.len() < 16 {
+        delivery.push(Arc::clone(one), false, at(0));
+    }
+    assert_eq!(delivery.next(at(5)), Next::Send);
+    let batch = delivery.take(at(5));
+    delivery.settle(taking(taken, &batch), at(5));
+    batch.len()
+}
+
+proptest! {
+    /// Once the size that a service takes is found, one batch in a hundred is sent in vain, to see whether it
+    /// takes more by now. When it does, the size is soon what it was; and all the while nothing is lost.
+    #[test]
+    fn what_was_too_large_is_tried_again_once_in_a_hundred_batches(batch_size in 1usize..=16, taken in 1usize..=16) {
+        let mut delivery = with(TelemetryConfig::default().batch_size(batch_size), 0);
+        let one = record(RecordKind::Statement);
+        let sent: Vec<_> = (0..404).map(|_| send_full(&mut delivery, &one, taken)).collect();
+        let too_large = |size: &&usize| **size > taken;
+        let until_found = sent.iter().take_while(too_large).count();
+        prop_assert!(until_found <= 4);
+        let in_vain = sent[until_found..].iter().filter(too_large).count();
+        prop_assert!(in_vain <= 4, "{}", in_vain);
+        prop_assert!(in_vain >= 1 || batch_size <= taken, "it is never tried again");
+        for _ in 0..400 {
+            send_full(&mut delivery, &one, usize::MAX);
+        }
+        prop_assert_eq!(send_full(&mut delivery, &one, usize::MAX), batch_size);
+        prop_assert_eq!(delivery.ledger().dropped.total(), 0);
+    }
+}
+
+#[test]
+fn small_batches_say_nothing_of_what_a_service_takes() {
+    let mut delivery = with(TelemetryConfig::default().batch_size(8), 8);
+    let batch = delivery.take(at(5));
+    delivery.settle(taking(4, &batch), at(5));
+    for _ in 0..2 {
+        send(&mut delivery, 4, at(5));
+    }
+    for _ in 0..1000 {
+        delivery.push(record(RecordKind::Statement), false, at(5));
+        send(&mut delivery, 1, at(10));
+    }
+    (0..8).for_each(|_| delivery.push(record(RecordKind::Statement), false, at(10)));
+    send(&mut delivery, 4, at(10));
+}
+
+/// Sends a batch that has so many records, and is accepted.
+fn send(delivery: &mut Delivery, count: usize, now: Tick) {
+    assert_eq!(delivery.next(now), Next::Send);
+    assert_eq!(delivery.take(now).len(), count);
+    delivery.settle(accept(count), now);
+}
+
 #[test]
 fn partial_acceptance_is_counted() {
     let mut delivery = with(TelemetryConfig::default(), 5);
