@@ -213,6 +213,7 @@ fn capacity_is_how_many_breakers_a_registry_keeps() {
         let registry = BreakerRegistry::builder().capacity(capacity).build().unwrap();
         assert!(registry.is_empty());
         (0..20).for_each(|number| drop(registry.get(&host(number))));
+        assert!(!registry.is_empty());
         registry.len()
     };
     assert_eq!([0, 1, 7, 50].map(kept), [1, 1, 7, 20]);

@@ -343,4 +343,5 @@ fn static_flags_ask_nobody() {
     let flags = ask(&source, &FakeClock::new(), "a.com", "t").unwrap();
     assert!(flags.is_on("flag") && !flags.is_on("other"));
     assert_eq!((flags.origin, flags.fresh_for), (FlagOrigin::Fixed, Duration::MAX));
+    assert!(!source.may_block());
 }

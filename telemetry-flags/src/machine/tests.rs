@@ -235,6 +235,21 @@ fn askings_in_vain_make_no_wait_shorter_that_the_host_asked_for() {
 }
 
 #[test]
+fn askings_in_vain_take_the_place_of_no_failure_that_waits_as_long() {
+    let mut machine = keeping(10);
+    let key = key("a.com");
+    let lost = [0, 30, 60].map(|second| asking(machine.look(&key, at(second))));
+    let next = asking(machine.look(&key, at(90)));
+    assert!(machine.asked(&key, next, Err(PluginError::new(503)), at(91)).unwrap().is_err());
+    lost.into_iter().for_each(|number| machine.given_up(&key, number, at(91)));
+    let told = machine.look(&key, at(92));
+    assert!(
+        matches!(told, Lookup::Answer(Err(failure)) if failure.fault == Fault::Status(503)),
+        "what the host said itself says more: {told:?}"
+    );
+}
+
+#[test]
 fn after_a_minute_it_takes_three_askings_in_vain_again() {
     let mut machine = keeping(10);
     let key = key("a.com");
@@ -255,12 +270,14 @@ fn at_the_capacity_what_says_least_goes() {
     told(&mut machine, "fresh.com", 0, Ok(flags("true", 900)));
     asking(machine.look(&key("new.com"), at(1)));
     assert!(matches!(machine.look(&key("asked.com"), at(1)), Lookup::Wait));
-    // What is fresh before what isn't, though that was looked for later.
-    let mut machine = keeping(2);
-    told(&mut machine, "fresh.com", 0, Ok(flags("true", 900)));
-    told(&mut machine, "old.com", 0, Ok(flags("true", 1)));
-    asking(machine.look(&key("new.com"), at(2)));
-    assert_eq!(answer(machine.look(&key("fresh.com"), at(2))).origin, FlagOrigin::Cached);
+    // What is fresh before what isn't, though that was looked for later, from the moment on when it expires.
+    for second in [1, 2] {
+        let mut machine = keeping(2);
+        told(&mut machine, "fresh.com", 0, Ok(flags("true", 900)));
+        told(&mut machine, "old.com", 0, Ok(flags("true", 1)));
+        asking(machine.look(&key("new.com"), at(second)));
+        assert_eq!(answer(machine.look(&key("fresh.com"), at(second))).origin, FlagOrigin::Cached);
+    }
     // And of what is fresh what was looked for last; not by chance.
     for _ in 0..20 {
         let mut machine = keeping(2);
@@ -280,6 +297,7 @@ fn a_failure_is_remembered_though_others_are_asked() {
     asking(machine.look(&key("new.com"), at(30)));
     assert!(matches!(machine.look(&key("down.com"), at(59)), Lookup::Answer(Err(_))));
     asking(machine.look(&key("newer.com"), at(60)));
+    assert_eq!(machine.len(), 1, "a failure that is over says nothing, nor does an asking that is lost");
     asking(machine.look(&key("down.com"), at(60)));
 }
 
