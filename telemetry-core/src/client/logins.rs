@@ -236,6 +236,14 @@ mod tests {
     }
 
     #[test]
+    fn the_last_to_end_is_kept_though_it_never_opened_if_nobody_did() {
+        let mut logins = logins([1, 2]);
+        assert!(logins.ended(1).is_some());
+        assert!(logins.ended(2).is_none());
+        assert_eq!(best(&logins), Some(2), "what is left is delivered with them");
+    }
+
+    #[test]
     fn refused_ones_come_last_until_they_are_renewed() {
         let mut logins = logins([1, 2]);
         logins.opened(1);

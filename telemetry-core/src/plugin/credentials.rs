@@ -156,4 +156,24 @@ mod tests {
         }
         assert_eq!(headers("t"), Ok(Headers::bearer("t")));
     }
+
+    #[test]
+    fn a_token_at_hand_blocks_nobody_and_of_anything_else_nothing_is_promised() {
+        struct Login;
+        #[async_trait]
+        impl CredentialProvider for Login {
+            fn scope(&self) -> ScopeId {
+                ScopeId::new(7)
+            }
+
+            async fn headers(&self) -> Result<AuthHeaders, PluginError> {
+                Ok(Headers::bearer("t"))
+            }
+        }
+        let shared: [(Arc<dyn CredentialProvider>, bool); 2] =
+            [(Arc::new(StaticToken::new("t")), false), (Arc::new(Login), true)];
+        for (provider, may_block) in shared {
+            assert_eq!(CredentialProvider::may_block(&provider), may_block);
+        }
+    }
 }

@@ -276,3 +276,93 @@ fn credentials_end_on_a_thread_that_no_driver_waits_for() {
         assert!(thread.as_deref().is_some_and(|name| name.starts_with("telemetry-")), "{thread:?}");
     }
 }
+
+/// A plug-in that says whether it may block, and whether it was called on a thread of the pool.
+struct Where {
+    may_block: fn() -> bool,
+    on_pool: Mutex<mpsc::Sender<bool>>,
+}
+
+impl Where {
+    fn new(may_block: fn() -> bool) -> (Self, mpsc::Receiver<bool>) {
+        let (on_pool, calls) = mpsc::channel();
+        (Where { may_block, on_pool: Mutex::new(on_pool) }, calls)
+    }
+
+    fn called(&self) {
+        let _ = self.on_pool.lock().unwrap().send(thread::current().name() == Some("telemetry-call"));
+    }
+}
+
+impl fmt::Debug for Where {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Where")
+    }
+}
+
+#[async_trait::async_trait]
+impl Exporter for Where {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
+        self.called();
+        Ok(Receipt::new(attempt.records.len()))
+    }
+
+    fn may_block(&self) -> bool {
+        (self.may_block)()
+    }
+}
+
+#[async_trait::async_trait]
+impl FeatureFlagSource for Where {
+    async fn flags(&self, _query: &FlagQuery<'_>) -> Result<FlagSet, PluginError> {
+        self.called();
+        Ok(telemetry_testkit::flag(FLAG, true, Duration::MAX))
+    }
+
+    fn may_block(&self) -> bool {
+        (self.may_block)()
+    }
+}
+
+#[async_trait::async_trait]
+impl CredentialProvider for Where {
+    fn scope(&self) -> ScopeId {
+        ScopeId::new(7)
+    }
+
+    async fn headers(&self) -> Result<AuthHeaders, PluginError> {
+        Ok(AuthHeaders::bearer("t"))
+    }
+
+    fn may_block(&self) -> bool {
+        (self.may_block)()
+    }
+}
+
+#[test]
+fn the_providers_own_thread_calls_what_says_that_it_never_blocks_and_nothing_else() {
+    let never: fn() -> bool = || false;
+    // Who asks may get a panic for an answer, which isn't to be trusted.
+    let (may, panics): (fn() -> bool, fn() -> bool) = (|| true, || panic!("planted"));
+    for (flags, exporter, credentials, on_pool) in [
+        (never, never, never, [false, false]),
+        (may, never, never, [true, false]),
+        (never, may, never, [false, true]),
+        (never, panics, never, [false, true]),
+        (never, never, may, [true, true]),
+    ] {
+        let ((flags, asked), (exporter, exported)) = (Where::new(flags), Where::new(exporter));
+        let provider = ClientProvider::builder(identity())
+            .config(config())
+            .exporter(exporter)
+            .flags(flags)
+            .breakers(AlwaysClosed)
+            .environment(|_| None)
+            .build()
+            .unwrap();
+        let lease = provider.acquire(Target::new(HOST).credentials(Where::new(credentials).0));
+        drop(open(&lease));
+        let _ = lease.close_blocking(SAFETY_NET);
+        assert_eq!([asked, exported].map(|calls| calls.recv_timeout(SAFETY_NET).unwrap()), on_pool);
+    }
+}

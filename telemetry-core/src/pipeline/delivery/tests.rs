@@ -674,6 +674,23 @@ fn what_is_written_down_is_no_delivery_and_what_can_not_be_is_lost_under_its_rea
 }
 
 #[test]
+fn a_fault_of_our_own_loses_what_is_held_and_is_no_cause_of_what_had_left() {
+    let mut delivery = with(TelemetryConfig::default().batch_size(3), 11);
+    delivery.take(at(0));
+    delivery.settle(accept(2), at(0));
+    delivery.take(at(0));
+    delivery.settle(AttemptOutcome::Answered(Ok(Receipt::written(3))), at(0));
+    delivery.take(at(0));
+    let before = delivery.ledger();
+    assert_eq!((before.accepted, before.written, before.dropped.total(), before.held), (2, 3, 1, 5));
+    delivery.fail();
+    let after = delivery.ledger();
+    assert_eq!((after.dropped.since(&before.dropped).total(), after.held), (before.held, 0));
+    assert_eq!(after.dropped.get(DropReason::InternalFault), before.held);
+    assert!(after.balances());
+}
+
+#[test]
 fn a_close_that_goes_on_keeps_an_interval_that_began_during_it() {
     let mut delivery = with(TelemetryConfig::default().max_retries(0), 1);
     delivery.close_by(Some(at(20)));
