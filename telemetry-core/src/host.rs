@@ -526,6 +526,16 @@ mod tests {
     }
 
     #[test]
+    fn of_a_scheme_the_refusal_says_whether_it_shows_the_token_or_is_another() {
+        for (text, reason) in
+            [("http://a.com", "plain HTTP"), ("HTTP://a.com", "plain HTTP"), ("ftp://a.com", "scheme")]
+        {
+            let error = Host::parse(text, HostPolicy::Public).unwrap_err().to_string();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
     fn private_ranges_are_reachable_for_private_links() {
         let host = Host::parse("10.1.2.3", HostPolicy::Public).unwrap();
         assert!(host.may_connect(IpAddr::from([192, 168, 0, 1])));

@@ -108,6 +108,43 @@ pub(crate) mod tests {
         Event { at: Tick::ZERO, session: session(), kind: EventKind::Single(Box::new(body)) }
     }
 
+    #[test]
+    fn a_terminal_error_is_urgent_however_it_is_told_and_nothing_else_is() {
+        use crate::pipeline::statement::tests::error;
+        use crate::pipeline::statement::{Errors, StatementAggregate};
+        let id = StatementId::new("s").unwrap();
+        let finished = |failure: Option<ErrorInfo>| {
+            let mut statement = StatementAggregate::start(Tick::ZERO, Errors::at_most(1));
+            statement.complete(None, failure.map(Box::new));
+            EventKind::Finished(Box::new(statement))
+        };
+        let completed = |failure: Option<ErrorInfo>| EventKind::Completed {
+            id,
+            latency: None,
+            failure: failure.map(Box::new),
+        };
+        let is_urgent = |kind| Event { at: Tick::ZERO, session: session(), kind }.is_urgent();
+        for class in [ErrorClass::Terminal, ErrorClass::Retryable, ErrorClass::Unknown] {
+            for told in [
+                EventKind::Single(Box::new(Body::error(Some(id), error(class)))),
+                EventKind::Happened { id, what: StatementEvent::Failed(error(class)) },
+                completed(Some(error(class))),
+                finished(Some(error(class))),
+            ] {
+                let what = format!("{told:?}");
+                assert_eq!(is_urgent(told), class == ErrorClass::Terminal, "{what}");
+            }
+        }
+        for told in [
+            completed(None),
+            finished(None),
+            EventKind::Single(Box::new(Body::new(RecordKind::Operation))),
+            EventKind::Happened { id, what: StatementEvent::Polled(Duration::ZERO) },
+        ] {
+            assert!(!is_urgent(told));
+        }
+    }
+
     pub(crate) fn number_of(event: &Event) -> u64 {
         match &event.kind {
             EventKind::Single(body) => body.latency.unwrap().as_nanos() as u64,

@@ -131,4 +131,17 @@ mod tests {
         assert_eq!(memory.text(), 0);
         assert!(admit("not").is_some());
     }
+
+    #[test]
+    fn a_text_counts_as_it_is_kept_where_masking_makes_it_longer_too() {
+        let (longer, rules) = ("\u{a7}", TextRules::default());
+        let budget = Arc::new(TextBudget::new(3));
+        let text = budget.admit("", longer, &rules).unwrap();
+        assert_eq!((text.as_str(), budget.held()), ("***", 3));
+        drop(text);
+        assert_eq!(budget.held(), 0);
+        let budget = Arc::new(TextBudget::new(longer.len() as u64));
+        assert!(budget.admit("", longer, &rules).is_none());
+        assert_eq!((budget.held(), budget.refused()), (0, 1));
+    }
 }

@@ -190,6 +190,113 @@ mod tests {
     use super::*;
 
     #[test]
+    fn of_a_plain_field_tokens_and_addresses_go_and_the_words_beside_them_stay() {
+        let token = "dapi0123456789abcdef";
+        for (text, kept) in [
+            ("Frobnicator 2.1", "Frobnicator 2.1"),
+            (&*format!("Frobnicator {token} 2.1"), "Frobnicator *** 2.1"),
+            ("Frobnicator 10.11.12.13 2.1", "Frobnicator *** 2.1"),
+            ("Frobnicator http://[fd00::1]:80/x 2.1", "Frobnicator *** 2.1"),
+            ("127.0.0.1 ::1", "127.0.0.1 ::1"),
+            (" Frob\tni\ncator ", "Frob ni cator"),
+        ] {
+            assert_eq!(field(text).as_deref(), Some(kept), "{text}");
+        }
+        assert_eq!(field(" \n"), None);
+    }
+
+    #[test]
+    fn a_field_that_says_more_than_a_value_is_held_to_the_allow_list() {
+        for text in [
+            "the 'Frobnicator'",
+            "the \"Frobnicator\"",
+            "the `Frobnicator`",
+            "C:\\Frobnicator",
+            "%46Frobnicator",
+            "@Frobnicator",
+            "/home/Frobnicator",
+            "/Users/Frobnicator",
+            "SELECT Frobnicator",
+            "select Frobnicator",
+            "password=Frobnicator and more",
+            "user Frobnicator and more",
+        ] {
+            let kept = field(text).unwrap_or_default();
+            assert!(!kept.contains("Frobnicator"), "{text}: {kept}");
+        }
+    }
+
+    #[test]
+    fn of_a_field_the_first_thousand_characters_are_looked_at_and_no_torn_word_is_kept() {
+        let after = |spaces: usize| field(&format!("{}Frobnicator", " ".repeat(spaces)));
+        assert_eq!(after(1024 - 11).as_deref(), Some("Frobnicator"));
+        assert_eq!(after(1024 - 10), None);
+        assert_eq!(field(&"x ".repeat(300)).unwrap(), "x ".repeat(128).trim_end());
+    }
+
+    #[test]
+    fn a_token_is_long_and_of_letters_of_both_cases_and_digits_or_of_a_known_vendor() {
+        for token in [
+            "dapi01234567",
+            "https://host/dapi01234567",
+            "aaaaaaaaaaaaaA1a",
+            "aaaaaaaaaaaaaaaaaaaaaA-1",
+            "xQ~x",
+            &"0a".repeat(17),
+        ] {
+            assert!(looks_like_token(token), "{token}");
+        }
+        for word in [
+            "dapi0123456",
+            "xdapi01234567",
+            "aaaaaaaaaaaaA1a",
+            "aaaaaaaaaaaaaaA-1",
+            "aaaaaaaaaaaaaaaaaaaaA-1",
+            "AAAAAAAAAAAAAAAAAAAAAAAA1",
+            "aaaaaaaaaaaaaaaaaaaaaaaa1",
+            "aaaaaaaaaaaaaaaaaaaaaaaaA",
+            &"0a".repeat(16),
+            &"0g".repeat(17),
+        ] {
+            assert!(!looks_like_token(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn of_a_url_neither_user_nor_query_nor_fragment_is_kept() {
+        for (url, kept) in [
+            ("https://ann:pw@host.example/a/b?c=d#e", "https://host.example/a/b"),
+            (" https://host.example#e ", "https://host.example"),
+            ("/a/b?c=d", "/a/b"),
+        ] {
+            assert_eq!(url_without_query(url).as_deref(), Some(kept));
+        }
+        assert_eq!(url_without_query("?c=d"), None);
+    }
+
+    #[test]
+    fn of_a_host_the_bare_name_is_kept_and_of_addresses_this_machines_own_alone() {
+        let (longest, longer) = ("x".repeat(253), "x".repeat(254));
+        for (text, kept) in [
+            ("Proxy.Example.com", Some("proxy.example.com")),
+            ("https://ann:pw@proxy.example.com:8080/a?b#c", Some("proxy.example.com")),
+            ("*.example.com", Some("*.example.com")),
+            (".example.com", Some(".example.com")),
+            ("[::1]:8080", Some("::1")),
+            ("127.0.0.1", Some("127.0.0.1")),
+            (&longest, Some(&longest)),
+            (&longer, None),
+            ("10.11.12.13", None),
+            ("proxy:port", None),
+            ("two words", None),
+            ("dapi0123456789abcdef", None),
+            (":8080", None),
+        ] {
+            assert_eq!(bare_host(text).as_deref(), kept, "{text}");
+        }
+    }
+
+    #[test]
     fn names_of_classes_and_codes_are_names() {
         for name in [
             "SQLException",
@@ -198,6 +305,7 @@ mod tests {
             "TABLE_OR_VIEW_NOT_FOUND",
             "1064 (42000)",
             "ORA-00942",
+            "ORA-00942 (42000)",
             "SQLSTATE[42S02]",
             "HTTP 503",
             "HTTP/2 stream error",

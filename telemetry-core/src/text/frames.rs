@@ -204,3 +204,150 @@ fn source(place: &str) -> Option<(String, Language)> {
     }
     Some((line.map_or_else(|| file.to_owned(), |line| format!("{file}:{line}")), *language))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is kept of a text's first line, and of the second if that belongs to it.
+    fn kept(text: &str) -> Option<String> {
+        let (line, behind) =
+            text.split_once('\n').map_or((text, None), |(line, behind)| (line, Some(behind)));
+        frame(line, behind, &TextRules::default()).map(|frame| frame.text)
+    }
+
+    #[test]
+    fn of_a_frame_of_a_known_package_symbol_file_and_line_are_kept() {
+        for (text, frame) in [
+            (
+                "\tat org.apache.spark.SparkContext.runJob(SparkContext.scala:123)",
+                "    at org.apache.spark.SparkContext.runJob(SparkContext.scala:123)",
+            ),
+            (
+                "at java.base/java.lang.Thread.run(Thread.java:829)",
+                "    at java.lang.Thread.run(Thread.java:829)",
+            ),
+            ("at app//java.lang.Thread.run(Thread.java)", "    at java.lang.Thread.run(Thread.java)"),
+            ("at java.lang.Object.wait(Native Method)", "    at java.lang.Object.wait(Native Method)"),
+            ("at java.lang.Object.wait(Unknown Source)", "    at java.lang.Object.wait(Unknown Source)"),
+            ("at kotlin.io.Path.<init>(Path.kt:12)", "    at kotlin.io.Path.<init>(Path.kt:12)"),
+            ("at Socket.emit (node:net:519:28)", "    at Socket.emit(node:net:519)"),
+            ("at node:internal/process/queues:95:5", "    at (node:internal/process/queues:95)"),
+            ("at axios.request (/home/ann/a/axios.js:12:3)", "    at axios.request(axios.js:12)"),
+            ("at System.IO.File.Open(String path)", "    at System.IO.File.Open(Unknown Source)"),
+            (
+                "at System.Collections.Generic.Dictionary`2.FindValue(TKey key)",
+                "    at System.Collections.Generic.Dictionary_2.FindValue(Unknown Source)",
+            ),
+            (
+                "File \"/home/ann/site-packages/urllib3/connectionpool.py\", line 700, in urlopen",
+                "  File \"site-packages/urllib3/connectionpool.py\", line 700, in urlopen",
+            ),
+            (
+                "  File \"/usr/lib/python3.11/ssl.py\", line 1, in read",
+                "  File \"lib/python3/ssl.py\", line 1, in read",
+            ),
+            (
+                "  File \"/usr/lib/python3.11/ssl.py\", line 1",
+                "  File \"lib/python3/ssl.py\", line 1, in <module>",
+            ),
+            ("   3: tokio::runtime::task::core::poll", "    3: tokio::runtime::task::core::poll"),
+            (
+                "net/http.(*Client).Do(0xc000, 0x1)\n\t/usr/local/go/src/net/http/client.go:585 +0x1d8",
+                "net/http.(*Client).Do(...)\n    client.go:585",
+            ),
+        ] {
+            assert_eq!(kept(text).as_deref(), Some(frame), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_frame_of_no_known_package_is_masked() {
+        for text in [
+            "at com.acme.Frob.run(Frob.java:12)",
+            "at com.acme.Frob.run(Native Method)",
+            "at com.acme.Frob.run(String ann)",
+            // A package of another language.
+            "at org.apache.Frob.run(String ann)",
+            "at axios.request(Frob.java:12)",
+            "at System.IO.File.Open(Frob.java:12)",
+            "at /home/ann/frob.rs:1:2",
+            "at C:\\ann\\frob.js:1:2",
+            "at System.IO.File.Open(String path) in C:\\ann.cs:line 12",
+            "File \"/home/ann/site-packages/acme/frob.py\", line 1, in run",
+            "File \"/home/ann/urllib3/frob.py\", line 1, in run",
+            "File \"/x/site-packages/urllib3/frob.txt\", line 1, in run",
+            "File \"/x/site-packages/urllib3/frob.py\", line 1234567, in run",
+            "File \"/x/site-packages/urllib3/frob.py\", line 1, in ann@acme",
+            "File \"/x/site-packages/urllib3/ann@acme.py\", line 1, in run",
+            "3: acme::frob::run",
+            "acme/frob.(*Frob).Run(0x1)\n\t/home/ann/frob.go:1 +0x1",
+            "net/http.(*Client).Do(0x1)\n\t/home/ann:frob.go:1 +0x1",
+            "net/http.(*Client).Do(0x1)\n\t/home/ann@frob.go:1 +0x1",
+        ] {
+            assert_eq!(kept(text).as_deref(), Some("    at ***"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_frames_grammar_is_none() {
+        for text in [
+            "at noon (Frob.java:12)",
+            "at 10 % of max. load (Frob.java:12)",
+            "at run (node:acme:1:2)",
+            "at a.b c (axios:1:2)",
+            "at run (node:net:1234567:2)",
+            "at run (node:net)",
+            "at f%n (node:net:1:2)",
+            "at org.apache.Frob[T](Frob.java:12)",
+            "3: tokio",
+            "3: tokio::run and more",
+            "1234567: tokio::run",
+            "3 tokio::run",
+            "x: tokio::run",
+            "net/http.Do(0x1)",
+            "Do(0x1)\n\t/x/client.go:585 +0x1",
+            "in net/http.Do(0x1)\n\t/x/client.go:585 +0x1",
+            "net/http.Do(0x1)\n\t/x/client.go:x +0x1",
+            "net/http.Do%(0x1)\n\t/x/client.go:585 +0x1",
+            "net/http.Do(0x1)\n/x/client.go:585 +0x1",
+            "net/http.Do\n\t/x/client.go:585 +0x1",
+        ] {
+            assert_eq!(kept(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_symbol_is_of_identifiers_with_no_long_number_in_them() {
+        let long = "x".repeat(64);
+        let longest = format!("{0}.{0}.{0}.{1}", "x".repeat(49), "x".repeat(50));
+        for symbol in ["a", "_a", "<init>", "a1234", "a1234.b1234", "a1234-b$c:d", &long, &longest] {
+            assert!(is_symbol(symbol), "{symbol}");
+        }
+        assert!(is_symbol(&format!("{long}/{long}")));
+        for other in ["", "$a", "a b", "a@b", "a12345", "\u{e4}", &format!("{long}x"), &format!("{longest}x")]
+        {
+            assert!(!is_symbol(other), "{other}");
+        }
+        assert!(is_line("1") && is_line("123456"));
+        assert!(!is_line("") && !is_line("1234567") && !is_line("1a"));
+    }
+
+    #[test]
+    fn in_prose_a_class_of_a_public_package_is_a_name() {
+        for name in ["org.apache.spark.SparkException", "java.lang.My_Error", "org.apache.X1234"] {
+            assert!(is_public_name(name), "{name}");
+        }
+        for other in [
+            "SparkException",
+            "com.acme.Frob",
+            "acme.org.apache.Frob",
+            "org.apache.frob",
+            "org.apache.Frob-x",
+            "org.apache.X12345",
+            "axios.Frob",
+        ] {
+            assert!(!is_public_name(other), "{other}");
+        }
+    }
+}

@@ -191,6 +191,13 @@ fn a_statement_that_is_ended_in_part_of_a_turn_is_told_and_the_last_by_itself() 
     assert!(!bench.aggregator.end_quiet(Tick::MAX, 2, &mut bench.out), "there is one more");
     assert!(bench.aggregator.end_quiet(Tick::MAX, 1, &mut bench.out), "that was all");
     assert_eq!(bench.out.len(), 3);
+    // The same to the moment: what is due then is due, and what will be later isn't.
+    bench.start(0, "d");
+    let due = bench.aggregator.next_eviction().unwrap();
+    assert!(!bench.aggregator.end_quiet(due, 0, &mut bench.out));
+    bench.start(1, "e");
+    assert!(bench.aggregator.end_quiet(due, 1, &mut bench.out));
+    assert_eq!(bench.aggregator.open_statements(), 1);
 }
 
 #[test]
