@@ -733,6 +733,40 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_that_is_repeated_goes_to_a_frame_or_to_an_empty_line_under_its_caret() {
+        for (text, kept) in [
+            (
+                "== SQL (line 1, position 8) ==\nthe query\n    --^^^\n\nthe query failed",
+                "== SQL (line 1, position 8) ==\n***\n    --^^^\n\nthe query failed",
+            ),
+            ("== SQL ==\nthe query\n\nthe query", "== SQL ==\n***\n\n***"),
+            ("== SQL ==\nthe query\n---\n\nthe query", "== SQL ==\n***\n***\n\n***"),
+            ("== SQL ==\nthe ^ query\n\nthe query", "== SQL ==\n***\n\n***"),
+            (
+                "== SQL ==\nthe query\nat java.lang.Thread.run(Thread.java:1)\nthe query failed",
+                "== SQL ==\n***\n    at java.lang.Thread.run(Thread.java:1)\nthe query failed",
+            ),
+            // Nothing else is such a heading, and a caret points at nothing without one.
+            ("== SQL (welcome) ==\nthe query failed", "== *** (***) ==\nthe query failed"),
+            ("== SQL\nthe query failed", "== ***\nthe query failed"),
+            ("^^^\nthe query failed", "***\nthe query failed"),
+        ] {
+            assert_eq!(sanitize(text, &TextRules::default()), kept);
+        }
+    }
+
+    #[test]
+    fn a_quote_that_is_closed_on_no_later_line_is_one_lines_alone() {
+        for (text, kept) in [
+            ("the \"open query\nthe server\" failed", "the \"***\n***\" failed"),
+            ("the \"open query\nthe server failed", "the \"***\nthe server failed"),
+            ("the \"open query\nthe 'open query\nthe server' failed", "the \"***\nthe '***\n***' failed"),
+        ] {
+            assert_eq!(sanitize(text, &TextRules::default()), kept);
+        }
+    }
+
+    #[test]
     fn time_is_linear_in_the_text() {
         for hard in HARD {
             let text = hard.repeat(32 * 1024 / hard.len());
