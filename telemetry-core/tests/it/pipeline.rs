@@ -109,6 +109,21 @@ fn while_something_is_held_the_buffer_is_looked_into_once_per_interval() {
 }
 
 #[test]
+fn while_nothing_is_held_the_worker_sleeps_until_there_is_something() {
+    let bench = Bench::with(config().flush_interval(7 * SECOND), |builder| builder);
+    let lease = bench.lease();
+    for _ in 0..2 {
+        bench.pass(100 * SECOND);
+        let interval = bench.now() + 7 * SECOND;
+        assert!(bench.clock.next_wake().is_none_or(|at| at > interval), "it has nothing to do");
+        drop(open(&lease));
+        bench.step();
+        assert_eq!(bench.clock.next_wake(), Some(interval));
+    }
+    assert_balanced(&lease);
+}
+
+#[test]
 fn a_call_that_holds_up_its_thread_is_given_up_a_second_after_its_time() {
     let config = config().request_timeout(20 * SECOND).max_age(7200 * SECOND).flush_interval(3600 * SECOND);
     let bench = Bench::with(config.mode(Mode::Forced), |builder| builder.runtime(Runtime::Own));
