@@ -767,6 +767,56 @@ mod tests {
     }
 
     #[test]
+    fn ten_bare_words_in_a_row_are_no_sentence() {
+        let row = |words: usize| vec!["server"; words].join(" ");
+        for (text, kept) in [
+            (row(9), row(9)),
+            (row(10), "***".to_owned()),
+            (row(12), "***".to_owned()),
+            (format!("Timeout, {}, failed", row(10)), "Timeout, ***, failed".to_owned()),
+            (format!("{}, {}", row(9), row(9)), format!("{}, {}", row(9), row(9))),
+            (format!("{} and {}", row(9), row(9)), format!("{} and {}", row(9), row(9))),
+            (format!("{} Server {}", row(9), row(9)), format!("{} Server {}", row(9), row(9))),
+            (format!("{} frobnicate", row(9)), "***".to_owned()),
+        ] {
+            assert_eq!(sanitize(&text, &TextRules::default()), kept);
+        }
+    }
+
+    #[test]
+    fn of_a_statement_the_keywords_are_kept_and_what_only_looks_like_one_stays() {
+        for (text, kept) in [
+            ("select server from query", "select *** from ***"),
+            ("select server", "select server"),
+            ("from query select server", "from query select server"),
+            ("update server set query", "update *** set ***"),
+            ("update server", "update server"),
+            ("set server update query", "set server update query"),
+            ("insert into server", "insert into ***"),
+            ("merge into server", "merge into ***"),
+            ("insert server", "insert server"),
+            ("the server is into query", "the server is into query"),
+            ("delete from server", "delete from ***"),
+            ("delete server", "delete server"),
+            ("create table server", "create table ***"),
+            ("drop table server", "drop table ***"),
+            ("alter table server", "alter table ***"),
+            ("truncate table server", "truncate table ***"),
+            ("drop server", "drop server"),
+            ("the table server", "the table server"),
+            ("FROM server WHERE query", "FROM *** WHERE ***"),
+            ("from server where query", "from server where query"),
+            ("WHERE server FROM query", "WHERE server FROM query"),
+            (
+                "the server failed: drop table server, query because the server failed",
+                "the server failed: drop table ***, *** because the server failed",
+            ),
+        ] {
+            assert_eq!(sanitize(text, &TextRules::default()), kept);
+        }
+    }
+
+    #[test]
     fn time_is_linear_in_the_text() {
         for hard in HARD {
             let text = hard.repeat(32 * 1024 / hard.len());
