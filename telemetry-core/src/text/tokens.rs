@@ -347,3 +347,76 @@ fn is_vendor_code(text: &str) -> bool {
             && number.bytes().all(|byte| byte.is_ascii_digit())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::message::sanitize;
+
+    #[test]
+    fn a_number_is_short_or_has_a_unit_or_is_a_version_or_a_part() {
+        for number in
+            ["1", "12345", "12.5", "12345.678", "1.2.3", "12.345.678", "5ms", "2.5s", "2/3", "123/456"]
+        {
+            assert!(is_number(number), "{number}");
+        }
+        for other in [
+            "", "123456", "1.2345", "123.4.5", "1.2.3.4", "5frob", "ms", "1234/5", "1/2345", "1/", "/1",
+            ".5", "1.", "1.x.2",
+        ] {
+            assert!(!is_number(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_vendors_code_is_its_letters_a_hyphen_and_up_to_five_digits() {
+        for code in ["ORA-0", "ORA-00942", "SQL-204"] {
+            assert!(is_vendor_code(code), "{code}");
+        }
+        for other in ["ORA", "ORA-", "ORA-009421", "ORA-0x", "FROB-1", "ora-1"] {
+            assert!(!is_vendor_code(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_quoted_goes_and_its_quotes_stay() {
+        for (text, kept) in [
+            ("the 'frob' failed", "the '***' failed"),
+            ("the \"frob\" failed", "the \"***\" failed"),
+            ("the `frob` failed", "the `***` failed"),
+            ("the \u{201c}server\u{201d} failed", "the \u{201c}***\u{201d} failed"),
+            ("the \u{201e}server\u{201d} failed", "the \u{201e}***\u{201d} failed"),
+            ("the \u{2018}server\u{2019} failed", "the \u{2018}***\u{2019} failed"),
+            ("the \u{ab}server\u{bb} failed", "the \u{ab}***\u{bb} failed"),
+            ("the ``server`` failed", "the ``***`` failed"),
+            ("the \"\"server\"\" failed", "the \"\"***\"\" failed"),
+            ("the ''a server'' failed", "the ''***'' failed"),
+            ("the '' failed", "the '' failed"),
+            ("the b'server' failed", "the b'***' failed"),
+            ("the N'server' failed", "the N'***' failed"),
+            // An apostrophe, an escape, and what stands right behind end no quote; a plural does.
+            ("the 'server can't' failed", "the '***' failed"),
+            ("the 'server\\' failed' failed", "the '***' failed"),
+            ("the 'server\\\\' failed", "the '***' failed"),
+            ("the 'server'failed' failed", "the '***' failed"),
+            ("the 'server's failed", "the '***'s failed"),
+            ("the 'server'sql' failed", "the '***' failed"),
+            // Of quotes behind a word it isn't known which of them open.
+            ("the server' table 'failed' again", "the server'***' again"),
+            ("the server' failed", "the server' failed"),
+        ] {
+            assert_eq!(sanitize(text, &TextRules::default()), kept);
+        }
+    }
+
+    #[test]
+    fn a_short_form_is_a_word_and_no_quote() {
+        for word in ["can't", "it's", "they're", "we've", "they'll", "I'd", "I'm"] {
+            assert!(is_short_form(word.split_once('\'').unwrap().1), "{word}");
+            assert_eq!(sanitize(word, &TextRules::default()), word);
+        }
+        for end in ["", "x", "ta", "table", "s1"] {
+            assert!(!is_short_form(end), "{end}");
+        }
+    }
+}
