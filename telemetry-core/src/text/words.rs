@@ -175,3 +175,132 @@ fn humps(piece: &[u8]) -> impl Iterator<Item = &[u8]> {
         Some(hump)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(text: &str) -> Word {
+        word(text, &TextRules::default())
+    }
+
+    #[test]
+    fn a_word_is_known_by_its_pieces() {
+        let longest = "Server".repeat(16);
+        for text in [
+            "server",
+            "SERVER",
+            "Server",
+            "read_timeout",
+            "read-timeout",
+            "read.timeout",
+            "TableNotFound",
+            "tableNotFound",
+            "HTTPServer",
+            "IPv6",
+            "GetATable",
+            "UTF-8",
+            "UTF-16",
+            "HTTP/1.1",
+            "didn't",
+            "it's",
+            "N/A",
+            "I/O",
+            "X.509",
+            &longest,
+        ] {
+            assert!(look(text).known, "{text}");
+        }
+        for text in [
+            "",
+            "frobnicate",
+            "read_frobnicate",
+            "frobnicate_read",
+            "TableNotFrobnicate",
+            "sErver",
+            "serverX",
+            "ServerXTimeout",
+            "UTF-128",
+            "server-1-2-3",
+            "server-1-server-2",
+            "12-34",
+            "ain",
+            "server'ss",
+            &format!("{longest}Server"),
+        ] {
+            assert!(!look(text).known, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_names_by_its_last_piece_what_its_value_is() {
+        for text in [
+            "password",
+            "PASSWORD",
+            "dbpassword",
+            "xPassword",
+            "password_hash",
+            "password_id_no",
+            "api_key",
+            "apiKey",
+            "apikey",
+            "user_token",
+        ] {
+            assert_eq!(look(text).key, Key::Secret, "{text}");
+        }
+        for text in ["user", "userId", "user_name", "username"] {
+            assert_eq!(look(text).key, Key::Person, "{text}");
+        }
+        for text in [
+            "server",
+            "key",
+            "primary_key",
+            "name",
+            "table_name",
+            "password_length",
+            "password_length_id",
+            "passwordless",
+        ] {
+            assert_eq!(look(text).key, Key::Other, "{text}");
+        }
+    }
+
+    #[test]
+    fn behind_another_word_a_key_may_be_a_secrets_and_a_name_a_persons() {
+        let after = |before: &str, text: &str| look(text).key_after(look(before).last);
+        assert_eq!(after("api", "key"), Key::Secret);
+        assert_eq!(after("primary", "key"), Key::Other);
+        assert_eq!(after("api", "key_name"), look("key_name").key);
+        assert_eq!(after("user", "name"), Key::Person);
+        assert_eq!(after("given", "name"), Key::Person);
+        assert_eq!(after("table", "name"), Key::Other);
+        assert_eq!(after("user", "table_name"), Key::Other);
+        assert_eq!(after("api", "password"), Key::Secret);
+    }
+
+    #[test]
+    fn a_word_of_one_piece_is_single() {
+        assert!(look("server").single && look("it").single && look("TIMEOUT").single);
+        assert!(!look("read_timeout").single && !look("readTimeout").single && !look("it's").single);
+    }
+
+    #[test]
+    fn camel_humps_begin_with_capitals() {
+        for (piece, parts) in [
+            ("", &[] as &[&str]),
+            ("server", &["server"]),
+            ("Server", &["Server"]),
+            ("SERVER", &["SERVER"]),
+            ("tableNotFound", &["table", "Not", "Found"]),
+            ("HTTPServer", &["HTTP", "Server"]),
+            ("readHTTP", &["read", "HTTP"]),
+            ("v2Server", &["v2", "Server"]),
+            ("aBC", &["a", "BC"]),
+            ("aBc", &["a", "Bc"]),
+        ] {
+            let humps: Vec<_> =
+                humps(piece.as_bytes()).map(|hump| std::str::from_utf8(hump).unwrap()).collect();
+            assert_eq!(humps, parts, "{piece}");
+        }
+    }
+}
