@@ -104,6 +104,29 @@ fn what_is_dropped_by_the_end_is_told_from_what_may_have_arrived() {
 }
 
 #[test]
+fn a_fault_of_our_own_loses_of_the_events_taken_in_those_that_are_in_no_book() {
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    let session = event(0).session;
+    let start =
+        || Event { at: at(0), session: Arc::clone(&session), kind: happened(Action::Start(0)).unwrap() };
+    pipeline.absorb(vec![start(), start(), event(1), event(2)], at(0), SystemTime::UNIX_EPOCH);
+    pipeline.fail(7);
+    let TakenBooks { folded, made, refused } = pipeline.books();
+    assert_eq!((folded, made, refused.get(Refusal::StartedTwice)), (1, 2, 1));
+    assert_eq!(refused.get(Refusal::InternalFault), 3, "of the seven that were taken out");
+}
+
+#[test]
+fn nothing_is_sent_while_an_attempt_is_under_way() {
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    pipeline.flags(Ok(&flags(true, 900 * SECOND)), at(0));
+    pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH);
+    let sending = Busy { sending: true, asking: false };
+    assert!(matches!(pipeline.step(at(10), sending, None), Step::Wait(_)));
+    assert!(matches!(pipeline.step(at(10), Busy::default(), None), Step::Send(_)));
+}
+
+#[test]
 fn while_the_flag_is_off_events_on_their_way_are_refused_as_many_as_they_stand_for() {
     let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
     pipeline.flags(Ok(&flags(false, 900 * SECOND)), at(0));
