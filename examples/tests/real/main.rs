@@ -29,6 +29,8 @@ fn program() -> PathBuf {
 
 fn scenario<'a>(name: &str, services: impl IntoIterator<Item = &'a String>) -> Command {
     let mut command = Command::new(program());
+    // Many threads would have as many heaps, each with something left in it.
+    command.env("MALLOC_ARENA_MAX", "2");
     command.arg(name);
     for service in services {
         command.args(["--service", service]);

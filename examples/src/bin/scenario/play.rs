@@ -13,9 +13,6 @@ use crate::connections::{SHARED, Tally, acquire, connect};
 use crate::provider;
 use crate::traces::{Allowed, Traces, threads};
 
-/// How much more memory there may be in the end than after the first round.
-pub(crate) const SLACK_KIB: u64 = 16 * 1024;
-
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Play {
     /// A service, as a URL. Threads begin with one each, and go round.
@@ -38,6 +35,9 @@ pub(crate) struct Play {
     /// How often all of it is done, each time with a new provider.
     #[arg(long, default_value_t = 1)]
     pub(crate) rounds: u64,
+    /// How much more memory there may be after a later round than after the first, in MiB.
+    #[arg(long, default_value_t = 16)]
+    pub(crate) slack: u64,
 }
 
 /// What a round came to.
@@ -68,7 +68,7 @@ impl Play {
             let memory = Traces::now()?.memory_kib;
             let warm = *warm.get_or_insert(memory);
             out.line(format_args!("memory-kib {memory}"))?;
-            if memory > warm + SLACK_KIB {
+            if memory > warm + self.slack * 1024 {
                 broken.push(format!("memory: {memory} KiB, and {warm} after the first round"));
             }
         }

@@ -8,7 +8,7 @@ use examples::terminal::Output;
 use telemetry_core::CloseOutcome;
 
 use crate::connections::{SHARED, Tally, acquire, connect};
-use crate::play::{Play, SLACK_KIB};
+use crate::play::Play;
 use crate::provider;
 use crate::service::{BEHAVIOURS, Services};
 use crate::traces::{Allowed, Traces};
@@ -16,6 +16,9 @@ use crate::traces::{Allowed, Traces};
 /// What the provider that lives all the while may have: its thread and a look-up's; its poll, wake-up and
 /// connection.
 const STEADY: Allowed = Allowed { threads: 2, descriptors: 8 };
+
+/// How much more memory there may be than after the first minute.
+const SLACK_KIB: u64 = 16 * 1024;
 
 #[derive(Debug, Args)]
 pub(crate) struct Soak {
@@ -85,6 +88,7 @@ impl Soak {
             within: 200,
             principals: 2,
             rounds: 1,
+            slack: 0,
         }
     }
 }
