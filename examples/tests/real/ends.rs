@@ -11,7 +11,7 @@ const BOUND: Duration = Duration::from_secs(20);
 
 fn ends(by: &str) {
     let services = [service(Behaviour::Normal), service(Behaviour::Hang)];
-    let urls = [services[0].url(), services[1].url(), refused()];
+    let urls = [services[0].url(), refused(), services[1].url()];
     for after in [0, 1, 3, 10, 30, 50, 100, 300] {
         let start = Instant::now();
         run_to(7, scenario("end", &urls).args(["--by", by, "--after", &after.to_string()]));

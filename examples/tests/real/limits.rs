@@ -58,6 +58,29 @@ fn program_of(command: &Command) -> PathBuf {
     command.get_program().into()
 }
 
+/// A dry run into a file that can't be written to its end.
+fn dry_run(file: &Path, limit: &str) -> u64 {
+    let service = service(Behaviour::Normal);
+    let mut play = scenario("play", [&service.url()]);
+    play.args(["--threads", "4", "--connections", "50", "--principals", "0"]);
+    let figures = figures(limited(&play, limit).env("DATABRICKS_TELEMETRY_DRY_RUN", file));
+    assert_eq!(
+        (figures["connections"], figures["accepted"], service.telemetry_requests().len()),
+        (200, 0, 0)
+    );
+    assert!(figures["made"] > 1000);
+    fs::metadata(file).unwrap().len()
+}
+
+#[test]
+fn a_dry_runs_file_that_may_not_grow_or_a_full_disk_fails_nothing() {
+    let directory = Directory::new("dry-run");
+    // A write past the limit sends a signal that ends a process.
+    let written = dry_run(&directory.file("requests.jsonl"), "--fsize=100000");
+    assert!((50_000..=100_000).contains(&written), "{written}");
+    dry_run(Path::new("/dev/full"), "--fsize=unlimited");
+}
+
 /// How many records came with this token.
 fn arrived_as(token: &str, service: &FakeWorkspace) -> u64 {
     let authorization = format!("Bearer {token}");

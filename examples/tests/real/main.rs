@@ -13,6 +13,7 @@ mod names;
 mod signals;
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -28,9 +29,7 @@ fn program() -> PathBuf {
 }
 
 fn scenario<'a>(name: &str, services: impl IntoIterator<Item = &'a String>) -> Command {
-    let mut command = Command::new(program());
-    // Many threads would have as many heaps, each with something left in it.
-    command.env("MALLOC_ARENA_MAX", "2");
+    let mut command = clean(program());
     command.arg(name);
     for service in services {
         command.args(["--service", service]);
@@ -38,9 +37,18 @@ fn scenario<'a>(name: &str, services: impl IntoIterator<Item = &'a String>) -> C
     command
 }
 
+/// A command without what the environment says of telemetry and of proxies.
+fn clean(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    // Many threads would have as many heaps, each with something left in it.
+    command.env("MALLOC_ARENA_MAX", "2");
+    command
+}
+
 /// The same under a limit of the system's.
 fn limited(command: &Command, limit: &str) -> Command {
-    let mut limited = Command::new("prlimit");
+    let mut limited = clean("prlimit");
     limited.args([limit, "--"]).arg(command.get_program()).args(command.get_args());
     limited
 }

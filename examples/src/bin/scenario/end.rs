@@ -8,18 +8,19 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use examples::terminal::Output;
 use telemetry_core::{ClientProvider, ConnectionInfo, Lease};
 
-use crate::connections::{SHARED, Tally, acquire, connect};
+use crate::connections::{Tally, acquire, connect};
 use crate::provider;
 
 /// What the program exits with.
 const INTENDED: u8 = 7;
+/// How long a close may take that the end of the program cuts off.
+const LONG: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Args)]
 pub(crate) struct End {
-    /// A service, as a URL.
+    /// A service, as a URL; the last is one that never answers.
     #[arg(long = "service", required = true)]
     services: Vec<String>,
     /// How it ends.
@@ -45,7 +46,7 @@ enum By {
 }
 
 impl End {
-    pub(crate) fn run(&self, _out: &mut Output) -> Result<ExitCode, Box<dyn Error>> {
+    pub(crate) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
         let provider = provider()?;
         let tally = Arc::new(Tally::default());
         for thread in 0..8 {
@@ -53,12 +54,13 @@ impl End {
             thread::spawn(move || {
                 for number in thread.. {
                     let url = &services[number as usize % services.len()];
-                    let principal = ["shared", "a", "b", "c"][number as usize / 5 % 4];
+                    let principal = ["a", "b", "c"][number as usize / 5 % 3];
                     connect(&provider, url, principal, number, Duration::from_millis(20), &tally);
                 }
             });
         }
-        let late = Late { lease: acquire(&provider, &self.services[0], SHARED), provider: provider.clone() };
+        let url = self.services.last().cloned().unwrap_or_default();
+        let late = Late { provider: provider.clone(), url };
         let after = Duration::from_millis(self.after);
         let exit = move || {
             thread::sleep(after);
@@ -70,19 +72,20 @@ impl End {
             By::AnotherThread => {
                 thread::spawn(exit);
                 loop {
-                    late.close(Duration::from_secs(60));
+                    drop(late.connect().close_blocking(LONG));
                 }
             }
             By::Teardown => {
                 LATE.set(Some(late));
+                // What telemetry keeps for this thread comes after it, and so is torn down before it.
+                LATE.with_borrow(|late| drop(late.as_ref().map(Late::connect)));
                 thread::sleep(after);
             }
             By::Runtime => {
                 let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
-                runtime.spawn(async move {
-                    drop(late.lease.close(Duration::from_secs(60)).await);
-                    late.close(Duration::from_secs(60));
-                });
+                let (closes, blocks) = (late.connect(), late.connect());
+                runtime.spawn(async move { closes.close(LONG).await });
+                runtime.spawn(async move { blocks.close_blocking(LONG) });
                 runtime.block_on(async { exit() });
             }
         }
@@ -94,24 +97,23 @@ thread_local! {
     static LATE: RefCell<Option<Late>> = const { RefCell::new(None) };
 }
 
-/// What a program does at the very end.
+/// What a program does at the very end: one more connection, and a close that is waited for.
 struct Late {
-    lease: Lease,
     provider: ClientProvider,
+    url: String,
 }
 
 impl Late {
-    fn close(&self, within: Duration) {
-        let lease = self.provider.acquire(telemetry_core::Target::new("http://127.0.0.1:9"));
+    fn connect(&self) -> Lease {
+        let lease = acquire(&self.provider, &self.url, "late");
         lease.opening(ConnectionInfo::new()).opened("01f0").statement().complete();
         drop(lease.flush_blocking(Duration::from_millis(50)));
-        drop(self.lease.close_blocking(within));
-        drop(lease.close_blocking(within));
+        lease
     }
 }
 
 impl Drop for Late {
     fn drop(&mut self) {
-        self.close(Duration::from_millis(300));
+        drop(self.connect().close_blocking(Duration::from_millis(300)));
     }
 }

@@ -68,7 +68,7 @@ fn main() -> ExitCode {
         Scenario::Descriptors(shortage) => shortage.of_descriptors(out).map(verdict),
         #[cfg(unix)]
         Scenario::Signals(signals) => signals.run(out).map(verdict),
-        Scenario::End(end) => end.run(out),
+        Scenario::End(end) => end.run(),
         Scenario::Soak(soak) => soak.run(out).map(verdict),
         Scenario::Service => service::serve(out).map(|()| ExitCode::SUCCESS),
     })
@@ -84,7 +84,7 @@ fn verdict(broken: Vec<String>) -> ExitCode {
 
 /// The whole composition, as a driver has it.
 fn provider() -> Result<ClientProvider, Box<dyn Error>> {
-    Ok(compose::telemetry(config(), None)?.environment(|_| None).build()?)
+    Ok(compose::telemetry(config(), None)?.build()?)
 }
 
 /// A driver's settings, for services on this machine. What failed is tried again while the program still runs.

@@ -61,6 +61,9 @@ impl Play {
         let mut warm = None;
         let mut broken = Vec::new();
         for _ in 0..self.rounds {
+            if !broken.is_empty() {
+                break;
+            }
             let mut played = self.round(&provider()?)?;
             broken.append(&mut played.broken);
             broken.extend(Traces::left_since(&start, Allowed::default())?);

@@ -105,7 +105,7 @@ impl Shortage {
 fn eager() -> Result<ClientProvider, Box<dyn Error>> {
     let breakers = BreakerRegistry::new(BreakerConfig::default().open_for(Duration::from_millis(500)))?;
     let config = config().mode(Mode::Forced);
-    let composition = compose::telemetry(config, None)?.environment(|_| None);
+    let composition = compose::telemetry(config, None)?;
     Ok(composition.provider(move |provider| provider.breakers(breakers.clone())).build()?)
 }
 
