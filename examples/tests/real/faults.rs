@@ -46,8 +46,8 @@ fn two_hundred_threads_and_all_faults_at_once_leave_nothing_behind() {
     let figures = figures(command.args(["--threads", "200", "--for", "2000", "--rounds", "3"]));
     assert!(figures["connections"] > 200);
     assert_eq!(figures["telemetry"], 1);
-    // One that ends, and the next.
-    assert!(figures["telemetry-close"] <= 2);
+    // One, and those before it that are about to end.
+    assert!(figures["telemetry-close"] < 10);
     assert!(!figures.contains_key("telemetry-call"));
 }
 

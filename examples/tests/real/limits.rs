@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 
 use telemetry_testkit::Behaviour;
 
@@ -30,7 +31,8 @@ fn without_file_descriptors_nothing_fails_and_it_comes_back_with_them() {
 fn without_threads_nothing_fails_and_it_comes_back_with_them() {
     let directory = Directory::new("threads");
     runs_out("threads", |command| {
-        // The limit is one of all that a user runs, and none for root: then it is another user who has nothing else.
+        // The limit is one of all that a user runs, and none for root: then it is another user, who runs
+        // nothing else.
         let user = fs::metadata("/proc/self").unwrap().uid();
         if user != 0 {
             return Some(limited(command, &format!("--nproc={}", threads_of(user) + 40)));

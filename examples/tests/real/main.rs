@@ -14,7 +14,7 @@ mod signals;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -121,9 +121,5 @@ impl Drop for Directory {
 /// Says that something can't be tested here, also where nobody asked for what tests print.
 fn skip(why: impl std::fmt::Display) {
     use std::io::Write;
-    writeln!(std::io::stderr(), "SKIPPED: {why}").unwrap();
-}
-
-fn is_there(path: &Path) -> bool {
-    path.try_exists().unwrap()
+    std::io::stderr().write_all(format!("SKIPPED: {why}\n").as_bytes()).unwrap();
 }

@@ -1,5 +1,5 @@
-//! A program with the library linked in, for tests to run as a real process: under limits, beside services that
-//! fail, until it ends in the middle of everything. It exits with 0 if the library kept its promises, and says
+//! A program with the library linked in, for tests to run as a real process: under limits, beside services
+//! that fail, to ends in the middle of everything. It exits with 0 if the library kept its promises, and says
 //! which it broke if not.
 //!
 //! What it measures of itself it reads from `/proc`, so it runs on Linux.
@@ -87,7 +87,7 @@ fn provider() -> Result<ClientProvider, Box<dyn Error>> {
     Ok(compose::telemetry(config(), None)?.build()?)
 }
 
-/// A driver's settings, for services on this machine. What failed is tried again while the program still runs.
+/// A driver's settings, for services on this machine. What failed is tried again while the program runs.
 fn config() -> TelemetryConfig {
     Embedded::config().flush_interval(Duration::from_millis(500)).flag_retry(Duration::from_secs(1))
 }

@@ -1,5 +1,5 @@
-//! Services that behave as standard input says, in a process of their own, so that what they take of the system
-//! isn't taken for the host's.
+//! Services that behave as standard input says, in a process of their own, so that what they take of the
+//! system isn't taken for the host's.
 
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Write};

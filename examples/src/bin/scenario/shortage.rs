@@ -100,8 +100,8 @@ impl Shortage {
     }
 }
 
-/// One that tries again as soon as the shortage is over: it doesn't ask for the flag, and its breakers open for
-/// a moment.
+/// One that tries again as soon as the shortage is over: it doesn't ask for the flag, and its breakers open
+/// for a moment.
 fn eager() -> Result<ClientProvider, Box<dyn Error>> {
     let breakers = BreakerRegistry::new(BreakerConfig::default().open_for(Duration::from_millis(500)))?;
     let config = config().mode(Mode::Forced);

@@ -13,7 +13,7 @@ use crate::provider;
 use crate::service::{BEHAVIOURS, Services};
 use crate::traces::{Allowed, Traces};
 
-/// What the provider that lives all the while may have: its thread and a look-up's; its poll, wake-up and
+/// What the provider that lives all the while may have: its thread, and one that ends; its poll, wake-up and
 /// connection.
 const STEADY: Allowed = Allowed { threads: 2, descriptors: 8 };
 
