@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 #![expect(unsafe_code, reason = "there is no safe way to fork")]
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use telemetry_databricks::*;
@@ -98,14 +101,19 @@ fn workers_of_a_service_that_hangs_close_by_their_deadlines_and_leave_no_thread_
         own.opening(ConnectionInfo::new()).opened("01f0").statement().complete();
         let closed = own.close_blocking(within);
         let in_time = start.elapsed() < PATIENCE;
-        // One that nobody waits for; its end is bounded as well.
-        drop(provider.acquire(target()).opening(ConnectionInfo::new()).opened("01f0"));
-        drop(own);
-        // What each had of the parent's goes with the process; what it started itself is idle now.
-        while threads() > 1 && start.elapsed() < PATIENCE {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let ended = threads() <= 1;
+        // One that is given up at once, and goes on beside, to its deadline.
+        let own = provider.acquire(target());
+        drop(own.opening(ConnectionInfo::new()).opened("01f0"));
+        let pending = pin!(own.close(within)).poll(&mut Context::from_waker(Waker::noop())).is_pending();
+        // What the parent had of threads isn't here; of its own one goes on. A thread has its name a moment
+        // after its start.
+        let until = |so: fn(usize) -> bool| {
+            while !so(threads()) && start.elapsed() < PATIENCE {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            so(threads())
+        };
+        let ended = pending && until(|threads| threads > 1) && until(|threads| threads <= 1);
         let timed_out =
             matches!(closed, CloseOutcome::TimedOut { accepted: 0, dropped } if dropped.total() == 2);
         inherited == CloseOutcome::Off(status::OffReason::ForkedChild) && timed_out && in_time && ended
