@@ -1,6 +1,7 @@
 //! Signals are the host's.
 
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Lines, Read};
+use std::process::Child;
 
 use telemetry_testkit::Behaviour;
 
@@ -13,9 +14,9 @@ const HOSTS: [u32; 8] = [1, 2, 10, 12, 13, 15, 17, 25];
 fn no_thread_of_telemetrys_takes_a_signal_away_from_the_host() {
     let hangs = service(Behaviour::Hang);
     let url = hangs.url().replace("127.0.0.1", "localhost");
-    let mut child =
-        scenario("signals", [&url]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut command = scenario("signals", [&url]);
+    let mut child = Ended(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
     let next = |lines: &mut Lines<_>| -> String { lines.next().unwrap().unwrap() };
     let mut names = Vec::new();
     loop {
@@ -32,11 +33,21 @@ fn no_thread_of_telemetrys_takes_a_signal_away_from_the_host() {
     }
     names.sort();
     assert_eq!(names, ["telemetry", "telemetry-close", "telemetry-names"]);
-    let pid = child.id().to_string();
+    let pid = child.0.id().to_string();
     for signal in ["USR1", "TERM"] {
         assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
         assert_eq!(next(&mut lines), format!("SIG{signal}"));
     }
-    let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), &output.stderr[..]), (Some(0), &b""[..]));
+    let mut error = String::new();
+    child.0.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+    assert_eq!((child.0.wait().unwrap().code(), error), (Some(0), String::new()));
+}
+
+/// A process that ends with the test, also with one that fails.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        drop(self.0.kill().and_then(|()| self.0.wait()));
+    }
 }
