@@ -110,11 +110,11 @@ pub(crate) mod tests {
 
     #[test]
     fn a_terminal_error_is_urgent_however_it_is_told_and_nothing_else_is() {
+        use crate::pipeline::statement::StatementAggregate;
         use crate::pipeline::statement::tests::error;
-        use crate::pipeline::statement::{Errors, StatementAggregate};
         let id = StatementId::new("s").unwrap();
         let finished = |failure: Option<ErrorInfo>| {
-            let mut statement = StatementAggregate::start(Tick::ZERO, Errors::at_most(1));
+            let mut statement = StatementAggregate::start(Tick::ZERO, 1);
             statement.complete(None, failure.map(Box::new));
             EventKind::Finished(Box::new(statement))
         };
@@ -126,10 +126,10 @@ pub(crate) mod tests {
         let is_urgent = |kind| Event { at: Tick::ZERO, session: session(), kind }.is_urgent();
         for class in [ErrorClass::Terminal, ErrorClass::Retryable, ErrorClass::Unknown] {
             for told in [
-                EventKind::Single(Box::new(Body::error(Some(id), error(class)))),
+                EventKind::Single(Box::new(Body::error(Some(id), *error(class)))),
                 EventKind::Happened { id, what: StatementEvent::Failed(error(class)) },
-                completed(Some(error(class))),
-                finished(Some(error(class))),
+                completed(Some(*error(class))),
+                finished(Some(*error(class))),
             ] {
                 let what = format!("{told:?}");
                 assert_eq!(is_urgent(told), class == ErrorClass::Terminal, "{what}");

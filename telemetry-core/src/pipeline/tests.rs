@@ -109,7 +109,7 @@ fn a_fault_of_our_own_loses_of_the_events_taken_in_those_that_are_in_no_book() {
     let session = event(0).session;
     let start =
         || Event { at: at(0), session: Arc::clone(&session), kind: happened(Action::Start(0)).unwrap() };
-    pipeline.absorb(vec![start(), start(), event(1), event(2)], at(0), SystemTime::UNIX_EPOCH);
+    pipeline.absorb(vec![start(), start(), event(1), event(2)], at(0), SystemTime::UNIX_EPOCH, |bytes| bytes);
     pipeline.fail(7);
     let TakenBooks { folded, made, refused } = pipeline.books();
     assert_eq!((folded, made, refused.get(Refusal::StartedTwice)), (1, 2, 1));
@@ -120,7 +120,7 @@ fn a_fault_of_our_own_loses_of_the_events_taken_in_those_that_are_in_no_book() {
 fn nothing_is_sent_while_an_attempt_is_under_way() {
     let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
     pipeline.flags(Ok(&flags(true, 900 * SECOND)), at(0));
-    pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH);
+    pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH, |bytes| bytes);
     let sending = Busy { sending: true, asking: false };
     assert!(matches!(pipeline.step(at(10), sending, None), Step::Wait(_)));
     assert!(matches!(pipeline.step(at(10), Busy::default(), None), Step::Send(_)));

@@ -135,13 +135,14 @@ mod tests {
     #[test]
     fn a_text_counts_as_it_is_kept_where_masking_makes_it_longer_too() {
         let (longer, rules) = ("$", TextRules::default());
-        let budget = Arc::new(TextBudget::new(3));
-        let text = budget.admit("", longer, &rules).unwrap();
-        assert_eq!((text.as_str(), budget.held()), ("***", 3));
+        let memory = |text| Arc::new(Memory::new(2 * text, Arc::new(MemoryPool::new(u64::MAX))));
+        let enough = memory(3);
+        let text = ErrorText::admit(&enough, "", longer, &rules).unwrap();
+        assert_eq!((text.as_str(), enough.text()), ("***", 3));
         drop(text);
-        assert_eq!(budget.held(), 0);
-        let budget = Arc::new(TextBudget::new(longer.len() as u64));
-        assert!(budget.admit("", longer, &rules).is_none());
-        assert_eq!((budget.held(), budget.refused()), (0, 1));
+        assert_eq!(enough.text(), 0);
+        let little = memory(longer.len() as u64);
+        assert!(ErrorText::admit(&little, "", longer, &rules).is_none());
+        assert_eq!((little.text(), little.texts_left_out()), (0, 1));
     }
 }
