@@ -37,6 +37,8 @@ pub enum Fault {
     TooLarge,
     /// The request can't be made at all: a header or a value that doesn't encode.
     Unsendable,
+    /// This process has no thread, file descriptor or memory left for it: nothing is said of the service.
+    NoResources,
     /// A file could not be written.
     Write(io::ErrorKind),
     /// A plug-in panicked.
@@ -61,7 +63,8 @@ pub enum ErrorClass {
 /// The class of a fault, of an HTTP status, or of an [`io::Error`].
 ///
 /// Terminal: HTTP 400, 401, 403, 404, authentication, a refused host, a redirect. Retryable: 408, 425, 429,
-/// 500, 502, 503, 504, a timeout, a connection refused or reset, a name that doesn't resolve, a full disk.
+/// 500, 502, 503, 504, a timeout, a connection refused or reset, a name that doesn't resolve, a want of
+/// threads or file descriptors, a full disk.
 /// All else is unknown. (The sets are those that Databricks' drivers share.)
 ///
 /// ```
@@ -82,7 +85,8 @@ pub fn classify(fault: impl Into<Fault>) -> ErrorClass {
         | Fault::Timeout
         | Fault::Connect
         | Fault::Reset
-        | Fault::NoSuchHost => ErrorClass::Retryable,
+        | Fault::NoSuchHost
+        | Fault::NoResources => ErrorClass::Retryable,
         // What another process or an administrator may end.
         Fault::Write(
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::Interrupted,
@@ -166,6 +170,7 @@ impl From<io::ErrorKind> for Fault {
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::UnexpectedEof => Fault::Reset,
+            io::ErrorKind::OutOfMemory => Fault::NoResources,
             _ => Fault::Other,
         }
     }
@@ -173,9 +178,20 @@ impl From<io::ErrorKind> for Fault {
 
 impl From<&io::Error> for Fault {
     fn from(error: &io::Error) -> Self {
-        error.kind().into()
+        // The standard library has no kind for a want of descriptors.
+        match error.raw_os_error() {
+            Some(code) if NO_DESCRIPTOR.contains(&code) => Fault::NoResources,
+            _ => error.kind().into(),
+        }
     }
 }
+
+/// What the system says when the process, or the machine, has no file descriptor left.
+#[cfg(unix)]
+const NO_DESCRIPTOR: [i32; 2] = [nix::errno::Errno::EMFILE as i32, nix::errno::Errno::ENFILE as i32];
+/// `WSAEMFILE` and `ERROR_TOO_MANY_OPEN_FILES`.
+#[cfg(not(unix))]
+const NO_DESCRIPTOR: [i32; 2] = [10024, 4];
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -193,6 +209,7 @@ impl fmt::Display for Fault {
             Fault::BadAnswer => "unreadable answer",
             Fault::TooLarge => "request too large",
             Fault::Unsendable => "request can't be encoded",
+            Fault::NoResources => "no thread, descriptor or memory",
             Fault::Panicked => "a plug-in panicked",
             Fault::Other => "unclassified failure",
         };
@@ -285,7 +302,7 @@ mod tests {
     fn every_other_fault_has_the_class_that_is_documented_and_words_of_its_own() {
         use io::ErrorKind as Kind;
         let terminal = [Fault::Authentication, Fault::RefusedHost, Fault::Redirect];
-        let network = [Fault::Timeout, Fault::Connect, Fault::Reset, Fault::NoSuchHost];
+        let network = [Fault::Timeout, Fault::Connect, Fault::Reset, Fault::NoSuchHost, Fault::NoResources];
         let passing =
             [Kind::StorageFull, Kind::QuotaExceeded, Kind::Interrupted, Kind::TimedOut, Kind::WouldBlock];
         let others = [
@@ -306,7 +323,18 @@ mod tests {
             assert_eq!(classify(fault), class, "{fault:?}");
             assert!(words.insert(fault.to_string()), "{fault} is said of two");
         }
-        assert_eq!(words.len(), 3 + 4 + 5 + 8);
+        assert_eq!(words.len(), 3 + 5 + 5 + 8);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_want_of_descriptors_is_none_of_the_services_faults() {
+        use nix::errno::Errno;
+        for errno in [Errno::EMFILE, Errno::ENFILE] {
+            assert_eq!(Fault::from(&io::Error::from(errno)), Fault::NoResources);
+        }
+        assert_eq!(Fault::from(&io::Error::from(Errno::ECONNREFUSED)), Fault::Connect);
+        assert_eq!(Fault::from(&io::Error::from(io::ErrorKind::OutOfMemory)), Fault::NoResources);
     }
 
     #[test]

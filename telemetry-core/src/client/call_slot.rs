@@ -61,7 +61,7 @@ impl<T: Send + 'static> Slot<T> {
         let answer = match &mut self.job {
             None => return Poll::Pending,
             // Worth trying again: nothing was sent.
-            Some(Job::NoThread) => Poll::Ready(Err(Fault::Connect)),
+            Some(Job::NoThread) => Poll::Ready(Err(Fault::NoResources)),
             Some(Job::Here(work)) => Pin::new(work).poll(cx).map(|answer| answer.ok_or(Fault::Panicked)),
             Some(Job::Pooled(call)) => call.poll(cx),
         };

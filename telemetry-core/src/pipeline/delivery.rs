@@ -414,7 +414,7 @@ pub(crate) fn outcome(attempted: &AttemptOutcome) -> Outcome {
         AttemptOutcome::Answered(Ok(_)) => Outcome::Success,
         AttemptOutcome::Answered(Err(PluginError { fault, retry_after })) => match fault {
             fault if refuses_the_caller(*fault) => Outcome::Neutral,
-            Fault::TooLarge | Fault::Panicked => Outcome::Neutral,
+            Fault::TooLarge | Fault::Panicked | Fault::NoResources => Outcome::Neutral,
             _ => Outcome::Failure { retry_after: *retry_after },
         },
     }

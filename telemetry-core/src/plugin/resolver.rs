@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -73,8 +73,8 @@ impl Resolver {
     ///
     /// # Errors
     ///
-    /// [`Fault::NoSuchHost`] when the name doesn't resolve, or the system gives no thread to look it up on;
-    /// [`Fault::RefusedHost`] as [`HostPolicy::check_addresses`] says.
+    /// [`Fault::NoSuchHost`] when the name doesn't resolve; [`Fault::NoResources`] when the system gives no
+    /// thread or descriptor to look it up with; [`Fault::RefusedHost`] as [`HostPolicy::check_addresses`] says.
     pub fn resolve(
         &self,
         name: &str,
@@ -82,7 +82,7 @@ impl Resolver {
     ) -> impl Future<Output = Result<Vec<SocketAddr>, PluginError>> + Send + use<> {
         let (lookups, name) = (Arc::clone(&self.lookups), name.to_owned());
         async move {
-            let addresses = lookups.of(&name).await.map_err(|_| Fault::NoSuchHost)?;
+            let addresses = lookups.of(&name).await?;
             policy.check_addresses(addresses.iter().map(SocketAddr::ip))?;
             Ok(addresses)
         }
@@ -102,7 +102,7 @@ impl fmt::Debug for Resolver {
     }
 }
 
-type Found = Result<Vec<SocketAddr>, io::ErrorKind>;
+type Found = Result<Vec<SocketAddr>, Fault>;
 
 /// Looks up names on a few threads: one look-up of a name at a time, however many ask for it.
 struct Lookups {
@@ -129,7 +129,7 @@ impl Lookups {
     ///
     /// # Errors
     ///
-    /// What the system says, also when it gives no thread.
+    /// [`Fault::NoSuchHost`], or [`Fault::NoResources`] when the system gives no thread.
     async fn of(self: &Arc<Self>, name: &str) -> Found {
         let (tell, told) = oneshot::channel();
         {
@@ -149,10 +149,10 @@ impl Lookups {
             if state.threads == 0 {
                 state.queue.clear();
                 state.asked.clear();
-                return Err(io::ErrorKind::OutOfMemory);
+                return Err(Fault::NoResources);
             }
         }
-        told.await.unwrap_or(Err(io::ErrorKind::Interrupted))
+        told.await.unwrap_or(Err(Fault::NoSuchHost))
     }
 
     fn start(self: &Arc<Self>) -> io::Result<()> {
@@ -162,7 +162,7 @@ impl Lookups {
 
     fn run(&self) {
         while let Some(name) = self.next() {
-            let found = (self.look_up)(&name).map_err(|error| error.kind());
+            let found = (self.look_up)(&name).map_err(|error| not_found(&error));
             let waiting = lock(&self.state).asked.remove(&name).unwrap_or_default();
             for tell in waiting {
                 // Who was given up meanwhile is missed by nobody.
@@ -192,6 +192,17 @@ impl Lookups {
             }
         }
     }
+}
+
+/// What a look-up that failed says. The system's resolver calls a name unknown also when it had no descriptor
+/// to ask with.
+fn not_found(error: &io::Error) -> Fault {
+    let another = || UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).err();
+    let is_ours = |error: &io::Error| Fault::from(error) == Fault::NoResources;
+    if is_ours(error) || another().is_some_and(|error| is_ours(&error)) {
+        return Fault::NoResources;
+    }
+    Fault::NoSuchHost
 }
 
 #[cfg(test)]
@@ -247,7 +258,12 @@ mod tests {
     #[tokio::test]
     async fn what_fails_says_so() {
         let lookups = Arc::new(Lookups::by(|_| Err(io::ErrorKind::HostUnreachable.into())));
-        assert_eq!(lookups.of("a").await, Err(io::ErrorKind::HostUnreachable));
+        assert_eq!(lookups.of("a").await, Err(Fault::NoSuchHost));
+        #[cfg(unix)]
+        {
+            let lookups = Arc::new(Lookups::by(|_| Err(io::Error::from(nix::errno::Errno::EMFILE))));
+            assert_eq!(lookups.of("a").await, Err(Fault::NoResources), "that says nothing of the name");
+        }
     }
 
     /// Ends a broken test.

@@ -10,7 +10,6 @@ use std::time::Duration;
 use clap::Args;
 use examples::compose;
 use examples::terminal::Output;
-use telemetry_breaker::{BreakerConfig, BreakerRegistry};
 use telemetry_core::status::{OffReason, TelemetryState};
 use telemetry_core::{ClientProvider, Lease, Mode};
 
@@ -100,13 +99,10 @@ impl Shortage {
     }
 }
 
-/// One that tries again as soon as the shortage is over: it doesn't ask for the flag, and its breakers open
-/// for a moment.
+/// One that doesn't ask for the flag, so that it tries to deliver also during the shortage, which is none of
+/// the service's faults: no breaker opens.
 fn eager() -> Result<ClientProvider, Box<dyn Error>> {
-    let breakers = BreakerRegistry::new(BreakerConfig::default().open_for(Duration::from_millis(500)))?;
-    let config = config().mode(Mode::Forced);
-    let composition = compose::telemetry(config, None)?;
-    Ok(composition.provider(move |provider| provider.breakers(breakers.clone())).build()?)
+    Ok(compose::telemetry(config().mode(Mode::Forced), None)?.build()?)
 }
 
 /// A connection for each of its ends.

@@ -620,6 +620,7 @@ fn faults() -> Vec<Fault> {
         Fault::Write(std::io::ErrorKind::StorageFull),
         Fault::Write(std::io::ErrorKind::PermissionDenied),
         Fault::Panicked,
+        Fault::NoResources,
         Fault::Other,
     ];
     statuses.map(Fault::Status).into_iter().chain(others).collect()
@@ -646,8 +647,14 @@ fn what_concerns_one_client_alone_pauses_it_and_nothing_else_does() {
 #[test]
 fn a_result_is_told_to_the_breaker_as_the_services_or_as_nobodys() {
     let ours = [400, 401, 403, 404, 413].map(Fault::Status);
-    let others =
-        [Fault::Authentication, Fault::RefusedHost, Fault::Unsendable, Fault::TooLarge, Fault::Panicked];
+    let others = [
+        Fault::Authentication,
+        Fault::RefusedHost,
+        Fault::Unsendable,
+        Fault::TooLarge,
+        Fault::Panicked,
+        Fault::NoResources,
+    ];
     for fault in faults() {
         for retry_after in [None, Some(7 * SECOND)] {
             let failure = PluginError::new(fault).with_retry_after(retry_after);
