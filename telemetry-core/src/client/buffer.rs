@@ -15,6 +15,7 @@ use crate::guard::sync::{Mutex, MutexGuard};
 use crate::guard::thread;
 use crate::ledger::{Counts, Refusal};
 use crate::pipeline::event::Event;
+use crate::record::SessionContext;
 
 const SHARDS: usize = 8;
 const ROUNDS: usize = 64;
@@ -22,8 +23,8 @@ const ROUNDS: usize = 64;
 const KEPT: usize = 256;
 
 #[derive(Debug)]
-pub(crate) struct EventBuffer {
-    shards: [Mutex<Shard>; SHARDS],
+pub(crate) struct EventBuffer<S = Arc<SessionContext>> {
+    shards: [Mutex<Shard<S>>; SHARDS],
     /// The order in which events were recorded. An event that was caused by another has a higher number.
     sequence: AtomicU64,
     /// Counts the events in all shards, and their bytes.
@@ -32,17 +33,38 @@ pub(crate) struct EventBuffer {
     closed: AtomicBool,
     /// What was refused without a shard to note it in.
     contended: AtomicU64,
+    /// What was refused before it was made, as there was no room for it.
+    too_many: [TooMany; SHARDS],
 }
 
+/// Of the threads that have one shard as their own; alone in its line of the cache.
 #[derive(Debug, Default)]
-struct Shard {
-    events: VecDeque<(u64, Event)>,
+#[repr(align(64))]
+struct TooMany(AtomicU64);
+
+#[derive(Debug)]
+struct Shard<S> {
+    events: VecDeque<(u64, Event<S>)>,
     seen: u64,
     /// What the events in it stand for.
     waiting: u64,
     /// How many bytes they take.
     bytes: u64,
     refused: Counts<Refusal>,
+}
+
+impl<S> Default for Shard<S> {
+    fn default() -> Self {
+        Shard { events: VecDeque::new(), seen: 0, waiting: 0, bytes: 0, refused: Counts::default() }
+    }
+}
+
+/// What was taken out of the buffer.
+#[derive(Debug)]
+pub(crate) struct Taken<S> {
+    pub(crate) events: Vec<Event<S>>,
+    /// All events below this number have been.
+    pub(crate) upto: u64,
 }
 
 /// What became of a push.
@@ -61,7 +83,7 @@ pub(crate) struct BufferBooks {
     pub(crate) refused: Counts<Refusal>,
 }
 
-impl EventBuffer {
+impl<S> EventBuffer<S> {
     pub(crate) fn new(limit: usize, memory: Arc<Memory>) -> Self {
         EventBuffer {
             shards: Default::default(),
@@ -70,11 +92,12 @@ impl EventBuffer {
             limit,
             closed: AtomicBool::new(false),
             contended: AtomicU64::new(0),
+            too_many: Default::default(),
         }
     }
 
     /// Adds an event, or refuses it and counts why. Never waits.
-    pub(crate) fn push(&self, event: Event) -> Pushed {
+    pub(crate) fn push(&self, event: Event<S>) -> Pushed {
         let weight = event.weight();
         let Some(mut shard) = self.lock_any() else {
             self.contended.fetch_add(weight, Ordering::Relaxed);
@@ -104,6 +127,21 @@ impl EventBuffer {
         Pushed::Waiting(before.count + 1)
     }
 
+    /// Whether an event that is made now would be refused, as far as can be told without a lock.
+    pub(crate) fn is_full(&self) -> bool {
+        self.memory.waiting().count >= self.limit
+    }
+
+    /// Counts events that weren't made, because it is full.
+    pub(crate) fn refuse_unmade(&self, weight: u64) {
+        self.too_many[thread::number() % SHARDS].0.fetch_add(weight, Ordering::Relaxed);
+    }
+
+    /// The number of the next event.
+    pub(crate) fn next(&self) -> u64 {
+        self.sequence.load(Ordering::Acquire)
+    }
+
     /// Counts events that were refused before they could be pushed.
     pub(crate) fn refuse(&self, reason: Refusal, weight: u64) {
         match self.lock_any() {
@@ -121,14 +159,15 @@ impl EventBuffer {
     ///
     /// An event never comes out before one that caused it: what was recorded after the call began stays for
     /// the next.
-    pub(crate) fn take(&self, most: u64) -> Vec<Event> {
+    pub(crate) fn take(&self, most: u64) -> Taken<S> {
         let end = self.sequence.load(Ordering::Acquire);
         let first = self
             .shards
             .iter()
             .filter_map(|shard| lock(shard).events.front().map(|(number, _)| *number))
             .min();
-        let Some(end) = first.map(|first| end.min(first.saturating_add(most))) else { return Vec::new() };
+        let Some(first) = first else { return Taken { events: Vec::new(), upto: end } };
+        let end = end.min(first.saturating_add(most));
         let mut taken = Vec::new();
         let mut bytes = 0;
         for shard in &self.shards {
@@ -137,8 +176,8 @@ impl EventBuffer {
             let before = taken.len();
             taken.extend(shard.events.drain(..upto));
             let events = || taken[before..].iter().map(|(_, event)| event);
-            shard.waiting -= events().map(Event::weight).sum::<u64>();
-            let out = events().map(Event::bytes).sum::<u64>();
+            shard.waiting -= events().map(Event::<S>::weight).sum::<u64>();
+            let out = events().map(Event::<S>::bytes).sum::<u64>();
             shard.bytes -= out;
             bytes += out;
             if shard.events.is_empty() {
@@ -147,12 +186,12 @@ impl EventBuffer {
         }
         self.memory.pop(Waiting { count: taken.len(), bytes });
         taken.sort_unstable_by_key(|(number, _)| *number);
-        taken.into_iter().map(|(_, event)| event).collect()
+        Taken { events: taken.into_iter().map(|(_, event)| event).collect(), upto: end }
     }
 
     /// Refuses what is in the buffer. What it was is for the caller to drop, without a lock in hand.
-    pub(crate) fn refuse_all(&self, reason: Refusal) -> Vec<VecDeque<(u64, Event)>> {
-        let refuse = |shard: &Mutex<Shard>| {
+    pub(crate) fn refuse_all(&self, reason: Refusal) -> Vec<VecDeque<(u64, Event<S>)>> {
+        let refuse = |shard: &Mutex<Shard<S>>| {
             let mut shard = lock(shard);
             let waiting = std::mem::take(&mut shard.waiting);
             shard.refused.add(reason, waiting);
@@ -188,10 +227,13 @@ impl EventBuffer {
         let contended = self.contended.load(Ordering::Relaxed);
         books.seen += contended;
         books.refused.add(Refusal::Contended, contended);
+        let too_many: u64 = self.too_many.iter().map(|count| count.0.load(Ordering::Relaxed)).sum();
+        books.seen += too_many;
+        books.refused.add(Refusal::BufferFull, too_many);
         books
     }
 
-    fn lock_any(&self) -> Option<MutexGuard<'_, Shard>> {
+    fn lock_any(&self) -> Option<MutexGuard<'_, Shard<S>>> {
         let own = thread::number();
         for _ in 0..ROUNDS {
             for offset in 0..SHARDS {
@@ -229,12 +271,12 @@ mod tests {
         assert!(buffer.shards.iter().filter(|shard| !lock(shard).events.is_empty()).count() > 1);
         let numbers = |taken: Vec<Event>| taken.iter().map(number_of).collect::<Vec<_>>();
         assert_eq!(
-            numbers(buffer.take(7)),
+            numbers(buffer.take(7).events),
             (0..7).collect::<Vec<_>>(),
             "the oldest, and no more than asked for"
         );
-        assert_eq!(numbers(buffer.take(u64::MAX)), (7..30).collect::<Vec<_>>());
-        assert!(buffer.is_empty() && buffer.take(u64::MAX).is_empty());
+        assert_eq!(numbers(buffer.take(u64::MAX).events), (7..30).collect::<Vec<_>>());
+        assert!(buffer.is_empty() && buffer.take(u64::MAX).events.is_empty());
     }
 
     #[test]
@@ -251,7 +293,7 @@ mod tests {
     fn what_is_refused_at_the_end_is_counted() {
         let buffer = buffer(10);
         (0..5).for_each(|number| _ = buffer.push(event(number)));
-        assert_eq!(buffer.take(2).len(), 2);
+        assert_eq!(buffer.take(2).events.len(), 2);
         buffer.close();
         let refused: usize = buffer.refuse_all(Refusal::Closed).iter().map(VecDeque::len).sum();
         let books = buffer.books();
@@ -266,7 +308,7 @@ mod tests {
         buffer.close();
         assert_eq!(buffer.push(event(1)), Pushed::Refused);
         assert_eq!(buffer.books().refused.get(Refusal::Closed), 1);
-        assert_eq!(buffer.take(u64::MAX).len(), 1);
+        assert_eq!(buffer.take(u64::MAX).events.len(), 1);
     }
 
     /// A statement that was gathered by its handle: an event that stands for four.
@@ -286,7 +328,7 @@ mod tests {
         buffer.refuse(Refusal::InvalidId, 3);
         let books = buffer.books();
         assert_eq!((books.seen, books.waiting, books.refused.get(Refusal::BufferFull)), (11, 4, 4));
-        assert_eq!(buffer.take(u64::MAX).len(), 1);
+        assert_eq!(buffer.take(u64::MAX).events.len(), 1);
         buffer.close();
         assert_eq!(buffer.push(statement()), Pushed::Refused);
         let books = buffer.books();
@@ -323,10 +365,10 @@ mod tests {
                 })
                 .collect();
             while pushers.iter().any(|pusher| !pusher.is_finished()) {
-                taken.extend(buffer.take(u64::MAX));
+                taken.extend(buffer.take(u64::MAX).events);
             }
         });
-        taken.extend(buffer.take(u64::MAX));
+        taken.extend(buffer.take(u64::MAX).events);
         let books = buffer.books();
         assert_eq!(books.seen, 16_000);
         assert_eq!(taken.len() as u64 + books.refused.total(), 16_000);

@@ -13,6 +13,7 @@ pub(crate) mod plugins;
 pub(crate) mod registry;
 pub(crate) mod runtime;
 pub(crate) mod safe_clock;
+pub(crate) mod sessions;
 pub(crate) mod shared;
 pub(crate) mod status;
 pub(crate) mod wakeup;
@@ -28,6 +29,7 @@ use crate::client::buffer::{BufferBooks, EventBuffer, Pushed};
 use crate::client::key::Key;
 use crate::client::logins::{Leftover, Logins, may_block};
 use crate::client::plugins::Plugins;
+use crate::client::sessions::{SessionNumber, Sessions};
 use crate::client::wakeup::Wakeup;
 use crate::config::TelemetryConfig;
 use crate::fault::PluginError;
@@ -46,6 +48,7 @@ use crate::pipeline::{Busy, Pipeline, Step};
 use crate::plugin::breaker::{Breaker, BreakerState};
 use crate::plugin::clock::Tick;
 use crate::plugin::credentials::CredentialProvider;
+use crate::record::SessionContext;
 
 /// Shared between the handles of its connections, which push into its buffer, and its worker, which does all
 /// else.
@@ -69,7 +72,8 @@ pub(crate) struct Client {
     /// Names and SQLSTATEs of errors that were none.
     malformed: AtomicU64,
     pub(crate) forced: bool,
-    buffer: EventBuffer,
+    buffer: EventBuffer<SessionNumber>,
+    sessions: Sessions,
     pipeline: Mutex<Pipeline>,
     /// Whether handles record: one load is all that a driver pays while it is `false`.
     recording: AtomicBool,
@@ -121,6 +125,7 @@ impl Client {
             forced: terms.forced,
             buffer: EventBuffer::new(config.max_events, Arc::clone(&memory)),
             memory,
+            sessions: Sessions::default(),
             pipeline: Mutex::new(pipeline),
             recording: AtomicBool::new(true),
             ended: AtomicBool::new(false),
@@ -157,7 +162,7 @@ impl Client {
     }
 
     /// Takes an event from a driver's thread. Never waits.
-    pub(crate) fn record(&self, event: Event) {
+    pub(crate) fn record(&self, event: Event<SessionNumber>) {
         if is_own_work() {
             return;
         }
@@ -165,6 +170,30 @@ impl Client {
         let Pushed::Waiting(waiting) = self.buffer.push(event) else { return };
         if self.wakeup.is_due(waiting, urgent) {
             self.wake_up();
+        }
+    }
+
+    /// Whether an event that is made now would be refused for want of room; then it is counted, and not made.
+    pub(crate) fn has_no_room(&self, weight: u64) -> bool {
+        let full = self.buffer.is_full();
+        if full && !is_own_work() {
+            self.buffer.refuse_unmade(weight);
+        }
+        full
+    }
+
+    /// A connection begins to record.
+    pub(crate) fn join_session(&self, context: Arc<SessionContext>) -> SessionNumber {
+        self.sessions.join(context)
+    }
+
+    /// No handle speaks of it any more; it was counted with so many bytes. Not in a forked child, where a lock
+    /// may be held for ever.
+    pub(crate) fn leave_session(&self, session: SessionNumber, bytes: u64) {
+        if self.plugins.in_parent_process() {
+            let (next, is_empty) = (|| self.buffer.next(), || self.buffer.is_empty());
+            let bytes = self.sessions.leave(session, bytes, next, is_empty);
+            self.memory.give_back_from_handle(bytes);
         }
     }
 
@@ -268,7 +297,11 @@ impl Client {
         then: impl FnOnce(&mut Pipeline, Tick, usize) -> T,
     ) -> T {
         self.with_pipeline(|pipeline, now| {
-            let events = if pipeline.is_finished() { Vec::new() } else { self.buffer.take(most) };
+            let mut events = Vec::new();
+            if !pipeline.is_finished() {
+                let bytes = self.sessions.resolve(|| self.buffer.take(most), |event| events.push(event));
+                self.memory.give_back_from_handle(bytes);
+            }
             let taken = events.len();
             pipeline.absorb(events, now, wall, |bytes| self.memory.room_for_pipeline(bytes));
             then(pipeline, now, taken)
@@ -498,7 +531,6 @@ pub(crate) mod tests {
     use crate::host::HostPolicy;
     use crate::pipeline::event::tests::session;
     use crate::plugin::breaker::AlwaysClosed;
-    use crate::plugin::clock::SystemClock;
     use crate::plugin::exporter::{Attempt, Exporter, Receipt};
     use crate::plugin::flags::{FeatureFlagSource, FlagQuery, FlagSet};
     use crate::text::rules::TextRules;
@@ -528,7 +560,7 @@ pub(crate) mod tests {
             exporter: Arc::new(Nobody),
             flags: Arc::new(Nobody),
             breakers: Arc::new(AlwaysClosed),
-            clock: SafeClock::new(Arc::new(SystemClock::new()), false),
+            clock: SafeClock::machine(false),
             parent: Process::this(),
             memory: Arc::new(MemoryPool::new(u64::MAX)),
             last: DropThread::default(),

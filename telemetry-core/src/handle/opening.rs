@@ -10,7 +10,7 @@ use crate::handle::error_details::{ErrorDetails, describe};
 use crate::handle::session::Session;
 use crate::handle::session_scope::SessionScope;
 use crate::ledger::Refusal;
-use crate::pipeline::event::{Event, EventKind};
+use crate::pipeline::event::EventKind;
 use crate::plugin::clock::Tick;
 use crate::record::body::Body;
 use crate::record::id::SessionId;
@@ -195,10 +195,9 @@ fn fail(open: Open, error: Option<ErrorInfo>) {
     if client.is_recording() {
         let now = client.plugins.clock.now();
         let body = Body { error, ..Body::opening(now.since(started), retries) };
-        client.record(Event {
-            at: now,
-            session: info.context(&hold, None),
-            kind: EventKind::Single(Box::new(body)),
-        });
+        let context = info.context(&hold, None);
+        if let Some(scope) = SessionScope::passing(Arc::clone(&hold), context) {
+            scope.record(now, EventKind::Single(Box::new(body)));
+        }
     }
 }

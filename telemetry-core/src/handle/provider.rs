@@ -24,7 +24,7 @@ use crate::handle::lease::Lease;
 use crate::handle::target::{Later, Target};
 use crate::host::Host;
 use crate::plugin::breaker::BreakerSource;
-use crate::plugin::clock::{Clock, SystemClock};
+use crate::plugin::clock::Clock;
 use crate::plugin::exporter::Exporter;
 use crate::plugin::flags::FeatureFlagSource;
 use crate::record::DriverContext;
@@ -314,15 +314,16 @@ impl ClientProviderBuilder {
         let level = config.error_text.narrowed(error_text.as_deref());
         let text = TextRules::new(level, config.own_words, config.own_packages)?;
         let system = system.unwrap_or_else(SystemInfo::detect).sanitized();
+        let timers = !matches!(runtime, Runtime::Manual);
         let plugins = Arc::new(Plugins {
             driver: Arc::new(DriverContext { identity, system }),
             exporter: exporter.ok_or(BuildError::Missing("an exporter"))?,
             flags: flags.ok_or(BuildError::Missing("a source of feature flags"))?,
             breakers: breakers.ok_or(BuildError::Missing("a source of breakers"))?,
-            clock: SafeClock::new(
-                clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
-                !matches!(runtime, Runtime::Manual),
-            ),
+            clock: match clock {
+                Some(clock) => SafeClock::new(clock, timers),
+                None => SafeClock::machine(timers),
+            },
             parent: Process::this(),
             memory: Arc::new(MemoryPool::new(config.max_total_bytes as u64)),
             config,

@@ -268,6 +268,9 @@ impl Active {
         }
         self.aggregate.complete(latency, failure);
         self.session.client().memory.give_back_from_handle(self.errors);
+        if self.session.client().has_no_room(self.aggregate.events()) {
+            return;
+        }
         self.session.record(self.session.now(), EventKind::Finished(self.aggregate));
     }
 }

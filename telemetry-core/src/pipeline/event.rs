@@ -10,13 +10,12 @@ use crate::record::body::Body;
 use crate::record::context::SessionContext;
 use crate::record::error_info::ErrorInfo;
 use crate::record::id::StatementId;
-use crate::record::kind::RecordKind;
 
-/// One thing that happened, in one session.
+/// One thing that happened, in one session, which is known by what it is or, in the buffer, by a number.
 #[derive(Debug)]
-pub(crate) struct Event {
+pub(crate) struct Event<S = Arc<SessionContext>> {
     pub(crate) at: Tick,
-    pub(crate) session: Arc<SessionContext>,
+    pub(crate) session: S,
     pub(crate) kind: EventKind,
 }
 
@@ -34,7 +33,13 @@ pub(crate) enum EventKind {
     Finished(Box<StatementAggregate>),
 }
 
-impl Event {
+impl<S> Event<S> {
+    /// The same with its session known by something else.
+    pub(crate) fn of<T>(self, session: T) -> Event<T> {
+        let Event { at, session: _, kind } = self;
+        Event { at, session, kind }
+    }
+
     /// How many recorded events this one stands for.
     pub(crate) fn weight(&self) -> u64 {
         match &self.kind {
@@ -49,10 +54,6 @@ impl Event {
     /// How many bytes it takes in the buffer, without error text, which counts by itself.
     pub(crate) fn bytes(&self) -> u64 {
         let boxed = match &self.kind {
-            // It may be all that keeps its connection's context.
-            EventKind::Single(body) if body.kind == RecordKind::Connection => {
-                body.bytes() + self.session.bytes()
-            }
             EventKind::Single(body) => body.bytes(),
             EventKind::Finished(aggregate) => aggregate.bytes(),
             EventKind::Happened { what: StatementEvent::Failed(error), .. } => error.bytes(),
@@ -60,7 +61,7 @@ impl Event {
             EventKind::Started { .. } | EventKind::Happened { .. } | EventKind::Completed { .. } => 0,
         };
         // With its number in the buffer.
-        size_of::<(u64, Event)>() as u64 + boxed
+        size_of::<(u64, Event<S>)>() as u64 + boxed
     }
 
     /// Whether the worker is to be woken for it: a terminal error.
@@ -80,6 +81,7 @@ impl Event {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::record::kind::RecordKind;
     use crate::record::{ConnectionParams, DriverIdentity, SystemInfo};
     use crate::record::{DriverContext, Encoded};
 
