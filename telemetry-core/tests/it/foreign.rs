@@ -343,8 +343,8 @@ impl CredentialProvider for Where {
 fn the_providers_own_thread_calls_what_says_that_it_never_blocks_and_nothing_else() {
     let never: fn() -> bool = || false;
     // Who asks may get a panic for an answer, which isn't to be trusted.
-    let may: fn() -> bool = || true;
-    let panics: fn() -> bool = || panic!("planted");
+    let may = || true;
+    let panics = || panic!("planted");
     for (flags, exporter, credentials, on_pool) in [
         (never, never, never, [false, false]),
         (may, never, never, [true, false]),
