@@ -69,6 +69,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_package_owns_the_symbols_behind_its_separator() {
+        let rules = TextRules::new(TextLevel::Message, &[], &["com.acme", "frob::"]).unwrap();
+        for symbol in ["com.acme", "com.acme.Frob.run", "com.acme/x", "com.acme:x", "frob::", "frob::run"] {
+            assert!(rules.owns(symbol), "{symbol}");
+        }
+        for other in ["com.acmeX", "com", "frob", "frob:run", "x.com.acme", ""] {
+            assert!(!rules.owns(other), "{other}");
+        }
+    }
+
+    #[test]
     fn what_is_no_word_or_package_is_refused_when_the_provider_is_built() {
         for word in ["", "two words", "123", "p\u{e4}ckchen", "a-b", &"x".repeat(25)] {
             assert!(TextRules::new(TextLevel::Message, &[word], &[]).is_err(), "{word}");

@@ -164,6 +164,7 @@ fn ten_bare_words_in_a_row_are_no_sentence() {
         (format!("{}, {}", row(9), row(9)), format!("{}, {}", row(9), row(9))),
         (format!("{} and {}", row(9), row(9)), format!("{} and {}", row(9), row(9))),
         (format!("{} Server {}", row(9), row(9)), format!("{} Server {}", row(9), row(9))),
+        (format!("{} 'server' {}", row(9), row(9)), format!("{} '***' {}", row(9), row(9))),
         (format!("{} frobnicate", row(9)), "***".to_owned()),
     ] {
         assert_eq!(sanitize(&text, &TextRules::default()), kept);
@@ -198,6 +199,90 @@ fn of_a_statement_the_keywords_are_kept_and_what_only_looks_like_one_stays() {
             "the server failed: drop table server, query because the server failed",
             "the server failed: drop table ***, *** because the server failed",
         ),
+    ] {
+        assert_eq!(sanitize(text, &TextRules::default()), kept);
+    }
+}
+
+#[test]
+fn what_is_assigned_to_a_key_goes_to_the_end_of_its_clause() {
+    for (text, kept) in [
+        ("password=table server, query", "password=***, query"),
+        ("password=(table, server) query", "password=(***, ***) query"),
+        ("password=((table) server) query", "password=((***) ***) query"),
+        ("password=[table; server] query", "password=[***; ***] query"),
+        ("password={table} query", "password={***} query"),
+        ("(password=table) query", "(password=***) query"),
+        ("password=table; server=3", "password=***; server=3"),
+        ("password=table; server", "password=***; ***"),
+        ("password=table;", "password=***;"),
+        ("<password>table<query> server", "<password>***<query> server"),
+        ("password: table server", "password: ***"),
+        ("Cookie: table=server; query, (failed) query", "Cookie: ***=***; ***, (***) ***"),
+    ] {
+        assert_eq!(sanitize(text, &TextRules::default()), kept);
+    }
+}
+
+#[test]
+fn what_is_said_of_a_key_goes_to_where_the_part_of_the_sentence_ends() {
+    for (text, kept) in [
+        ("password is table server failed", "password is ***"),
+        ("password is table, server failed", "password is ***, server failed"),
+        ("password is table: server failed", "password is ***: server failed"),
+        ("password is table. server failed", "password is ***. server failed"),
+        ("password is table (server failed)", "password is *** (server failed)"),
+        ("(password is table) server failed", "(password is ***) server failed"),
+        ("password is (table, server) failed", "password is (***, ***) failed"),
+        ("password is 5 server failed", "password is *** server failed"),
+        ("token is bearer 5 (server)", "token is *** (server)"),
+        ("Bearer 5 server", "Bearer ***"),
+        ("server:table failed", "server:table failed"),
+        ("size=5 Server failed", "size=5 *** failed"),
+        ("error=server failed", "error=server failed"),
+        ("mode=server failed", "mode=*** failed"),
+        // A word that says something about the key is no value of it.
+        ("password accepted", "password accepted"),
+        ("password at 'server'", "password at '***'"),
+        ("password is", "password is"),
+        ("password server", "password ***"),
+        ("password server failed", "password server failed"),
+        // Names are written large.
+        ("user server failed", "user server failed"),
+        ("user Server failed", "user *** failed"),
+        ("user TCP failed", "user *** failed"),
+        ("user OK failed", "user OK failed"),
+    ] {
+        assert_eq!(sanitize(text, &TextRules::default()), kept);
+    }
+}
+
+#[test]
+fn a_number_is_kept_beside_others_only_where_it_is_a_code() {
+    for (text, kept) in [
+        ("error 1064 (12345) failed", "error 1064 (12345) failed"),
+        ("error 1064, 12345 failed", "error ***, *** failed"),
+        ("error 42 'server'", "error 42 '***'"),
+        ("error: 42 'server'", "error: 42 '***'"),
+        ("error, 42 'server'", "error, *** '***'"),
+        ("server 42 'server'", "server *** '***'"),
+    ] {
+        assert_eq!(sanitize(text, &TextRules::default()), kept);
+    }
+}
+
+#[test]
+fn a_sqlstate_is_one_where_it_is_said_to_be() {
+    for (text, kept) in [
+        ("SQLSTATE 42P01", "SQLSTATE 42P01"),
+        ("SQLSTATE: 42P01", "SQLSTATE: 42P01"),
+        ("SQLSTATE=42P01", "SQLSTATE=42P01"),
+        ("failed (42P01)", "failed (42P01)"),
+        ("failed [42P01]", "failed [42P01]"),
+        ("server 42P01 failed", "server *** failed"),
+        ("failed (42P01 server)", "failed (*** server)"),
+        ("SQLSTATE QQ001", "SQLSTATE ***"),
+        ("password=42P01", "password=***"),
     ] {
         assert_eq!(sanitize(text, &TextRules::default()), kept);
     }
