@@ -404,6 +404,19 @@ mod tests {
             // Of quotes behind a word it isn't known which of them open.
             ("the server' table 'failed' again", "the server'***' again"),
             ("the server' failed", "the server' failed"),
+            ("the server\"s failed", "the server\"s failed"),
+        ] {
+            assert_eq!(sanitize(text, &TextRules::default()), kept);
+        }
+    }
+
+    #[test]
+    fn words_with_a_slash_at_an_end_are_a_path() {
+        for (text, kept) in [
+            ("server/table failed", "server/table failed"),
+            ("/server failed", "*** failed"),
+            ("server/ failed", "*** failed"),
+            ("_/server failed", "*** failed"),
         ] {
             assert_eq!(sanitize(text, &TextRules::default()), kept);
         }

@@ -218,6 +218,8 @@ fn what_is_assigned_to_a_key_goes_to_the_end_of_its_clause() {
         ("password=table;", "password=***;"),
         ("<password>table<query> server", "<password>***<query> server"),
         ("password: table server", "password: ***"),
+        ("password=(42) query", "password=(***) query"),
+        ("password=SELECT, server 42", "password=***, server 42"),
         ("Cookie: table=server; query, (failed) query", "Cookie: ***=***; ***, (***) ***"),
     ] {
         assert_eq!(sanitize(text, &TextRules::default()), kept);
@@ -241,6 +243,11 @@ fn what_is_said_of_a_key_goes_to_where_the_part_of_the_sentence_ends() {
         ("size=5 Server failed", "size=5 *** failed"),
         ("error=server failed", "error=server failed"),
         ("mode=server failed", "mode=*** failed"),
+        ("password is not table", "password is not ***"),
+        ("password is because server failed", "password is because server failed"),
+        ("server --password table server", "server --password *** server"),
+        ("server --query table server", "server --query table server"),
+        ("Bearer table server", "Bearer *** server"),
         // A word that says something about the key is no value of it.
         ("password accepted", "password accepted"),
         ("password at 'server'", "password at '***'"),
@@ -258,6 +265,34 @@ fn what_is_said_of_a_key_goes_to_where_the_part_of_the_sentence_ends() {
 }
 
 #[test]
+fn a_value_that_is_still_to_come_goes_on_the_next_line() {
+    for (text, kept) in [
+        ("password=\nserver failed", "password=\n***"),
+        ("password=table\nserver failed", "password=***\nserver failed"),
+        ("password is\nserver failed", "password is\n***"),
+        ("password is table\nserver failed", "password is ***\nserver failed"),
+        ("Cookie:\nserver failed", "Cookie:\n***"),
+        ("size=\nserver failed", "size=\nserver failed"),
+        ("SELECT\n42", "SELECT\n***"),
+        ("server\n42", "server\n42"),
+    ] {
+        assert_eq!(sanitize(text, &TextRules::default()), kept);
+    }
+}
+
+#[test]
+fn rows_stand_in_brackets_behind_what_says_so() {
+    for (text, kept) in [
+        ("values (server, table) failed", "values (***, ***) failed"),
+        ("value is (server) failed", "value is (***) failed"),
+        ("value server (table) failed", "value server (table) failed"),
+        ("server is (table) failed", "server is (table) failed"),
+    ] {
+        assert_eq!(sanitize(text, &TextRules::default()), kept);
+    }
+}
+
+#[test]
 fn a_number_is_kept_beside_others_only_where_it_is_a_code() {
     for (text, kept) in [
         ("error 1064 (12345) failed", "error 1064 (12345) failed"),
@@ -266,6 +301,16 @@ fn a_number_is_kept_beside_others_only_where_it_is_a_code() {
         ("error: 42 'server'", "error: 42 '***'"),
         ("error, 42 'server'", "error, *** '***'"),
         ("server 42 'server'", "server *** '***'"),
+        ("size=42 failed", "size=42 failed"),
+        ("size=5ms failed", "size=*** failed"),
+        ("'server'=42 failed", "'***'=*** failed"),
+        ("failed 5 Server", "failed 5 Server"),
+        ("failed 5 grant", "failed 5 grant"),
+        ("failed 5 Grant", "failed ***"),
+        // Behind an option for a user, and only there, a name follows.
+        ("server u table failed", "server u table failed"),
+        ("server -3 table failed", "server -3 table failed"),
+        ("server -u table failed", "server -*** failed"),
     ] {
         assert_eq!(sanitize(text, &TextRules::default()), kept);
     }
@@ -277,6 +322,13 @@ fn a_sqlstate_is_one_where_it_is_said_to_be() {
         ("SQLSTATE 42P01", "SQLSTATE 42P01"),
         ("SQLSTATE: 42P01", "SQLSTATE: 42P01"),
         ("SQLSTATE=42P01", "SQLSTATE=42P01"),
+        ("SELECT failed: SQLSTATE 42000", "SELECT failed: SQLSTATE 42000"),
+        ("SELECT failed: error 42", "SELECT failed: error ***"),
+        ("SELECT failed: SQLSTATE 12345", "SELECT failed: SQLSTATE ***"),
+        ("SELECT failed (42000)", "SELECT failed (***)"),
+        ("SQLSTATE 12345 'server'", "SQLSTATE 12345 '***'"),
+        ("'server' (42000) failed", "'***' (42000) failed"),
+        ("'server' (12345) failed", "'***' (***) failed"),
         ("failed (42P01)", "failed (42P01)"),
         ("failed [42P01]", "failed [42P01]"),
         ("server 42P01 failed", "server *** failed"),
