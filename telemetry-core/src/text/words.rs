@@ -271,6 +271,8 @@ mod tests {
         assert_eq!(after("api", "key"), Key::Secret);
         assert_eq!(after("primary", "key"), Key::Other);
         assert_eq!(after("api", "key_name"), look("key_name").key);
+        assert_eq!(after("api", "server"), Key::Other);
+        assert_eq!(after("user", "server"), Key::Other);
         assert_eq!(after("user", "name"), Key::Person);
         assert_eq!(after("given", "name"), Key::Person);
         assert_eq!(after("table", "name"), Key::Other);
