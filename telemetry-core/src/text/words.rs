@@ -233,6 +233,13 @@ mod tests {
     }
 
     #[test]
+    fn a_lone_letter_among_humps_is_no_word_of_an_authors_either() {
+        let rules = TextRules::new(crate::config::TextLevel::Message, &["x", "photonix"], &[]).unwrap();
+        assert!(word("ServerPhotonixTimeout", &rules).known && word("x", &rules).known);
+        assert!(!word("ServerXTimeout", &rules).known);
+    }
+
+    #[test]
     fn a_key_names_by_its_last_piece_what_its_value_is() {
         for text in [
             "password",
