@@ -305,7 +305,7 @@ fn a_number_is_kept_beside_others_only_where_it_is_a_code() {
         ("select server, failed 42", "select server, failed ***"),
         ("UPDATE server, failed 42", "UPDATE server, failed ***"),
         ("update server, failed 42", "update server, failed 42"),
-        ("failed 5 (12345) failed", "failed 5 (***) failed"),
+        ("failed 5 (12345) failed", "failed *** (***) failed"),
         ("SELECT failed: error 42 (12345)", "SELECT failed: error *** (***)"),
         ("size=42 failed", "size=42 failed"),
         ("size=5ms failed", "size=*** failed"),
