@@ -248,7 +248,7 @@ impl<S> EventBuffer<S> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::guard::memory::MemoryPool;
     use crate::pipeline::event::EventKind;
@@ -256,7 +256,7 @@ mod tests {
     use crate::pipeline::statement::{StatementAggregate, StatementEvent};
     use crate::plugin::clock::Tick;
 
-    fn buffer(limit: usize) -> EventBuffer {
+    pub(crate) fn buffer(limit: usize) -> EventBuffer {
         let pool = Arc::new(MemoryPool::new(u64::MAX));
         EventBuffer::new(limit, Arc::new(Memory::new(u64::MAX >> 1, pool)))
     }

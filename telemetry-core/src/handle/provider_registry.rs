@@ -1,12 +1,12 @@
 //! Providers that outlive what uses them: for drivers whose database objects come and go.
 
 use std::fmt;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::BuildError;
 use crate::guard::fork::InChild;
 use crate::guard::lock::lock;
+use crate::guard::sync::Mutex;
 use crate::handle::provider::ClientProvider;
 
 /// How many providers a registry keeps.

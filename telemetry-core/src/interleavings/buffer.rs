@@ -7,6 +7,7 @@ use shuttle::future::block_on;
 use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use shuttle::thread;
 
+use crate::client::buffer::tests::buffer as of;
 use crate::client::buffer::{EventBuffer, Pushed};
 use crate::client::wakeup::Wakeup;
 use crate::handle::error_details::ErrorDetails;
@@ -29,18 +30,18 @@ fn push(buffer: &EventBuffer, events: impl Iterator<Item = u64>) -> Vec<u64> {
 #[test]
 fn every_event_is_taken_once_or_refused_and_counted() {
     check(|| {
-        let buffer = Arc::new(EventBuffer::new(3));
+        let buffer = Arc::new(of(3));
         let pushers = [10, 20, 30].map(|first| {
             let buffer = Arc::clone(&buffer);
             thread::spawn(move || push(&buffer, first..first + 2))
         });
         let taker = {
             let buffer = Arc::clone(&buffer);
-            thread::spawn(move || (0..3).flat_map(|_| numbers(buffer.take(2))).collect::<Vec<_>>())
+            thread::spawn(move || (0..3).flat_map(|_| numbers(buffer.take(2).events)).collect::<Vec<_>>())
         };
         let accepted: BTreeSet<_> = join(pushers).into_iter().flatten().collect();
         let mut taken = taker.join().unwrap();
-        taken.extend(numbers(buffer.take(ALL)));
+        taken.extend(numbers(buffer.take(ALL).events));
         assert_eq!(taken.iter().copied().collect::<BTreeSet<_>>(), accepted);
         assert_eq!(taken.len(), accepted.len(), "none comes twice");
         let books = buffer.books();
@@ -52,7 +53,7 @@ fn every_event_is_taken_once_or_refused_and_counted() {
 #[test]
 fn an_event_never_comes_out_before_the_one_that_caused_it() {
     check(|| {
-        let (buffer, caused) = (Arc::new(EventBuffer::new(10)), Arc::new(AtomicBool::new(false)));
+        let (buffer, caused) = (Arc::new(of(10)), Arc::new(AtomicBool::new(false)));
         buffer.push(event(0));
         let cause = {
             let (buffer, caused) = (Arc::clone(&buffer), Arc::clone(&caused));
@@ -69,10 +70,10 @@ fn an_event_never_comes_out_before_the_one_that_caused_it() {
                 }
             })
         };
-        let mut taken = numbers(buffer.take(ALL));
+        let mut taken = numbers(buffer.take(ALL).events);
         cause.join().unwrap();
         effect.join().unwrap();
-        taken.extend(numbers(buffer.take(ALL)));
+        taken.extend(numbers(buffer.take(ALL).events));
         assert!(taken.is_sorted(), "{taken:?}");
     });
 }
@@ -80,13 +81,13 @@ fn an_event_never_comes_out_before_the_one_that_caused_it() {
 #[test]
 fn what_is_taken_in_before_a_close_is_there_for_the_last_take() {
     check(|| {
-        let buffer = Arc::new(EventBuffer::new(10));
+        let buffer = Arc::new(of(10));
         let pushers = [10, 20].map(|first| {
             let buffer = Arc::clone(&buffer);
             thread::spawn(move || push(&buffer, first..first + 2))
         });
         buffer.close();
-        let last: BTreeSet<_> = numbers(buffer.take(ALL)).into_iter().collect();
+        let last: BTreeSet<_> = numbers(buffer.take(ALL).events).into_iter().collect();
         let accepted: BTreeSet<_> = join(pushers).into_iter().flatten().collect();
         assert_eq!(last, accepted);
         let books = buffer.books();
@@ -98,7 +99,7 @@ fn what_is_taken_in_before_a_close_is_there_for_the_last_take() {
 #[test]
 fn the_books_balance_while_events_come() {
     check(|| {
-        let buffer = Arc::new(EventBuffer::new(2));
+        let buffer = Arc::new(of(2));
         let pushers = [10, 20].map(|first| {
             let buffer = Arc::clone(&buffer);
             thread::spawn(move || push(&buffer, first..first + 2))

@@ -5,13 +5,14 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use crate::fault::{Fault, PluginError};
 use crate::guard::lock::lock;
+use crate::guard::sync::{Condvar, Mutex};
 use crate::guard::thread;
 use crate::host::HostPolicy;
 
@@ -122,7 +123,7 @@ struct State {
 
 impl Lookups {
     fn by(look_up: fn(&str) -> io::Result<Vec<SocketAddr>>) -> Self {
-        Lookups { state: Mutex::default(), work: Condvar::new(), look_up }
+        Lookups { state: Mutex::default(), work: Condvar::default(), look_up }
     }
 
     /// The addresses of a name.
@@ -271,7 +272,8 @@ mod tests {
 
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     static INSIDE: AtomicUsize = AtomicUsize::new(0);
-    static GATE: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+    static GATE: (std::sync::Mutex<bool>, std::sync::Condvar) =
+        (std::sync::Mutex::new(false), std::sync::Condvar::new());
 
     fn slow(_name: &str) -> io::Result<Vec<SocketAddr>> {
         CALLS.fetch_add(1, Ordering::SeqCst);
