@@ -187,8 +187,8 @@ impl Client {
         self.sessions.join(context)
     }
 
-    /// No handle speaks of it any more; it was counted with so many bytes. Not in a forked child, where a lock
-    /// may be held for ever.
+    /// No handle speaks of it any more; it was counted with so many bytes. Not in a forked child, where a
+    /// lock may be held for ever.
     pub(crate) fn leave_session(&self, session: SessionNumber, bytes: u64) {
         if self.plugins.in_parent_process() {
             let (next, is_empty) = (|| self.buffer.next(), || self.buffer.is_empty());

@@ -49,9 +49,9 @@ impl Sessions {
         SessionNumber(number)
     }
 
-    /// No handle speaks of it any more: events with the number that is `next`, or a higher one, aren't its. It
-    /// is counted with so many bytes until it is forgotten. The bytes of those that are forgotten at once, as
-    /// no event waits.
+    /// No handle speaks of it any more: events with the number that is `next`, or a higher one, aren't its.
+    /// It is counted with so many bytes until it is forgotten. Returned are the bytes of those that are
+    /// forgotten at once, as no event waits.
     pub(crate) fn leave(
         &self,
         session: SessionNumber,

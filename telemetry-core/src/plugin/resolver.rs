@@ -75,7 +75,8 @@ impl Resolver {
     /// # Errors
     ///
     /// [`Fault::NoSuchHost`] when the name doesn't resolve; [`Fault::NoResources`] when the system gives no
-    /// thread or descriptor to look it up with; [`Fault::RefusedHost`] as [`HostPolicy::check_addresses`] says.
+    /// thread or descriptor to look it up with; [`Fault::RefusedHost`] as [`HostPolicy::check_addresses`]
+    /// says.
     pub fn resolve(
         &self,
         name: &str,
