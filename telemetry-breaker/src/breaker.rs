@@ -7,7 +7,9 @@ use telemetry_core::Breaker;
 use telemetry_core::plugin::{BreakerState, Outcome, Permit, PermitIssuer, Rejected, Tick, catch_panic};
 
 use crate::config::{BreakerConfig, InvalidConfig};
+use crate::glance::Glance;
 use crate::machine::{Machine, Transition};
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
 /// Is told of every transition, after it, and under no lock. A panic in it is swallowed.
@@ -48,6 +50,8 @@ pub struct CircuitBreaker {
 
 struct Inner {
     machine: Mutex<Machine>,
+    /// What the machine's state says for most calls, which then take no lock.
+    glance: AtomicU64,
     observer: Option<Observer>,
 }
 
@@ -77,7 +81,9 @@ impl CircuitBreaker {
     }
 
     pub(crate) fn valid(config: BreakerConfig, observer: Option<Observer>) -> Self {
-        CircuitBreaker { inner: Arc::new(Inner { machine: Mutex::new(Machine::new(config)), observer }) }
+        let machine = Machine::new(config);
+        let glance = AtomicU64::new(machine.glance().word());
+        CircuitBreaker { inner: Arc::new(Inner { machine: Mutex::new(machine), glance, observer }) }
     }
 
     /// Whether nothing is lost by forgetting it: nobody else holds it, and its state is that of a new one.
@@ -92,6 +98,17 @@ impl Inner {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn glance(&self) -> Glance {
+        Glance::of(self.glance.load(Ordering::Acquire))
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Machine) -> T) -> T {
+        let mut machine = self.lock();
+        let changed = change(&mut machine);
+        self.glance.store(machine.glance().word(), Ordering::Release);
+        changed
+    }
+
     fn tell(&self, transition: Option<Transition>) {
         if let (Some(transition), Some(observer)) = (transition, &self.observer) {
             catch_panic(|| observer(&transition));
@@ -101,19 +118,29 @@ impl Inner {
 
 impl PermitIssuer for Inner {
     fn settled(&self, ticket: u64, outcome: Outcome, now: Tick) {
-        let transition = self.lock().settle(ticket, outcome, now);
-        self.tell(transition);
+        if !self.glance().settles_nothing(ticket, outcome) {
+            let transition = self.change(|machine| machine.settle(ticket, outcome, now));
+            self.tell(transition);
+        }
     }
 
     fn unsettled(&self, ticket: u64) {
-        self.lock().give_back(ticket);
+        if !self.glance().settles_nothing(ticket, Outcome::Neutral) {
+            self.change(|machine| machine.give_back(ticket));
+        }
     }
 }
 
 impl Breaker for CircuitBreaker {
     fn admit(&self, now: Tick) -> Result<Permit<'_>, Rejected> {
-        let (admitted, transition) = self.inner.lock().admit(now);
-        self.inner.tell(transition);
+        let admitted = match self.inner.glance().admit(now) {
+            Some(admitted) => admitted,
+            None => {
+                let (admitted, transition) = self.inner.change(|machine| machine.admit(now));
+                self.inner.tell(transition);
+                admitted
+            }
+        };
         let ticket = admitted.map_err(Rejected::until)?;
         Ok(Permit::new(&*self.inner, ticket))
     }

@@ -23,6 +23,7 @@
 
 mod breaker;
 mod config;
+mod glance;
 #[cfg(all(test, shuttle))]
 mod interleavings;
 mod machine;

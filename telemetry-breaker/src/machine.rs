@@ -6,6 +6,7 @@ use std::time::Duration;
 use telemetry_core::plugin::{BreakerState, Outcome, Tick};
 
 use crate::config::{BreakerConfig, Policy};
+use crate::glance::Glance;
 
 /// The longest that a caller is told to wait for another's probe: how that ends is known long before it would
 /// count as lost.
@@ -122,6 +123,16 @@ impl Machine {
             State::Closed(_) => BreakerState::Closed,
             State::Open { until } if now < until => BreakerState::Open { until },
             State::Open { .. } | State::HalfOpen { .. } => BreakerState::HalfOpen,
+        }
+    }
+
+    /// What most calls need to know.
+    pub(crate) fn glance(&self) -> Glance {
+        match &self.state {
+            State::Closed(Window::Consecutive(0)) => Glance::Calm(self.generation),
+            State::Closed(_) => Glance::Closed(self.generation),
+            State::Open { until } => Glance::Open(*until),
+            State::HalfOpen { .. } => Glance::Unclear,
         }
     }
 
