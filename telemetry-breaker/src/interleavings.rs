@@ -174,3 +174,28 @@ fn there_are_never_more_breakers_than_may_be() {
         assert_eq!(registry.len(), 2);
     });
 }
+
+#[test]
+fn whatever_calls_ran_beside_each_other_the_next_one_finds_what_they_left() {
+    check(|| {
+        let breaker = CircuitBreaker::new(config(2)).unwrap();
+        let calls = [Outcome::FAILURE, Outcome::FAILURE, Outcome::Success].map(|outcome| {
+            let breaker = breaker.clone();
+            thread::spawn(move || {
+                let admitted = breaker.admit(Tick::ZERO);
+                if let Ok(permit) = admitted {
+                    permit.settle(outcome, Tick::ZERO);
+                }
+            })
+        });
+        calls.map(|call| call.join().unwrap());
+        let open = breaker.state(Tick::ZERO) != BreakerState::Closed;
+        assert_eq!(breaker.admit(Tick::ZERO).is_err(), open);
+        for _ in 0..2 {
+            if let Ok(permit) = breaker.admit(Tick::ZERO) {
+                permit.settle(Outcome::FAILURE, Tick::ZERO);
+            }
+        }
+        assert!(breaker.admit(Tick::ZERO).is_err(), "two failures in a row, whatever came before");
+    });
+}
