@@ -319,3 +319,26 @@ fn a_blocking_close_delivers_on_a_thread_that_is_being_torn_down() {
     assert!(close.recv().unwrap().is_delivered());
     assert_eq!((exporter.accepted().len(), PANICS.load(Ordering::SeqCst)), (2, 0));
 }
+
+#[test]
+fn workers_moved_by_hand_need_no_runtime_for_the_machines_time() {
+    let panics = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&panics);
+    let mover = std::thread::current().id();
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if std::thread::current().id() == mover {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+        before(info);
+    }));
+    let exporter = RecordingExporter::new();
+    let provider = provider(Runtime::Manual, &exporter);
+    let lease = provider.acquire(Target::new(HOST));
+    open(&lease).error(|| ErrorDetails::new("DENIED").fault(403));
+    for _ in 0..10 {
+        provider.step();
+    }
+    _ = std::panic::take_hook();
+    assert_eq!((panics.load(Ordering::SeqCst), exporter.accepted().len()), (0, 2));
+}

@@ -130,7 +130,7 @@ impl Client {
             recording: AtomicBool::new(true),
             ended: AtomicBool::new(false),
             closing: AtomicU64::new(Tick::MAX.as_nanos()),
-            wakeup: Wakeup::new(config.batch_size.min(config.max_events / 2).max(1)),
+            wakeup: Wakeup::new((config.max_events / 4).max(1)),
             finished: watch::Sender::new(false),
             left: watch::Sender::new(0),
             breaker: OnceLock::new(),

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::client::Client;
 use crate::client::call_slot::Slot;
@@ -36,6 +37,7 @@ pub(crate) fn work(
         let mut sending: Slot<Delivered> = Slot::new(calls.clone());
         let mut asking: Slot<Result<FlagSet, NoAnswer>> = Slot::new(calls);
         let mut ahead = client.slices();
+        let mut pace = Pace::default();
         let mut retired = false;
         loop {
             if client.is_finished() {
@@ -57,7 +59,7 @@ pub(crate) fn work(
                     let deliver = Box::pin(calls::deliver(Arc::clone(&client), batch));
                     sending.start(&client, calls::deliver_may_block(&client), deliver);
                 }
-                Step::Wait(until) => match wait(&client, until, &mut sending, &mut asking).await {
+                Step::Wait(until) => match wait(&client, until, &mut pace, &mut sending, &mut asking).await {
                     Woken::Due => {}
                     Woken::Sent(delivered) => settle(&client, delivered),
                     Woken::Asked(answer) => answered(&client, answer),
@@ -96,6 +98,25 @@ async fn yield_now() {
     .await;
 }
 
+/// How soon the worker looks into the buffer again: often while events come, and more and more seldom when
+/// none do. To wake it costs a driver's thread more than a hundred events.
+#[derive(Default)]
+struct Pace {
+    taken: u64,
+    interval: Duration,
+}
+
+impl Pace {
+    fn next(&mut self, taken: u64, longest: Duration) -> Duration {
+        let came = std::mem::replace(&mut self.taken, taken) != taken;
+        self.interval = if came { OFTEN } else { (self.interval * 2).max(OFTEN) }.min(longest);
+        self.interval
+    }
+}
+
+/// How soon after events came the worker looks for more.
+const OFTEN: Duration = Duration::from_millis(100);
+
 struct FinishWhenDropped(Arc<Client>);
 
 impl Drop for FinishWhenDropped {
@@ -117,14 +138,16 @@ enum Woken {
 async fn wait(
     client: &Client,
     until: Tick,
+    pace: &mut Pace,
     sending: &mut Slot<Delivered>,
     asking: &mut Slot<Result<FlagSet, NoAnswer>>,
 ) -> Woken {
     let clock = &client.plugins.clock;
-    // Events below the high-water mark wake nobody, so the buffer is looked into once per interval: unless
-    // there was nothing, when the next event wakes the worker and the intervals begin again.
-    let idle = client.with_pipeline(|pipeline, _| pipeline.is_idle()) && client.park();
-    let tick = if idle { Tick::MAX } else { clock.now() + client.config.flush_interval };
+    // Events below the high-water mark wake nobody, so the buffer is looked into from time to time: unless
+    // nothing is held, when the next event wakes the worker.
+    let (idle, taken) = client.with_pipeline(|pipeline, _| (pipeline.is_idle(), pipeline.books().total()));
+    let interval = pace.next(taken, client.config.flush_interval);
+    let tick = if idle && client.park() { Tick::MAX } else { clock.now() + interval };
     let until = until.min(tick).min(sending.deadline()).min(asking.deadline());
     let mut sleep = pin!(clock.sleep_until(until));
     let mut notified = pin!(client.woken());

@@ -62,6 +62,13 @@ pub(crate) struct TakenBooks {
     pub(crate) refused: Counts<Refusal>,
 }
 
+impl TakenBooks {
+    /// How many events there were.
+    pub(crate) fn total(&self) -> u64 {
+        self.folded + self.made + self.refused.total()
+    }
+}
+
 /// Pure: the caller passes the time, and does the work.
 #[derive(Debug)]
 pub(crate) struct Pipeline {

@@ -63,6 +63,10 @@ fn a_connection_has_its_own_batch_size_flush_interval_and_retries() {
     session.statement().complete();
     bench.pass(SECOND);
     assert_eq!(attempts(&bench), before + 2);
+    for _ in 0..5 {
+        bench.clock.advance_to_next();
+        bench.step();
+    }
     let wakes = bench.clock.next_wake().unwrap() - bench.now();
     assert_eq!(wakes, SECOND, "to take in what comes while nothing may be sent");
 }

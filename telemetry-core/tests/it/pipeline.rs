@@ -86,26 +86,41 @@ fn a_terminal_error_wakes_the_worker_and_takes_along_what_waited() {
 }
 
 #[test]
-fn as_many_events_as_a_batch_takes_wake_the_worker() {
+fn a_full_batch_goes_out_within_a_tenth_of_a_second() {
     let (bench, lease, session) = awake(config().batch_size(3));
+    let soon = bench.now() + 100 * MS;
+    eventually("the worker is to look then", || bench.clock.next_wake() == Some(soon));
     for _ in 0..3 {
         session.statement().complete();
     }
+    bench.clock.advance(100 * MS);
     eventually("a batch goes out", || bench.exporter.accepted().len() == 3);
     assert_balanced(&lease);
 }
 
 #[test]
-fn while_something_is_held_the_buffer_is_looked_into_once_per_interval() {
-    let config = config().flush_interval(7 * SECOND).request_timeout(300 * SECOND);
+fn while_something_is_held_the_buffer_is_looked_into_often_and_seldom_when_nothing_comes() {
+    let config = config().flush_interval(SECOND).request_timeout(300 * SECOND);
     let flags = ScriptedFlags::new(Script::always(Do::Hang));
     let bench = Bench::with(config, |builder| builder.flags(flags).runtime(Runtime::Own));
     let lease = bench.lease();
     drop(open(&lease));
     eventually("the connection is taken in", || lease.status().records.held == 1);
     // Nothing else is to be done before the question is given up.
-    let next = bench.now() + 7 * SECOND;
-    eventually("it sleeps for an interval", || bench.clock.next_wake() == Some(next));
+    let sleeps = |time| {
+        let next = bench.now() + time;
+        eventually("it sleeps so long", || bench.clock.next_wake() == Some(next));
+        bench.clock.advance(time);
+    };
+    for time in [100, 200, 400, 800, 1000, 1000] {
+        sleeps(time * MS);
+    }
+    let next = bench.now() + SECOND;
+    eventually("it has looked", || bench.clock.next_wake() == Some(next));
+    lease.opening(ConnectionInfo::new()).failed(|| ErrorDetails::new("E"));
+    bench.clock.advance(SECOND);
+    sleeps(100 * MS);
+    sleeps(200 * MS);
 }
 
 #[test]
@@ -118,7 +133,8 @@ fn while_nothing_is_held_the_worker_sleeps_until_there_is_something() {
         assert!(bench.clock.next_wake().is_none_or(|at| at > interval), "it has nothing to do");
         drop(open(&lease));
         bench.step();
-        assert_eq!(bench.clock.next_wake(), Some(interval));
+        let wake = bench.clock.next_wake().unwrap() - bench.now();
+        assert!(wake <= 200 * MS, "it looks for more: {wake:?}");
     }
     assert_balanced(&lease);
 }
@@ -132,8 +148,9 @@ fn a_call_that_holds_up_its_thread_is_given_up_a_second_after_its_time() {
     open(&lease).error(|| ErrorDetails::new("DENIED").fault(403));
     eventually("the exporter is called", || bench.exporter.script().calls() == 1);
     let given_up = bench.now() + 21 * SECOND;
+    bench.clock.advance(21 * SECOND - MS);
     eventually("the worker sleeps until then", || bench.clock.next_wake() == Some(given_up));
-    bench.clock.advance(21 * SECOND);
+    bench.clock.advance(MS);
     let timeout = Some(plugin::PluginError::new(Fault::Timeout));
     eventually("it is given up", || lease.status().last_failure == timeout);
     bench.exporter.script().release();
@@ -155,12 +172,12 @@ fn a_worker_that_has_taken_in_much_takes_in_as_much_again() {
 }
 
 #[test]
-fn half_of_what_the_buffer_holds_wakes_the_worker_before_it_is_full() {
+fn a_quarter_of_what_the_buffer_holds_wakes_the_worker_before_it_is_full() {
     let (_bench, lease, session) = awake(config().max_events(16).batch_size(100));
-    for _ in 0..8 {
+    for _ in 0..4 {
         session.closed(MS);
     }
-    eventually("they are taken in", || lease.status().records.held == 9);
+    eventually("they are taken in", || lease.status().records.held == 5);
 }
 
 #[test]
