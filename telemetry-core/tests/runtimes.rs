@@ -335,10 +335,11 @@ fn workers_moved_by_hand_need_no_runtime_for_the_machines_time() {
     let exporter = RecordingExporter::new();
     let provider = provider(Runtime::Manual, &exporter);
     let lease = provider.acquire(Target::new(HOST));
-    open(&lease).error(|| ErrorDetails::new("DENIED").fault(403));
-    for _ in 0..10 {
-        provider.step();
-    }
+    let session = open(&lease);
+    (0..10).for_each(|_| provider.step());
+    assert_eq!(lease.status().records.held, 1, "it waits for its time");
+    session.error(|| ErrorDetails::new("DENIED").fault(403));
+    (0..10).for_each(|_| provider.step());
     _ = std::panic::take_hook();
     assert_eq!((panics.load(Ordering::SeqCst), exporter.accepted().len()), (0, 2));
 }
