@@ -1,4 +1,4 @@
-//! The figures as a chart: a bar for each row of a subject that others have rows of, on a logarithmic scale.
+//! The figures as a chart: a bar for each row of some subjects, on a logarithmic scale.
 
 use std::fmt::Write;
 use std::fs;
@@ -6,11 +6,15 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::ours::subject::{BREAKER, DELIVERED, ERROR_500, EVENT, OFF, STATEMENT, WIRE};
 use super::report::nanos;
 
-const WIDTH: f64 = 860.0;
+/// What is shown, of all that others have rows of.
+const SHOWN: [&str; 7] = [OFF, EVENT, STATEMENT, WIRE, ERROR_500, BREAKER, DELIVERED];
+
+const WIDTH: f64 = 880.0;
 /// Where bars begin, and how long a factor of ten is.
-const LEFT: f64 = 360.0;
+const LEFT: f64 = 400.0;
 const DECADE: f64 = 78.0;
 /// What a bar of no length stands for, in nanoseconds.
 const LEAST: f64 = 0.1;
@@ -18,7 +22,7 @@ const LINE: f64 = 18.0;
 
 /// Colours that can be read on white and on black, beside those of text.
 const STYLE: &str = "\
-    text { font: 12px system-ui, sans-serif; fill: #24292f }\n\
+    text { font: 12px system-ui, Helvetica, Arial, sans-serif; fill: #24292f }\n\
     .subject { font-weight: 600 }\n\
     .value, .note { fill: #57606a; font-size: 11px }\n\
     .ours { fill: #2f81f7 } .peer { fill: #d29922 } .floor { fill: #8b949e }\n\
@@ -34,9 +38,7 @@ pub fn draw(results: &Value, to: &Path) {
 
 fn svg(results: &Value) -> String {
     let rows: Vec<&Value> = results["rows"].as_array().into_iter().flatten().collect();
-    let compared =
-        |row: &&&Value| rows.iter().any(|peer| peer["subject"] == row["subject"] && peer["kind"] == "peer");
-    let shown: Vec<&Value> = rows.iter().filter(compared).copied().collect();
+    let shown = SHOWN.iter().flat_map(|shown| rows.iter().filter(move |row| row["subject"] == *shown));
     let (mut bars, mut y, mut subject) = (String::new(), 46.0, "");
     for row in shown {
         let text = |name: &str| row[name].as_str().unwrap_or_default();

@@ -253,13 +253,15 @@ impl Meter {
                 let start = &start;
                 move || {
                     start.wait();
+                    let before = allocations::count();
                     (0..each).for_each(|time| operation(number * each + time));
+                    allocations::count() - before
                 }
             };
             let threads: Vec<_> = (0..threads).map(|number| scope.spawn(work(number))).collect();
-            self.all(|_| {
+            self.allocations += self.all(|_| {
                 start.wait();
-                threads.into_iter().for_each(|thread| thread.join().expect("it doesn't panic"));
+                threads.into_iter().map(|thread| thread.join().expect("it doesn't panic")).sum::<u64>()
             });
         });
     }
