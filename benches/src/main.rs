@@ -1,8 +1,8 @@
 //! The table of speed: what the library costs, beside what others cost and what nothing could do faster.
 //!
 //! `cargo run --release` in this folder prints it, and writes `results/speed.json` and `results/speed.svg`.
-//! `-- --rounds 50` measures for longer or shorter, `-- --only breaker` those rows alone that have the word in
-//! their name, and `-- --chart FROM.json TO.svg` draws figures again that were measured before.
+//! `-- --rounds 50` measures for longer or shorter, `-- --only breaker` only rows that have the word in their
+//! name, and `-- --chart FROM.json TO.svg` draws figures again that were measured before.
 //!
 //! All rows are measured in one process, in rounds: in each, every row has its turn, for about a millisecond.
 //! What else the machine does meanwhile hits all alike. Each row says what came of its work, and the program

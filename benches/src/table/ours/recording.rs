@@ -16,6 +16,7 @@ const WAITING: u64 = 262_144;
 pub fn rows() -> Vec<Row> {
     vec![
         Row::ours(EVENT, "by id, beside its worker", one_event()).times(20_000).every(2).cpu(),
+        Row::ours(EVENT, "by id, its worker asleep", one_event_alone()).most(20_000),
         Row::ours(EVENT, "a chunk on its handle", one_chunk()),
         Row::ours(STATEMENT, "by handle", statement()).times(4000).every(2).cpu(),
         Row::ours(STATEMENT, "by id, 12 events", statement_by_id()).times(4000).every(2).cpu(),
@@ -37,6 +38,20 @@ fn one_event() -> impl FnMut(&mut Meter) {
         meter.each(|_| emitter.poll(black_box(ID), MS));
         meter.rest(|| connection.flush());
         assert_eq!(connection.gained(), Gained { folded: meter.times, accepted: 0, full: 0 });
+    }
+}
+
+fn one_event_alone() -> impl FnMut(&mut Meter) {
+    let connection = Connection::unattended(config());
+    let emitter = connection.session.emitter();
+    emitter.started(ID, StatementType::Query);
+    connection.provider.step();
+    connection.gained();
+    move |meter| {
+        meter.each(|_| emitter.poll(black_box(ID), MS));
+        connection.provider.step();
+        let gained = connection.gained();
+        assert_eq!((gained.folded, gained.full), (meter.times, 0), "{gained:?}");
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Size {
 
 const MANY: u64 = 4000;
 
-/// All sizes. Nothing runs on another thread meanwhile, so that what the allocator gave to this one is all of it.
+/// All sizes. Nothing runs on another thread meanwhile: what the allocator gave to this one is all of it.
 pub fn sizes() -> Vec<Size> {
     let ids: Vec<String> = (0..MANY).map(|number| format!("01f0a1b2-c3d4-1e5f-8a9b-{number:012x}")).collect();
     let start = |connection: &Connection| {

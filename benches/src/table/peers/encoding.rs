@@ -1,4 +1,5 @@
-//! The same records by libraries for JSON: each a string in the body, from structs that stand ready.
+//! The same records by libraries for JSON: each a string in the body, from structs that stand ready, into
+//! buffers that are kept from one batch to the next.
 
 use telemetry_export_http::wire::{Frontend, Upload};
 
@@ -6,17 +7,34 @@ use crate::table::measure::Row;
 use crate::table::ours::subject::WIRE;
 use crate::table::ours::{batch, in_batches};
 
-/// The records that the library itself has written.
-struct Written {
-    body: Vec<u8>,
-    upload: Upload,
+/// Writes what the library itself has written.
+struct Again {
     records: Vec<Frontend>,
+    upload: Upload,
+    body: Vec<u8>,
 }
 
-fn written() -> Written {
-    let body = batch()();
-    let upload = Upload::read(&body).expect("it is a body");
-    Written { records: records(&body), upload: Upload { proto_logs: Vec::new(), ..upload }, body }
+impl Again {
+    fn of(body: &[u8]) -> Self {
+        Again { records: records(body), upload: Upload::read(body).expect("it is a body"), body: Vec::new() }
+    }
+
+    /// How long the body is that a library writes.
+    fn write<E: std::fmt::Debug>(
+        &mut self,
+        record: impl Fn(&mut Vec<u8>, &Frontend) -> Result<(), E>,
+        body: impl Fn(&mut Vec<u8>, &Upload) -> Result<(), E>,
+    ) -> usize {
+        for (of, text) in self.records.iter().zip(&mut self.upload.proto_logs) {
+            let mut bytes = std::mem::take(text).into_bytes();
+            bytes.clear();
+            record(&mut bytes, of).expect("it can be written");
+            *text = String::from_utf8(bytes).expect("JSON is text");
+        }
+        self.body.clear();
+        body(&mut self.body, &self.upload).expect("it can be written");
+        self.body.len()
+    }
 }
 
 fn records(body: &[u8]) -> Vec<Frontend> {
@@ -24,28 +42,20 @@ fn records(body: &[u8]) -> Vec<Frontend> {
     upload.records().collect::<Result<_, _>>().expect("they are records")
 }
 
-impl Written {
-    /// Its bytes again, by a library.
-    fn again<E: std::fmt::Debug>(
-        &self,
-        record: impl Fn(&Frontend) -> Result<String, E>,
-        body: impl Fn(&Upload) -> Result<Vec<u8>, E>,
-    ) -> Vec<u8> {
-        let records = self.records.iter().map(|of| record(of).expect("it can be written"));
-        body(&Upload { proto_logs: records.collect(), ..self.upload.clone() }).expect("it can be written")
-    }
-}
-
 pub fn rows() -> Vec<Row> {
-    let row = |package, encode: fn(&Written) -> Vec<u8>| {
-        let written = written();
-        // The library has what is a connection's first: in other places, the same.
-        let again = encode(&written);
-        assert!(again.len() == written.body.len() && records(&again) == written.records);
-        Row::peer(WIRE, package, "from structs", move |meter| in_batches(meter, || encode(&written)))
+    let row = |package, write: fn(&mut Again) -> usize| {
+        let body = batch()();
+        let mut again = Again::of(&body);
+        // What is constant in a connection comes first in the library's; all else is the same.
+        assert!(write(&mut again) == body.len() && records(&again.body) == again.records);
+        Row::peer(WIRE, package, "from structs", move |meter| in_batches(meter, || write(&mut again)))
     };
     vec![
-        row("serde_json", |written| written.again(serde_json::to_string, serde_json::to_vec)),
-        row("sonic-rs", |written| written.again(sonic_rs::to_string, sonic_rs::to_vec)),
+        row("serde_json", |again| {
+            again.write(|to, of| serde_json::to_writer(to, of), |to, of| serde_json::to_writer(to, of))
+        }),
+        row("sonic-rs", |again| {
+            again.write(|to, of| sonic_rs::to_writer(to, of), |to, of| sonic_rs::to_writer(to, of))
+        }),
     ]
 }

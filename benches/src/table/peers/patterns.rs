@@ -1,5 +1,5 @@
-//! Text that is cleaned by patterns of what must not leave, as many drivers do it: not what this library does,
-//! which keeps only what is known to be harmless.
+//! Text that is cleaned by patterns of what must not leave. It isn't what this library does, which keeps only
+//! what is known to be harmless.
 
 use std::hint::black_box;
 
