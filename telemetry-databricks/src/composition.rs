@@ -12,9 +12,9 @@ use telemetry_core::{
     BuildError, ClientProvider, ClientProviderBuilder, DriverIdentity, Exporter, Mode, OPT_OUT_VARIABLES,
     TelemetryConfig,
 };
-use telemetry_export_http::{DRY_RUN_VARIABLE, Endpoints, HttpExporter, dry_run_or};
 #[cfg(feature = "reqwest")]
-use telemetry_export_http::{ReqwestTransport, reqwest::ClientBuilder};
+use telemetry_export_http::{CryptoProvider, ReqwestTransport, reqwest::ClientBuilder};
+use telemetry_export_http::{DRY_RUN_VARIABLE, Endpoints, HttpExporter, dry_run_or};
 use telemetry_flags::{FlagCache, HttpFlagSource};
 
 /// Composes a [`ClientProvider`] of what shipped Databricks drivers have. The defaults:
@@ -41,6 +41,8 @@ pub struct Composition {
     client: Option<Part<ClientBuilder, ClientBuilder>>,
     #[cfg(feature = "reqwest")]
     roots: Vec<Vec<u8>>,
+    #[cfg(feature = "reqwest")]
+    crypto: Option<Arc<CryptoProvider>>,
     transport: Option<Part<(), Built<dyn Transport>>>,
     exporter: Option<Part<HttpExporter, Arc<dyn Exporter>>>,
     provider: Option<Part<ClientProviderBuilder, ClientProviderBuilder>>,
@@ -62,6 +64,8 @@ impl Composition {
             client: None,
             #[cfg(feature = "reqwest")]
             roots: Vec::new(),
+            #[cfg(feature = "reqwest")]
+            crypto: None,
             transport: None,
             exporter: None,
             provider: None,
@@ -131,6 +135,14 @@ impl Composition {
     #[cfg(feature = "reqwest")]
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.roots.push(pem.into());
+        self
+    }
+
+    /// Has the cryptography of TLS from here, as a program does whose rustls has aws-lc-rs. By default it is
+    /// what the process has installed, and ring where nothing is.
+    #[cfg(feature = "reqwest")]
+    pub fn crypto_provider(mut self, provider: impl Into<Arc<CryptoProvider>>) -> Self {
+        self.crypto = Some(provider.into());
         self
     }
 
@@ -227,6 +239,9 @@ impl Composition {
         if let Some(client) = &self.client {
             let client = Arc::clone(client);
             transport = transport.configure(move |builder| client(builder));
+        }
+        if let Some(crypto) = &self.crypto {
+            transport = transport.crypto_provider(Arc::clone(crypto));
         }
         for pem in &self.roots {
             transport = transport.root_certificate(pem)?;

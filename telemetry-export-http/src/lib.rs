@@ -48,3 +48,5 @@ pub use http_types::{from_http, to_http};
 pub use reqwest;
 #[cfg(feature = "reqwest")]
 pub use reqwest_transport::{ReqwestTransport, ReqwestTransportBuilder};
+#[cfg(feature = "reqwest")]
+pub use rustls::crypto::CryptoProvider;

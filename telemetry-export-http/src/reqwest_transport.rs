@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, Request};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use telemetry_core::plugin::{
@@ -27,14 +28,16 @@ const MAX_RUNTIMES: usize = 16;
 
 type Configure = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
 
-/// Sends requests by reqwest, over HTTP/1.1 and rustls with ring.
+/// Sends requests by reqwest, over HTTP/1.1 and rustls.
 ///
 /// - Redirects are answers, and not followed. Nothing is sent twice. No cookies, no referer.
 /// - Plain HTTP only where the [`Host`] itself was allowed it.
 /// - A name that resolves to addresses of which [`Host::may_connect`] refuses any is not called. Of what
 ///   isn't resolved no address is checked; see [`configure`](ReqwestTransportBuilder::configure).
 /// - Certificates are verified against the system's roots, and those that were
-///   [added](ReqwestTransportBuilder::root_certificate).
+///   [added](ReqwestTransportBuilder::root_certificate). The cryptography is what the
+///   [builder](ReqwestTransportBuilder::crypto_provider) was given, or what the process has installed, or
+///   ring (with the feature `ring`, on by default).
 /// - A connection belongs to the runtime that opened it, so each runtime has a client of its own; one that is
 ///   unused for 10 s is closed.
 /// - Proxies and roots are read when it is built: from the variables `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`
@@ -68,7 +71,7 @@ impl ReqwestTransport {
 
     /// Starts to configure one.
     pub fn builder() -> ReqwestTransportBuilder {
-        ReqwestTransportBuilder { configure: None, extra_roots: Vec::new() }
+        ReqwestTransportBuilder { configure: None, extra_roots: Vec::new(), crypto: None }
     }
 
     fn client(&self, host: &Host) -> Result<Client, Fault> {
@@ -131,6 +134,7 @@ impl fmt::Debug for ReqwestTransport {
 pub struct ReqwestTransportBuilder {
     configure: Option<Box<Configure>>,
     extra_roots: Vec<CertificateDer<'static>>,
+    crypto: Option<Arc<CryptoProvider>>,
 }
 
 impl ReqwestTransportBuilder {
@@ -171,24 +175,35 @@ impl ReqwestTransportBuilder {
         Ok(self)
     }
 
+    /// Has its cryptography from here, as a program does that links rustls with aws-lc-rs and this crate
+    /// without its feature `ring`. By default it is what the process has
+    /// [installed](CryptoProvider::install_default), and ring where nothing is.
+    pub fn crypto_provider(mut self, provider: impl Into<Arc<CryptoProvider>>) -> Self {
+        self.crypto = Some(provider.into());
+        self
+    }
+
     /// Builds the transport. It reads the system's roots, which takes some milliseconds, and calls nobody.
     ///
     /// # Errors
     ///
-    /// [`BuildError::Setup`] when an added certificate can't be one of a root, the TLS library doesn't work,
-    /// or what was configured can't be built or panics.
+    /// [`BuildError::Setup`] when an added certificate can't be one of a root, there is no cryptography, the
+    /// TLS library doesn't work, or what was configured can't be built or panics.
     pub fn build(self) -> Result<ReqwestTransport, BuildError> {
-        let ReqwestTransportBuilder { configure, extra_roots } = self;
+        let ReqwestTransportBuilder { configure, extra_roots, crypto } = self;
         let failed = |what| move |error: rustls::Error| BuildError::Setup { what, reason: error.to_string() };
         let mut roots = rustls::RootCertStore::empty();
         for certificate in &extra_roots {
             roots.add(certificate.clone()).map_err(failed("root certificate"))?;
         }
-        // ring, named explicitly: no default of the process is read or set.
-        let versions =
-            rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_protocol_versions(rustls::DEFAULT_VERSIONS)
-                .map_err(failed("TLS"))?;
+        // Named explicitly: none is installed for the process, which may want to install its own.
+        let crypto = crypto.or_else(installed_or_ring).ok_or_else(|| BuildError::Setup {
+            what: "TLS",
+            reason: "no cryptography is installed or given, and the feature `ring` is off".to_owned(),
+        })?;
+        let versions = rustls::ClientConfig::builder_with_provider(crypto)
+            .with_protocol_versions(rustls::DEFAULT_VERSIONS)
+            .map_err(failed("TLS"))?;
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         let tls = versions.with_root_certificates(roots).with_no_client_auth();
         let resolver = Resolver::default();
@@ -210,6 +225,14 @@ impl ReqwestTransportBuilder {
             resolver,
         })
     }
+}
+
+fn installed_or_ring() -> Option<Arc<CryptoProvider>> {
+    #[cfg(feature = "ring")]
+    let otherwise = || Some(Arc::new(rustls::crypto::ring::default_provider()));
+    #[cfg(not(feature = "ring"))]
+    let otherwise = || None;
+    CryptoProvider::get_default().cloned().or_else(otherwise)
 }
 
 impl fmt::Debug for ReqwestTransportBuilder {
@@ -302,6 +325,19 @@ mod tests {
         assert_eq!(of_runtime(&first), 2);
         assert_eq!(of_runtime(&second), 4);
         assert_eq!(of_runtime(&first), 4);
+    }
+
+    #[test]
+    fn cryptography_is_what_was_given_and_without_any_there_is_no_transport() {
+        assert_eq!(ReqwestTransport::new().is_ok(), cfg!(feature = "ring"));
+        #[cfg(feature = "ring")]
+        {
+            let ring = rustls::crypto::ring::default_provider();
+            let none = CryptoProvider { cipher_suites: Vec::new(), ..ring.clone() };
+            let none = ReqwestTransport::builder().crypto_provider(none);
+            assert!(matches!(none.build(), Err(BuildError::Setup { what: "TLS", .. })));
+            assert!(ReqwestTransport::builder().crypto_provider(ring).build().is_ok());
+        }
     }
 
     #[test]

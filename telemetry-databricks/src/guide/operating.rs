@@ -32,6 +32,7 @@
 //! | refused | means | do |
 //! | --- | --- | --- |
 //! | `buffer full` | events came faster than the worker takes them | raise `max_events`; use handles rather than ids |
+//! | `memory full` | the client holds `max_bytes`, or all clients together `max_total_bytes` | raise them; find out why records don't leave |
 //! | `buffer contended` | a forked child inherited a lock | nothing: only there |
 //! | `client closed` | recorded after the close | close telemetry last |
 //! | `telemetry off` | it went off meanwhile | nothing |
