@@ -170,6 +170,19 @@
 //! # assert_eq!(close_synchronously(Session::disabled(), Lease::disabled()).undelivered(), 0);
 //! ```
 //!
+//! # A whole driver
+//!
+//! The example driver, in `examples/src`, has every step among its own code, to copy from:
+//!
+//! | step | where |
+//! | --- | --- |
+//! | 1, the provider | `compose.rs`, and `Driver::new` in `driver/mod.rs` |
+//! | 2, options | `Options::set` in `driver/connection.rs` |
+//! | 3 and 4, lease and opening | `Options::info` and `Connection::open` in `driver/connection.rs` |
+//! | 5, statements | `Connection::submit`, and all of `driver/statement.rs`: polls, chunks from tasks, failures, cancelling |
+//! | what an error says | `Error::details` in `driver/error.rs` |
+//! | 6, closing | `Connection::close` in `driver/connection.rs` |
+//!
 //! # Names that you may know
 //!
 //! What shipped drivers call the same, as their sources had it in 2025 and 2026. Where a name is missing
