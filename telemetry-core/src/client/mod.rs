@@ -162,12 +162,12 @@ impl Client {
     }
 
     /// Takes an event from a driver's thread. Never waits.
-    pub(crate) fn record(&self, event: Event<SessionNumber>) {
+    pub(crate) fn record(&self, event: Event<()>, session: impl FnOnce() -> SessionNumber) {
         if is_own_work() {
             return;
         }
         let urgent = event.is_urgent();
-        let Pushed::Waiting(waiting) = self.buffer.push(event) else { return };
+        let Pushed::Waiting(waiting) = self.buffer.push(event, session) else { return };
         if self.wakeup.is_due(waiting, urgent) {
             self.wake_up();
         }
@@ -175,11 +175,11 @@ impl Client {
 
     /// Whether an event that is made now would be refused for want of room; then it is counted, and not made.
     pub(crate) fn has_no_room(&self, weight: u64) -> bool {
-        let full = self.buffer.is_full();
-        if full && !is_own_work() {
-            self.buffer.refuse_unmade(weight);
+        let Some(reason) = self.buffer.no_room() else { return false };
+        if !is_own_work() {
+            self.buffer.refuse_unmade(reason, weight);
         }
-        full
+        true
     }
 
     /// A connection begins to record.
@@ -187,13 +187,10 @@ impl Client {
         self.sessions.join(context)
     }
 
-    /// No handle speaks of it any more; it was counted with so many bytes. Not in a forked child, where a
-    /// lock may be held for ever.
-    pub(crate) fn leave_session(&self, session: SessionNumber, bytes: u64) {
+    /// No handle speaks of it any more. Not in a forked child, where a lock may be held for ever.
+    pub(crate) fn leave_session(&self, session: SessionNumber) {
         if self.plugins.in_parent_process() {
-            let (next, is_empty) = (|| self.buffer.next(), || self.buffer.is_empty());
-            let bytes = self.sessions.leave(session, bytes, next, is_empty);
-            self.memory.give_back_from_handle(bytes);
+            self.sessions.leave(session, || self.buffer.next(), || self.buffer.is_empty());
         }
     }
 
@@ -299,8 +296,7 @@ impl Client {
         self.with_pipeline(|pipeline, now| {
             let mut events = Vec::new();
             if !pipeline.is_finished() {
-                let bytes = self.sessions.resolve(|| self.buffer.take(most), |event| events.push(event));
-                self.memory.give_back_from_handle(bytes);
+                self.sessions.resolve(|| self.buffer.take(most), |event| events.push(event));
             }
             let taken = events.len();
             pipeline.absorb(events, now, wall, |bytes| self.memory.room_for_pipeline(bytes));
@@ -420,6 +416,7 @@ impl Client {
             }
             Some(_) => {}
         }
+        self.sessions.forget_gone();
         self.finished.send_replace(true);
         self.wake_up();
     }
@@ -441,6 +438,7 @@ impl Client {
         drop(pipeline);
         self.recording.store(false, Ordering::Release);
         self.left.send_replace(u64::MAX);
+        self.sessions.forget_gone();
         self.finished.send_replace(true);
         self.wake_up();
     }

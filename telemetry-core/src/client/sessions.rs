@@ -29,7 +29,6 @@ struct Gone {
     number: u32,
     /// The number of the event that would have been next.
     next: u64,
-    bytes: u64,
 }
 
 impl Sessions {
@@ -50,28 +49,23 @@ impl Sessions {
     }
 
     /// No handle speaks of it any more: events with the number that is `next`, or a higher one, aren't its.
-    /// It is counted with so many bytes until it is forgotten. Returned are the bytes of those that are
-    /// forgotten at once, as no event waits.
+    /// Where no event waits, it is forgotten at once.
     pub(crate) fn leave(
         &self,
         session: SessionNumber,
-        bytes: u64,
         next: impl FnOnce() -> u64,
         is_empty: impl FnOnce() -> bool,
-    ) -> u64 {
+    ) {
         let mut table = lock(&self.0);
         let next = next();
-        table.gone.push(Gone { number: session.0, next, bytes });
-        if is_empty() { forget(table, next) } else { 0 }
+        table.gone.push(Gone { number: session.0, next });
+        if is_empty() {
+            forget(table, next);
+        }
     }
 
-    /// Takes events out of the buffer, and says of each which connection it is of. The bytes of the
-    /// connections that are forgotten then, as all their events have been taken.
-    pub(crate) fn resolve(
-        &self,
-        take: impl FnOnce() -> Taken<SessionNumber>,
-        mut each: impl FnMut(Event),
-    ) -> u64 {
+    /// Takes events out of the buffer, and says of each which connection it is of.
+    pub(crate) fn resolve(&self, take: impl FnOnce() -> Taken<SessionNumber>, mut each: impl FnMut(Event)) {
         let table = lock(&self.0);
         let Taken { events, upto } = take();
         for event in events {
@@ -80,29 +74,36 @@ impl Sessions {
                 each(event.of(context));
             }
         }
-        forget(table, upto)
+        forget(table, upto);
+    }
+
+    /// Forgets all that are gone: nothing more is taken.
+    pub(crate) fn forget_gone(&self) {
+        forget(lock(&self.0), u64::MAX);
     }
 }
 
 /// Forgets those that are gone of which no event below this number is to come.
-fn forget(mut table: MutexGuard<'_, Table>, taken: u64) -> u64 {
+fn forget(mut table: MutexGuard<'_, Table>, taken: u64) {
     if table.gone.is_empty() {
-        return 0;
+        return;
     }
     let Table { known, vacant, gone } = &mut *table;
-    let (mut forgotten, mut bytes) = (Vec::new(), 0);
+    let mut forgotten = Vec::new();
     gone.retain(|session| {
         let stays = session.next > taken;
         if !stays {
             forgotten.push(known.get_mut(session.number as usize).and_then(Option::take));
             vacant.push(session.number);
-            bytes += session.bytes;
         }
         stays
     });
+    if vacant.len() == known.len() {
+        // What many once took is not kept for none.
+        *table = Table::default();
+    }
     // Contexts go when nobody waits for the lock any more.
     drop(table);
-    bytes
 }
 
 #[cfg(test)]
@@ -119,12 +120,12 @@ mod tests {
         Event { at: Tick::ZERO, session, kind }
     }
 
-    /// Resolves events of these connections, all below this number; how many contexts there were, and bytes.
-    fn resolve(sessions: &Sessions, events: &[SessionNumber], upto: u64) -> (Vec<Arc<SessionContext>>, u64) {
+    /// Resolves events of these connections, all below this number; their contexts.
+    fn resolve(sessions: &Sessions, events: &[SessionNumber], upto: u64) -> Vec<Arc<SessionContext>> {
         let mut found = Vec::new();
         let events = events.iter().map(|session| event(*session)).collect();
-        let bytes = sessions.resolve(|| Taken { events, upto }, |event| found.push(event.session));
-        (found, bytes)
+        sessions.resolve(|| Taken { events, upto }, |event| found.push(event.session));
+        found
     }
 
     #[test]
@@ -134,20 +135,18 @@ mod tests {
         let numbers = contexts.each_ref().map(|context| sessions.join(Arc::clone(context)));
         let holders = || contexts.each_ref().map(Arc::strong_count);
         assert_eq!(holders(), [2, 2]);
-        assert_eq!(sessions.leave(numbers[0], 7, || 5, || false), 0);
-        let (found, bytes) = resolve(&sessions, &[numbers[1], numbers[0]], 4);
+        sessions.leave(numbers[0], || 5, || false);
+        let found = resolve(&sessions, &[numbers[1], numbers[0]], 4);
         assert!(Arc::ptr_eq(&found[0], &contexts[1]) && Arc::ptr_eq(&found[1], &contexts[0]));
         drop(found);
-        assert_eq!((holders(), bytes), ([2, 2], 0), "one more may come");
-        let (found, bytes) = resolve(&sessions, &[numbers[0]], 5);
-        assert_eq!((found.len(), bytes), (1, 7));
-        drop(found);
+        assert_eq!(holders(), [2, 2], "one more may come");
+        assert_eq!(resolve(&sessions, &[numbers[0]], 5).len(), 1);
         assert_eq!(holders(), [1, 2]);
         // Its number is the next one's.
         let third = session();
         let number = sessions.join(Arc::clone(&third));
         assert_eq!(number, numbers[0]);
-        let (found, _) = resolve(&sessions, &[number], 6);
+        let found = resolve(&sessions, &[number], 6);
         assert!(Arc::ptr_eq(&found[0], &third));
     }
 
@@ -156,7 +155,19 @@ mod tests {
         let sessions = Sessions::default();
         let context = session();
         let number = sessions.join(Arc::clone(&context));
-        assert_eq!(sessions.leave(number, 7, || 5, || true), 7);
+        sessions.leave(number, || 5, || true);
         assert_eq!(Arc::strong_count(&context), 1);
+    }
+
+    #[test]
+    fn at_the_end_all_that_are_gone_are_forgotten_and_no_places_are_kept_for_none() {
+        let sessions = Sessions::default();
+        let context = session();
+        let numbers: Vec<_> = (0..1000).map(|_| sessions.join(Arc::clone(&context))).collect();
+        numbers.iter().for_each(|number| sessions.leave(*number, || 5, || false));
+        assert_eq!(Arc::strong_count(&context), 1001);
+        sessions.forget_gone();
+        let table = lock(&sessions.0);
+        assert_eq!((Arc::strong_count(&context), table.known.capacity(), table.vacant.capacity()), (1, 0, 0));
     }
 }

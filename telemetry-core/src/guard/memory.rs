@@ -49,6 +49,8 @@ pub(crate) struct Memory {
     pipeline: AtomicU64,
     /// Errors kept by statements that are still in the driver's hands.
     handles: AtomicU64,
+    /// What is constant in connections.
+    contexts: AtomicU64,
     text: AtomicU64,
     texts_left_out: AtomicU64,
 }
@@ -79,6 +81,7 @@ impl Memory {
             waiting: AtomicU64::new(0),
             pipeline: AtomicU64::new(0),
             handles: AtomicU64::new(0),
+            contexts: AtomicU64::new(0),
             text: AtomicU64::new(0),
             texts_left_out: AtomicU64::new(0),
         }
@@ -97,7 +100,7 @@ impl Memory {
     /// What is held beside the buffer.
     fn kept(&self) -> u64 {
         let load = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed);
-        load(&self.pipeline) + load(&self.handles) + load(&self.text)
+        load(&self.pipeline) + load(&self.handles) + load(&self.contexts) + load(&self.text)
     }
 
     pub(crate) fn waiting(&self) -> Waiting {
@@ -113,6 +116,7 @@ impl Memory {
     /// Counts events out of the buffer.
     pub(crate) fn pop(&self, out: Waiting) {
         self.waiting.fetch_sub(((out.count as u64) << COUNT) + out.bytes, Ordering::SeqCst);
+        self.give_surplus_back();
     }
 
     /// Whether so many bytes in the buffer have room beside all else.
@@ -138,22 +142,29 @@ impl Memory {
         }
     }
 
-    /// How many bytes open statements and records may take now.
+    /// How many bytes open statements and records may take now: what the others leave of three quarters, so
+    /// that there is room for what comes.
     pub(crate) fn room_for_pipeline(&self, pipeline: u64) -> u64 {
-        let others = self.held() - self.pipeline.load(Ordering::Relaxed).min(self.held());
-        if self.borrow(others + pipeline) {
+        let held = self.held();
+        let others = held - self.pipeline.load(Ordering::Relaxed).min(held);
+        let most = self.limit / 4 * 3;
+        if others + pipeline <= most && self.borrow(others + pipeline) {
             return pipeline;
         }
-        self.limit.min(self.lent.load(Ordering::Relaxed)).saturating_sub(others)
+        most.min(self.lent.load(Ordering::Relaxed)).saturating_sub(others)
     }
 
-    /// Says how many they take, and gives back what was lent and isn't needed.
+    /// Says how many they take.
     pub(crate) fn set_pipeline(&self, bytes: u64) {
-        if self.pipeline.swap(bytes, Ordering::Relaxed) == bytes {
-            return;
-        }
-        let enough = self.held() + LOAN;
-        let surplus = |lent: u64| (lent > enough + LOAN).then_some(enough);
+        self.pipeline.store(bytes, Ordering::Relaxed);
+        self.give_surplus_back();
+    }
+
+    /// Gives back what was lent and isn't needed: all of it when nothing is held.
+    fn give_surplus_back(&self) {
+        let held = self.held();
+        let (enough, slack) = if held == 0 { (0, 0) } else { (held + LOAN, LOAN) };
+        let surplus = |lent: u64| (lent > enough + slack).then_some(enough);
         if let Ok(lent) = self.lent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, surplus) {
             self.pool.take_back(lent - enough);
         }
@@ -166,6 +177,28 @@ impl Memory {
 
     pub(crate) fn give_back_from_handle(&self, bytes: u64) {
         self.handles.fetch_sub(bytes, Ordering::Relaxed);
+        self.give_surplus_back();
+    }
+
+    /// Takes so many bytes for the texts of a connection, if there is room; all of them together have a
+    /// quarter at the most.
+    pub(crate) fn take_for_context(&self, bytes: u64) -> bool {
+        self.contexts.load(Ordering::Relaxed) + bytes <= self.limit / 4 && self.take(&self.contexts, bytes)
+    }
+
+    /// Counts a connection that no handle speaks of any more, whether there is room or not.
+    pub(crate) fn count_context(&self, bytes: u64) {
+        self.contexts.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn give_back_from_context(&self, bytes: u64) {
+        self.contexts.fetch_sub(bytes, Ordering::Relaxed);
+        self.give_surplus_back();
+    }
+
+    /// Whether nothing more has room, as far as can be told at a glance.
+    pub(crate) fn is_full(&self) -> bool {
+        self.held() >= self.limit
     }
 
     /// Takes so many bytes for text, which has half of all at the most, or counts that they aren't there.
@@ -183,6 +216,7 @@ impl Memory {
 
     pub(crate) fn give_back_from_text(&self, bytes: u64) {
         self.text.fetch_sub(bytes, Ordering::Relaxed);
+        self.give_surplus_back();
     }
 
     fn take(&self, sum: &AtomicU64, bytes: u64) -> bool {
@@ -233,21 +267,24 @@ mod tests {
 
     #[test]
     fn a_client_holds_no_more_than_its_bound_whatever_it_holds() {
-        let (memory, _pool) = memory(100_000, u64::MAX);
+        let (memory, pool) = memory(100_000, u64::MAX);
         assert!(push(&memory, 30_000) && memory.take_for_text(20_000) && memory.take_for_handle(20_000));
-        assert_eq!(memory.room_for_pipeline(30_000), 30_000);
-        assert_eq!(memory.room_for_pipeline(40_000), 30_000, "what the others leave");
-        memory.set_pipeline(30_000);
+        assert_eq!(memory.room_for_pipeline(5_000), 5_000);
+        assert_eq!(memory.room_for_pipeline(40_000), 5_000, "what the others leave of three quarters");
+        memory.set_pipeline(5_000);
+        assert!(memory.take_for_context(15_000) && !memory.take_for_context(11_000), "a quarter");
+        assert!(push(&memory, 10_000));
         assert_eq!(memory.held(), 100_000);
         assert!(!push(&memory, 1) && !memory.take_for_text(1) && !memory.take_for_handle(1));
         assert_eq!(memory.held(), 100_000, "what is refused isn't counted");
         memory.give_back_from_handle(20_000);
         assert!(push(&memory, 15_000) && memory.take_for_text(5_000));
-        assert_eq!(memory.waiting(), Waiting { count: 2, bytes: 45_000 });
-        memory.pop(Waiting { count: 2, bytes: 45_000 });
+        assert_eq!(memory.waiting(), Waiting { count: 3, bytes: 55_000 });
+        memory.pop(Waiting { count: 3, bytes: 55_000 });
         memory.give_back_from_text(25_000);
+        memory.give_back_from_context(15_000);
         memory.set_pipeline(0);
-        assert_eq!(memory.held(), 0);
+        assert_eq!((memory.held(), pool.lent.load(Ordering::Relaxed)), (0, 0));
     }
 
     #[test]
@@ -272,6 +309,36 @@ mod tests {
         assert!(pool.lent.load(Ordering::Relaxed) <= 60_000);
         drop((first, second));
         assert_eq!(pool.lent.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn what_is_let_go_is_there_for_others_whatever_it_was() {
+        let (one, pool) = memory(50_000, 50_000);
+        let other = Memory::new(50_000, Arc::clone(&pool));
+        let all: [(&str, fn(&Memory) -> bool, fn(&Memory)); 4] = [
+            ("text", |memory| memory.take_for_text(20_000), |memory| memory.give_back_from_text(20_000)),
+            (
+                "handles",
+                |memory| memory.take_for_handle(20_000),
+                |memory| memory.give_back_from_handle(20_000),
+            ),
+            (
+                "contexts",
+                |memory| memory.take_for_context(12_000),
+                |memory| memory.give_back_from_context(12_000),
+            ),
+            (
+                "buffer",
+                |memory| push(memory, 20_000),
+                |memory| memory.pop(Waiting { count: 1, bytes: 20_000 }),
+            ),
+        ];
+        for (what, take, give_back) in all {
+            assert!(take(&one) && !push(&other, 45_000), "{what}");
+            give_back(&one);
+            assert!(push(&other, 45_000), "{what}");
+            other.pop(Waiting { count: 1, bytes: 45_000 });
+        }
     }
 
     #[test]

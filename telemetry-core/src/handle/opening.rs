@@ -13,6 +13,7 @@ use crate::ledger::Refusal;
 use crate::pipeline::event::EventKind;
 use crate::plugin::clock::Tick;
 use crate::record::body::Body;
+use crate::record::context::Counted;
 use crate::record::id::SessionId;
 use crate::record::params::ConnectionParams;
 use crate::record::{Encoded, ErrorInfo, SessionContext};
@@ -70,9 +71,10 @@ impl ConnectionInfo {
         self
     }
 
+    /// What is constant in the connection's records. Where its texts have no room, it goes without them.
     fn context(self, hold: &LeaseGuard, session_id: Option<SessionId>) -> Arc<SessionContext> {
         let ConnectionInfo { params, auth_type, user_agent, workspace_id } = self;
-        Arc::new(SessionContext {
+        let mut context = SessionContext {
             driver: Arc::clone(&hold.client.plugins.driver),
             session_id,
             workspace_id: workspace_id.or(hold.client.workspace),
@@ -80,7 +82,15 @@ impl ConnectionInfo {
             auth_type: auth_type.as_deref().and_then(field),
             params: params.sanitized(),
             encoded: Encoded::default(),
-        })
+        };
+        let (memory, mut bytes) = (Arc::clone(&hold.client.memory), context.text_bytes());
+        if bytes > 0 && !memory.take_for_context(bytes) {
+            bytes = 0;
+            (context.user_agent, context.auth_type) = (None, None);
+            context.params = ConnectionParams::default();
+        }
+        context.encoded = Encoded::counted(Counted::taken(memory, bytes));
+        Arc::new(context)
     }
 }
 
@@ -196,8 +206,6 @@ fn fail(open: Open, error: Option<ErrorInfo>) {
         let now = client.plugins.clock.now();
         let body = Body { error, ..Body::opening(now.since(started), retries) };
         let context = info.context(&hold, None);
-        if let Some(scope) = SessionScope::passing(Arc::clone(&hold), context) {
-            scope.record(now, EventKind::Single(Box::new(body)));
-        }
+        SessionScope::new(Arc::clone(&hold), context).record(now, EventKind::Single(Box::new(body)));
     }
 }

@@ -1,6 +1,6 @@
 //! What all handles of one connection share: its client, and what is constant in its records.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::client::Client;
 use crate::client::lease_guard::LeaseGuard;
@@ -17,27 +17,14 @@ use crate::record::id::StatementId;
 #[derive(Debug)]
 pub(crate) struct SessionScope {
     hold: Arc<LeaseGuard>,
-    number: SessionNumber,
-    /// How many bytes its context is counted with.
-    bytes: u64,
+    context: Arc<SessionContext>,
+    /// Its number among its client's, once something of it was taken in.
+    number: OnceLock<SessionNumber>,
 }
 
 impl SessionScope {
     pub(crate) fn new(hold: Arc<LeaseGuard>, context: Arc<SessionContext>) -> Self {
-        let number = hold.client.join_session(context);
-        SessionScope { hold, number, bytes: 0 }
-    }
-
-    /// The same for a connection that is over as soon as it is told of; `None` where there is no room for it.
-    pub(crate) fn passing(hold: Arc<LeaseGuard>, context: Arc<SessionContext>) -> Option<Self> {
-        let bytes = context.bytes();
-        if !hold.client.memory.take_for_handle(bytes) {
-            hold.client.refuse(Refusal::MemoryFull, 1);
-            return None;
-        }
-        let mut scope = SessionScope::new(hold, context);
-        scope.bytes = bytes;
-        Some(scope)
+        SessionScope { hold, context, number: OnceLock::new() }
     }
 
     #[inline]
@@ -50,7 +37,8 @@ impl SessionScope {
     }
 
     pub(crate) fn record(&self, at: Tick, kind: EventKind) {
-        self.client().record(Event { at, session: self.number, kind });
+        let number = || *self.number.get_or_init(|| self.client().join_session(Arc::clone(&self.context)));
+        self.client().record(Event { at, session: (), kind }, number);
     }
 
     /// The id of a statement; what isn't one is refused, and counted.
@@ -79,6 +67,9 @@ impl SessionScope {
 
 impl Drop for SessionScope {
     fn drop(&mut self) {
-        self.hold.client.leave_session(self.number, self.bytes);
+        self.context.left();
+        if let Some(number) = self.number.get() {
+            self.hold.client.leave_session(*number);
+        }
     }
 }

@@ -24,7 +24,7 @@ fn numbers(taken: Vec<Event>) -> Vec<u64> {
 
 /// Pushes these events; the numbers of those that were taken in.
 fn push(buffer: &EventBuffer, events: impl Iterator<Item = u64>) -> Vec<u64> {
-    events.filter(|number| buffer.push(event(*number)) != Pushed::Refused).collect()
+    events.filter(|number| buffer.add(event(*number)) != Pushed::Refused).collect()
 }
 
 #[test]
@@ -54,11 +54,11 @@ fn every_event_is_taken_once_or_refused_and_counted() {
 fn an_event_never_comes_out_before_the_one_that_caused_it() {
     check(|| {
         let (buffer, caused) = (Arc::new(of(10)), Arc::new(AtomicBool::new(false)));
-        buffer.push(event(0));
+        buffer.add(event(0));
         let cause = {
             let (buffer, caused) = (Arc::clone(&buffer), Arc::clone(&caused));
             thread::spawn(move || {
-                buffer.push(event(1));
+                buffer.add(event(1));
                 caused.store(true, Ordering::SeqCst);
             })
         };
@@ -66,7 +66,7 @@ fn an_event_never_comes_out_before_the_one_that_caused_it() {
             let (buffer, caused) = (Arc::clone(&buffer), Arc::clone(&caused));
             thread::spawn(move || {
                 if caused.load(Ordering::SeqCst) {
-                    buffer.push(event(2));
+                    buffer.add(event(2));
                 }
             })
         };

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use crate::guard::memory::Memory;
+use crate::guard::sync::atomic::{AtomicU64, Ordering};
+
 use crate::record::id::SessionId;
 use crate::record::identity::DriverIdentity;
 use crate::record::message::Heap;
@@ -50,13 +53,20 @@ impl fmt::Debug for SessionContext {
 }
 
 impl SessionContext {
-    /// How many bytes it takes, with what an exporter keeps of it: about as much again for each text, twice
-    /// escaped, and the names of all fields.
-    pub(crate) fn bytes(&self) -> u64 {
-        const FIELDS: usize = 2048;
+    /// How many bytes its texts take, with what an exporter keeps of them, which is about as much again.
+    pub(crate) fn text_bytes(&self) -> u64 {
         let texts =
             [&self.user_agent, &self.auth_type].into_iter().flatten().map(String::capacity).sum::<usize>();
-        (size_of::<SessionContext>() + FIELDS + 2 * (self.params.heap_bytes() + texts)) as u64
+        2 * (self.params.heap_bytes() + texts) as u64
+    }
+
+    /// No handle speaks of the connection any more: now it counts towards what its client holds.
+    pub(crate) fn left(&self) {
+        // With the names of all fields, as an exporter keeps them.
+        const FIELDS: usize = 1024;
+        if let Some(counted) = &self.encoded.counted {
+            counted.grow((size_of::<SessionContext>() + FIELDS) as u64);
+        }
     }
 }
 
@@ -76,9 +86,41 @@ pub struct DriverContext {
 /// A place where an exporter keeps the text that it made of a [`SessionContext`], for as long as that lives,
 /// so that what is constant in a connection is encoded once.
 #[derive(Default)]
-pub struct Encoded(OnceLock<(&'static str, Box<str>)>);
+pub struct Encoded {
+    kept: OnceLock<(&'static str, Box<str>)>,
+    counted: Option<Counted>,
+}
+
+/// What a connection counts with, for as long as anything holds its context.
+pub(crate) struct Counted {
+    memory: Arc<Memory>,
+    bytes: AtomicU64,
+}
+
+impl Counted {
+    /// So many bytes, which were taken.
+    pub(crate) fn taken(memory: Arc<Memory>, bytes: u64) -> Self {
+        Counted { memory, bytes: AtomicU64::new(bytes) }
+    }
+
+    fn grow(&self, bytes: u64) {
+        self.memory.count_context(bytes);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.memory.give_back_from_context(self.bytes.load(Ordering::Relaxed));
+    }
+}
 
 impl Encoded {
+    /// A place that counts the connection.
+    pub(crate) fn counted(counted: Counted) -> Self {
+        Encoded { kept: OnceLock::new(), counted: Some(counted) }
+    }
+
     /// The text that was kept in this format, or the one that `make` makes.
     ///
     /// The first format that is asked for is kept; for any other, the text is made each time. Name a format
@@ -92,14 +134,14 @@ impl Encoded {
         format: &'static str,
         make: impl FnOnce() -> Result<String, E>,
     ) -> Result<Cow<'_, str>, E> {
-        if let Some((kept, text)) = self.0.get()
+        if let Some((kept, text)) = self.kept.get()
             && *kept == format
         {
             return Ok(Cow::Borrowed(text));
         }
         let made = make()?;
-        Ok(match self.0.set((format, made.into_boxed_str())) {
-            Ok(()) => self.0.get().map_or(Cow::Borrowed(""), |(_, text)| Cow::Borrowed(&**text)),
+        Ok(match self.kept.set((format, made.into_boxed_str())) {
+            Ok(()) => self.kept.get().map_or(Cow::Borrowed(""), |(_, text)| Cow::Borrowed(&**text)),
             Err((_, made)) => Cow::Owned(made.into_string()),
         })
     }
@@ -107,7 +149,7 @@ impl Encoded {
 
 impl fmt::Debug for Encoded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Encoded").field("kept", &self.0.get().is_some()).finish()
+        f.debug_struct("Encoded").field("kept", &self.kept.get().is_some()).finish()
     }
 }
 

@@ -53,11 +53,7 @@ pub struct Record {
 impl Record {
     /// How many bytes it takes, without error text, which counts by itself.
     pub(crate) fn bytes(&self) -> u64 {
-        // It may be all that keeps its connection's context.
-        let session = if self.body.kind == RecordKind::Connection { self.session.bytes() } else { 0 };
         // Behind an `Arc` with two counters.
-        (size_of::<Record>() - size_of::<Body>() + 2 * size_of::<usize>()) as u64
-            + self.body.bytes()
-            + session
+        (size_of::<Record>() - size_of::<Body>() + 2 * size_of::<usize>()) as u64 + self.body.bytes()
     }
 }

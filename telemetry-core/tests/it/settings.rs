@@ -380,8 +380,8 @@ fn max_total_bytes_is_how_much_all_clients_hold() {
         let bench = undecided(config().max_bytes(16 * KIB).max_total_bytes(most));
         let hosts: Vec<_> = (0..20).map(|number| format!("dbc-{number}.cloud.databricks.com")).collect();
         let leases: Vec<_> = hosts.iter().map(|host| bench.provider.acquire(Target::new(host))).collect();
-        for lease in &leases {
-            let session = open(lease);
+        let sessions: Vec<_> = leases.iter().map(open).collect();
+        for session in &sessions {
             (0..100).for_each(|_| session.statement().complete());
         }
         leases.iter().for_each(assert_balanced);
