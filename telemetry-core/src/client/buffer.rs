@@ -99,32 +99,31 @@ impl<S> EventBuffer<S> {
         }
     }
 
-    /// Adds an event of a session, which is asked for only if there is room, or refuses it and counts why.
-    /// Never waits.
-    pub(crate) fn push(&self, event: Event<()>, session: impl FnOnce() -> S) -> Pushed {
+    /// Adds an event, or refuses it and counts why. Never waits.
+    pub(crate) fn push(&self, event: Event<S>) -> Pushed {
         let weight = event.weight();
-        let bytes = event.bytes() + size_of::<S>() as u64;
-        let before = self.memory.push(bytes);
-        let refused = |reason| {
-            self.memory.pop(Waiting { count: 1, bytes });
-            self.refuse(reason, weight);
-            Pushed::Refused
+        let Some(mut shard) = self.lock_any() else {
+            self.contended.fetch_add(weight, Ordering::Relaxed);
+            return Pushed::Refused;
         };
-        if before.count >= self.limit {
-            return refused(Refusal::BufferFull);
-        }
-        if !self.memory.has_room_for(before.bytes + bytes) {
-            return refused(Refusal::MemoryFull);
-        }
-        // Not with a shard in hand: the session's number may take another lock.
-        let event = event.of(session());
-        let Some(mut shard) = self.lock_any() else { return refused(Refusal::Contended) };
+        shard.seen += weight;
         // Read under the lock: `close` passes through every lock after setting it.
         if self.closed.load(Ordering::Acquire) {
-            drop(shard);
-            return refused(Refusal::Closed);
+            shard.refused.add(Refusal::Closed, weight);
+            return Pushed::Refused;
         }
-        shard.seen += weight;
+        let bytes = event.bytes();
+        let before = self.memory.push(bytes);
+        let refusal = if before.count >= self.limit {
+            Some(Refusal::BufferFull)
+        } else {
+            (!self.memory.has_room_for(before.bytes + bytes)).then_some(Refusal::MemoryFull)
+        };
+        if let Some(refusal) = refusal {
+            self.memory.pop(Waiting { count: 1, bytes });
+            shard.refused.add(refusal, weight);
+            return Pushed::Refused;
+        }
         shard.waiting += weight;
         shard.bytes += bytes;
         shard.events.push_back((self.sequence.fetch_add(1, Ordering::AcqRel), event));
@@ -186,7 +185,7 @@ impl<S> EventBuffer<S> {
             taken.extend(shard.events.drain(..upto));
             let events = || taken[before..].iter().map(|(_, event)| event);
             shard.waiting -= events().map(Event::<S>::weight).sum::<u64>();
-            let out = events().map(|event| event.bytes() + size_of::<S>() as u64).sum::<u64>();
+            let out = events().map(Event::<S>::bytes).sum::<u64>();
             shard.bytes -= out;
             bytes += out;
             if shard.events.is_empty() {
@@ -274,20 +273,12 @@ pub(crate) mod tests {
         EventBuffer::new(limit, Arc::new(Memory::new(u64::MAX >> 1, pool)))
     }
 
-    impl EventBuffer {
-        /// Adds an event whose session is known.
-        pub(crate) fn add(&self, event: Event) -> Pushed {
-            let session = Arc::clone(&event.session);
-            self.push(event.of(()), || session)
-        }
-    }
-
     #[test]
     fn events_come_out_in_the_order_they_were_recorded() {
         let buffer = buffer(100);
         // Each thread has a shard of its own; they record one after another, and in turns.
         for number in 0..30 {
-            std::thread::scope(|scope| _ = scope.spawn(|| buffer.add(event(number))));
+            std::thread::scope(|scope| _ = scope.spawn(|| buffer.push(event(number))));
         }
         assert!(buffer.shards.iter().filter(|shard| !lock(shard).events.is_empty()).count() > 1);
         let numbers = |taken: Vec<Event>| taken.iter().map(number_of).collect::<Vec<_>>();
@@ -303,9 +294,9 @@ pub(crate) mod tests {
     #[test]
     fn a_full_buffer_refuses_and_counts() {
         let buffer = buffer(2);
-        assert_eq!(buffer.add(event(0)), Pushed::Waiting(1));
-        assert_eq!(buffer.add(event(1)), Pushed::Waiting(2));
-        assert_eq!(buffer.add(event(2)), Pushed::Refused);
+        assert_eq!(buffer.push(event(0)), Pushed::Waiting(1));
+        assert_eq!(buffer.push(event(1)), Pushed::Waiting(2));
+        assert_eq!(buffer.push(event(2)), Pushed::Refused);
         let books = buffer.books();
         assert_eq!((books.seen, books.waiting, books.refused.get(Refusal::BufferFull)), (3, 2, 1));
     }
@@ -313,7 +304,7 @@ pub(crate) mod tests {
     #[test]
     fn what_is_refused_at_the_end_is_counted() {
         let buffer = buffer(10);
-        (0..5).for_each(|number| _ = buffer.add(event(number)));
+        (0..5).for_each(|number| _ = buffer.push(event(number)));
         assert_eq!(buffer.take(2).events.len(), 2);
         buffer.close();
         let refused: usize = buffer.refuse_all(Refusal::Closed).iter().map(VecDeque::len).sum();
@@ -325,9 +316,9 @@ pub(crate) mod tests {
     #[test]
     fn a_closed_buffer_refuses_and_counts() {
         let buffer = buffer(2);
-        buffer.add(event(0));
+        buffer.push(event(0));
         buffer.close();
-        assert_eq!(buffer.add(event(1)), Pushed::Refused);
+        assert_eq!(buffer.push(event(1)), Pushed::Refused);
         assert_eq!(buffer.books().refused.get(Refusal::Closed), 1);
         assert_eq!(buffer.take(u64::MAX).events.len(), 1);
     }
@@ -344,14 +335,14 @@ pub(crate) mod tests {
     #[test]
     fn an_event_counts_for_as_many_as_it_stands_for_whatever_becomes_of_it() {
         let buffer = buffer(1);
-        assert_eq!(buffer.add(statement()), Pushed::Waiting(1), "it takes one place");
-        assert_eq!(buffer.add(statement()), Pushed::Refused);
+        assert_eq!(buffer.push(statement()), Pushed::Waiting(1), "it takes one place");
+        assert_eq!(buffer.push(statement()), Pushed::Refused);
         buffer.refuse(Refusal::InvalidId, 3);
         let books = buffer.books();
         assert_eq!((books.seen, books.waiting, books.refused.get(Refusal::BufferFull)), (11, 4, 4));
         assert_eq!(buffer.take(u64::MAX).events.len(), 1);
         buffer.close();
-        assert_eq!(buffer.add(statement()), Pushed::Refused);
+        assert_eq!(buffer.push(statement()), Pushed::Refused);
         let books = buffer.books();
         assert_eq!((books.seen, books.waiting, books.refused.get(Refusal::Closed)), (15, 0, 4));
         assert_eq!(books.refused.total(), 4 + 3 + 4);
@@ -361,10 +352,10 @@ pub(crate) mod tests {
     fn a_locked_shard_makes_nobody_wait() {
         let buffer = buffer(10);
         let locked: Vec<_> = buffer.shards[..SHARDS - 1].iter().map(lock).collect();
-        assert_eq!(buffer.add(event(0)), Pushed::Waiting(1));
+        assert_eq!(buffer.push(event(0)), Pushed::Waiting(1));
         drop(locked);
         let locked: Vec<_> = buffer.shards.iter().map(lock).collect();
-        assert_eq!(buffer.add(event(1)), Pushed::Refused);
+        assert_eq!(buffer.push(event(1)), Pushed::Refused);
         drop(locked);
         let books = buffer.books();
         assert_eq!((books.seen, books.waiting, books.refused.get(Refusal::Contended)), (2, 1, 1));
@@ -380,7 +371,7 @@ pub(crate) mod tests {
                     let buffer = &buffer;
                     scope.spawn(move || {
                         (0..2000).for_each(|n| {
-                            buffer.add(event(thread << 32 | n));
+                            buffer.push(event(thread << 32 | n));
                         })
                     })
                 })

@@ -162,12 +162,12 @@ impl Client {
     }
 
     /// Takes an event from a driver's thread. Never waits.
-    pub(crate) fn record(&self, event: Event<()>, session: impl FnOnce() -> SessionNumber) {
+    pub(crate) fn record(&self, event: Event<SessionNumber>) {
         if is_own_work() {
             return;
         }
         let urgent = event.is_urgent();
-        let Pushed::Waiting(waiting) = self.buffer.push(event, session) else { return };
+        let Pushed::Waiting(waiting) = self.buffer.push(event) else { return };
         if self.wakeup.is_due(waiting, urgent) {
             self.wake_up();
         }

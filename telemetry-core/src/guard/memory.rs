@@ -315,7 +315,8 @@ mod tests {
     fn what_is_let_go_is_there_for_others_whatever_it_was() {
         let (one, pool) = memory(50_000, 50_000);
         let other = Memory::new(50_000, Arc::clone(&pool));
-        let all: [(&str, fn(&Memory) -> bool, fn(&Memory)); 4] = [
+        type Change<T> = fn(&Memory) -> T;
+        let all: [(&str, Change<bool>, Change<()>); 4] = [
             ("text", |memory| memory.take_for_text(20_000), |memory| memory.give_back_from_text(20_000)),
             (
                 "handles",

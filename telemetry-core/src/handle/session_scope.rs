@@ -37,8 +37,13 @@ impl SessionScope {
     }
 
     pub(crate) fn record(&self, at: Tick, kind: EventKind) {
-        let number = || *self.number.get_or_init(|| self.client().join_session(Arc::clone(&self.context)));
-        self.client().record(Event { at, session: (), kind }, number);
+        let event = Event { at, session: (), kind };
+        // A connection that nothing is taken in of has no number to give back.
+        if self.number.get().is_none() && self.client().has_no_room(event.weight()) {
+            return;
+        }
+        let number = *self.number.get_or_init(|| self.client().join_session(Arc::clone(&self.context)));
+        self.client().record(event.of(number));
     }
 
     /// The id of a statement; what isn't one is refused, and counted.

@@ -24,7 +24,7 @@ fn numbers(taken: Vec<Event>) -> Vec<u64> {
 
 /// Pushes these events; the numbers of those that were taken in.
 fn push(buffer: &EventBuffer, events: impl Iterator<Item = u64>) -> Vec<u64> {
-    events.filter(|number| buffer.add(event(*number)) != Pushed::Refused).collect()
+    events.filter(|number| buffer.push(event(*number)) != Pushed::Refused).collect()
 }
 
 #[test]
@@ -54,11 +54,11 @@ fn every_event_is_taken_once_or_refused_and_counted() {
 fn an_event_never_comes_out_before_the_one_that_caused_it() {
     check(|| {
         let (buffer, caused) = (Arc::new(of(10)), Arc::new(AtomicBool::new(false)));
-        buffer.add(event(0));
+        buffer.push(event(0));
         let cause = {
             let (buffer, caused) = (Arc::clone(&buffer), Arc::clone(&caused));
             thread::spawn(move || {
-                buffer.add(event(1));
+                buffer.push(event(1));
                 caused.store(true, Ordering::SeqCst);
             })
         };
@@ -66,7 +66,7 @@ fn an_event_never_comes_out_before_the_one_that_caused_it() {
             let (buffer, caused) = (Arc::clone(&buffer), Arc::clone(&caused));
             thread::spawn(move || {
                 if caused.load(Ordering::SeqCst) {
-                    buffer.add(event(2));
+                    buffer.push(event(2));
                 }
             })
         };
@@ -138,20 +138,21 @@ fn a_worker_that_sleeps_is_woken_by_the_next_event() {
     });
 }
 
-/// Of three events, two wait at once, or the worker has taken one of them: it is awake, or is woken, until
-/// two have been sent.
+/// Four events that wait wake the worker. Of five, either so many wait at once, or the worker has taken two,
+/// and sends them.
 #[test]
 fn full_batches_are_sent_without_waiting_for_the_interval() {
     check(|| {
         let world = World::default();
         let provider = world.provider();
         let (_lease, session) = connect(&provider);
-        for batch in 1..3 {
-            let recorders = [(); 2].map(|()| {
+        for before in [1, 6, 11] {
+            world.pass_time(|state| state.received.len() == before);
+            let recorders = [(); 5].map(|()| {
                 let session = session.clone();
                 thread::spawn(move || operate(&session))
             });
-            world.wait(|state| state.received.len() >= 2 * batch);
+            world.wait(|state| state.received.len() >= before + 2);
             join(recorders);
         }
     });

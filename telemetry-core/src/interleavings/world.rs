@@ -52,9 +52,9 @@ impl World {
         World(Arc::new(Inner { may_block: true, ..Inner::default() }))
     }
 
-    /// A provider in it that sends two records at a time.
+    /// A provider in it that sends two records at a time, and is woken by four events that wait.
     pub(crate) fn provider(&self) -> ClientProvider {
-        let config = TelemetryConfig::default().mode(Mode::Forced).batch_size(2);
+        let config = TelemetryConfig::default().mode(Mode::Forced).batch_size(2).max_events(16);
         ClientProvider::builder(session().driver.identity.clone())
             .config(config)
             .exporter(self.clone())

@@ -61,7 +61,7 @@ impl<S> Event<S> {
             EventKind::Started { .. } | EventKind::Happened { .. } | EventKind::Completed { .. } => 0,
         };
         // With its number in the buffer.
-        size_of::<(u64, Event<()>)>() as u64 + boxed
+        size_of::<(u64, Event<S>)>() as u64 + boxed
     }
 
     /// Whether the worker is to be woken for it: a terminal error.
