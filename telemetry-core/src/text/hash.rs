@@ -7,15 +7,27 @@ pub(crate) const LONGEST: usize = 24;
 pub(crate) type Folded = [u64; LONGEST / 8];
 
 /// Folds a word; `None` when it is too long.
+#[inline]
 pub(crate) fn fold(word: &[u8]) -> Option<Folded> {
+    let mut parts = word.chunks(8).map(fold_part);
+    let mut part = || parts.next().unwrap_or(0);
+    let folded = [part(), part(), part()];
+    (word.len() <= LONGEST).then_some(folded)
+}
+
+/// One to eight bytes as a number, the first the lowest.
+#[inline]
+fn fold_part(part: &[u8]) -> u64 {
+    let number = if let Some(all) = part.first_chunk() {
+        u64::from_le_bytes(*all)
+    } else if let (Some(first), Some(last)) = (part.first_chunk(), part.last_chunk()) {
+        let last = u64::from(u32::from_le_bytes(*last));
+        u64::from(u32::from_le_bytes(*first)) | last << (8 * (part.len() - 4))
+    } else {
+        part.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    };
     // Letters differ from their capitals, and digits from nothing else, by this bit.
-    let fold_part = |part: &[u8]| part.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(byte | 0x20));
-    let mut folded = Folded::default();
-    let mut parts = folded.iter_mut();
-    for part in word.chunks(8) {
-        *parts.next()? = fold_part(part);
-    }
-    Some(folded)
+    number | u64::from_le_bytes([0x20; 8]) >> (64 - 8 * part.len())
 }
 
 pub(crate) fn hash([first, second, third]: Folded) -> u32 {

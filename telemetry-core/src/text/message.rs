@@ -146,12 +146,18 @@ fn mask_what_is_no_sentence(atoms: &mut [Atom<'_>]) {
 /// Masks what stands in a SQL statement and is no keyword, to where the line or the statement ends: at a word
 /// that goes on with a sentence.
 fn mask_statements(atoms: &mut [Atom<'_>]) {
-    if !atoms.iter().any(|atom| atom.word.last.has(Class::SQL)) {
+    let is_sql = |atom: &Atom<'_>| atom.word.last.has(Class::SQL);
+    if !atoms.iter().any(is_sql) {
         return;
     }
     looked_at(3 * atoms.len());
-    let last = |word: &str| atoms.iter().rposition(|atom| atom.text.eq_ignore_ascii_case(word)).unwrap_or(0);
-    let ends = Ends { from: last("from"), set: last("set"), last_where: last("where") };
+    let mut ends = Ends { from: 0, set: 0, last_where: 0 };
+    for (at, atom) in atoms.iter().enumerate().filter(|(_, atom)| is_sql(atom)) {
+        let is = |word: &str| atom.text.eq_ignore_ascii_case(word);
+        ends.from = if is("from") { at } else { ends.from };
+        ends.set = if is("set") { at } else { ends.set };
+        ends.last_where = if is("where") { at } else { ends.last_where };
+    }
     let mut at = 0;
     while at < atoms.len() {
         if !begins_statement(atoms, at, &ends) {
@@ -181,27 +187,26 @@ struct Ends {
 /// Whether a statement begins with this word: `SELECT … FROM`, `INSERT INTO`, `UPDATE … SET`, `DROP TABLE`,
 /// `FROM … WHERE`.
 fn begins_statement(atoms: &[Atom<'_>], at: usize, ends: &Ends) -> bool {
-    let Some(atom) = atoms.get(at).filter(|atom| atom.word.single && atom.word.last.has(Class::SQL)) else {
-        return false;
-    };
+    // No word that begins one is shorter.
+    let may = |atom: &&Atom<'_>| atom.text.len() >= 4 && atom.word.single && atom.word.last.has(Class::SQL);
+    let Some(atom) = atoms.get(at).filter(may) else { return false };
     let is = |word: &str| atom.text.eq_ignore_ascii_case(word);
-    let next = atoms.iter().skip(at + 1).find(|atom| atom.kind != Kind::Space);
-    let before = |word: &str| next.is_some_and(|next| next.text.eq_ignore_ascii_case(word));
-    let on_object = next.is_some_and(|next| next.word.last.has(Class::OBJECT));
+    let next = || atoms.iter().skip(at + 1).find(|atom| atom.kind != Kind::Space);
+    let before = |word: &str| next().is_some_and(|next| next.text.eq_ignore_ascii_case(word));
+    let on_object = || next().is_some_and(|next| next.word.last.has(Class::OBJECT));
     (is("select") && at < ends.from)
         || (is("update") && at < ends.set)
         || ((is("insert") || is("merge")) && before("into"))
         || (is("delete") && before("from"))
-        || (["create", "drop", "alter", "truncate"].iter().any(|verb| is(verb)) && on_object)
+        || (["create", "drop", "alter", "truncate"].iter().any(|verb| is(verb)) && on_object())
         || (atom.text == "FROM" && at < ends.last_where)
 }
 
 /// Whether an atom is a word in small letters that joins no others.
 fn is_bare(atom: &Atom<'_>) -> bool {
     matches!(atom.kind, Kind::Word | Kind::Masked)
-        && atom.word.single
-        && ![Class::ABOUT, Class::SAYS, Class::LINK].iter().any(|class| atom.word.last.has(*class))
-        && atom.text.bytes().all(|byte| byte.is_ascii_lowercase())
+        && atom.word.small
+        && !atom.word.last.has_any([Class::ABOUT, Class::SAYS, Class::LINK])
 }
 
 /// What of a value that follows a key goes.
@@ -319,8 +324,10 @@ impl<'a, 'o> Prose<'a, 'o> {
 
     fn sign(&mut self, at: usize, sign: &'a str) {
         let key = self.named != Key::Other;
-        let opens = matches!(sign, "(" | "[" | "{");
-        let closes = matches!(sign, ")" | "]" | "}");
+        let text = sign;
+        let sign = text.chars().next().unwrap_or(' ');
+        let opens = matches!(sign, '(' | '[' | '{');
+        let closes = matches!(sign, ')' | ']' | '}');
         let rows = self.last.has(Class::ROWS) || matches!(self.goes, Goes::Assigned { .. });
         match (self.goes, sign) {
             (Goes::Line, _) => {}
@@ -331,43 +338,43 @@ impl<'a, 'o> Prose<'a, 'o> {
                     self.goes(Goes::Nothing);
                 }
             }
-            (Goes::Clause, ",") if self.depth == 0 => self.goes(Goes::Nothing),
-            (Goes::Clause, ";") if self.depth == 0 && self.ends_here_or_assigns(at) => {
+            (Goes::Clause, ',') if self.depth == 0 => self.goes(Goes::Nothing),
+            (Goes::Clause, ';') if self.depth == 0 && self.ends_here_or_assigns(at) => {
                 self.goes(Goes::Nothing)
             }
-            (Goes::Clause, "<") => self.goes(Goes::Nothing),
+            (Goes::Clause, '<') => self.goes(Goes::Nothing),
             (Goes::Clause, _) => {}
-            (_, "=" | ":" | ">" | "\u{ff1d}" | "\u{ff1a}") if key => {
-                let line = self.last.has(Class::HEADER) && sign == ":";
+            (_, '=' | ':' | '>' | '\u{ff1d}' | '\u{ff1a}') if key => {
+                let line = self.last.has(Class::HEADER) && sign == ':';
                 self.goes(if line { Goes::Line } else { Goes::Clause });
             }
-            (_, "=" | "\u{ff1d}") => {
+            (_, '=' | '\u{ff1d}') => {
                 let known = self.before == Kind::Word;
                 self.goes(Goes::Assigned { code: known && self.last.has(Class::CODE), known });
             }
             // `user:password`
-            (_, ":") if self.name_goes_on && self.stands_inside(at) => self.goes(Goes::Next { said: false }),
+            (_, ':') if self.name_goes_on && self.stands_inside(at) => self.goes(Goes::Next { said: false }),
             (_, _) if opens && rows => {
                 self.goes(Goes::Clause);
                 self.depth = 1;
             }
-            (_, "," | ";") => self.goes(Goes::Nothing),
+            (_, ',' | ';') => self.goes(Goes::Nothing),
             (_, _) if closes => self.goes(Goes::Nothing),
-            (Goes::Next { said: true }, "(" | "[" | "{") if self.waits => {
+            (Goes::Next { said: true }, '(' | '[' | '{') if self.waits => {
                 self.goes(Goes::Clause);
                 self.depth = 1;
             }
             // What was to be said of the key has been said.
-            (Goes::Next { .. }, "(" | ".") | (Goes::Rest, "(" | "." | ":") => self.goes(Goes::Nothing),
+            (Goes::Next { .. }, '(' | '.') | (Goes::Rest, '(' | '.' | ':') => self.goes(Goes::Nothing),
             _ => {}
         }
         self.code = match self.code {
-            Code::Second if matches!(sign, "(" | "[") => Code::InBrackets,
-            Code::Any | Code::State if matches!(sign, ":" | "(" | "[" | "=" | "#") => self.code,
+            Code::Second if matches!(sign, '(' | '[') => Code::InBrackets,
+            Code::Any | Code::State if matches!(sign, ':' | '(' | '[' | '=' | '#') => self.code,
             _ => Code::None,
         };
         self.name_goes_on = false;
-        self.render.keep(sign);
+        self.render.keep(text);
     }
 
     /// A value that is no word: it ends what waits for one.
@@ -571,7 +578,11 @@ impl<'a> Render<'a, '_> {
     }
 
     fn flush(&mut self) {
-        self.out.extend(self.space.chars().map(|c| if c == '\t' { '\t' } else { ' ' }));
+        match self.space {
+            "" => {}
+            " " => self.out.push(' '),
+            space => self.out.extend(space.chars().map(|c| if c == '\t' { '\t' } else { ' ' })),
+        }
         self.space = "";
     }
 

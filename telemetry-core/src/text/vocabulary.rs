@@ -98,16 +98,21 @@ impl Class {
     pub(super) fn has(self, mark: Class) -> bool {
         self.0 & mark.0 != 0
     }
+
+    pub(super) fn has_any<const N: usize>(self, marks: [Class; N]) -> bool {
+        marks.iter().any(|mark| self.has(*mark))
+    }
 }
 
 /// What is known of a word of ASCII letters and digits, in whatever case.
 pub(super) fn class(word: &[u8]) -> Class {
     let Some(folded) = fold(word) else { return Class::default() };
+    let [first, second, third] = folded;
     let mut slot = hash::hash(folded) as usize % SLOTS.len();
     // The table is at most half full, so that a free slot ends the search soon.
     while let Some(found) = (SLOTS[slot] as usize).checked_sub(1) {
-        let (word, marks) = &WORDS[found];
-        if *word == folded {
+        let ([word, word_second, word_third], marks) = &WORDS[found];
+        if *word == first && *word_second == second && *word_third == third {
             return Class(*marks);
         }
         slot = (slot + 1) % SLOTS.len();
