@@ -23,8 +23,8 @@ pub(super) fn kind(byte: u8) -> u8 {
 }
 
 /// What the bytes of a text are, all together.
-pub(super) fn kinds(text: &str) -> u8 {
-    text.bytes().fold(0, |kinds, byte| kinds | kind(byte))
+pub(super) fn kinds(text: &[u8]) -> u8 {
+    text.iter().fold(0, |kinds, byte| kinds | kind(*byte))
 }
 
 /// The run of letters and digits that a text begins with.

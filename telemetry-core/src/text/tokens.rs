@@ -281,7 +281,7 @@ fn token<'a>(text: &'a str, rules: &TextRules, atoms: &mut Vec<Atom<'a>>) {
     let core = text.trim_start_matches(may_edge);
     let middle = core.trim_end_matches(may_edge);
     signs(before(text, core), atoms);
-    let kinds = bytes::kinds(middle);
+    let kinds = bytes::kinds(middle.as_bytes());
     if kinds & ODD != 0 {
         atoms.push(Atom { text: middle, kind: Kind::Masked, word: word(middle, rules) });
     } else if kinds & PARTS != 0 {

@@ -78,6 +78,30 @@ pub(super) fn plain_word(text: &str, run: &Run, rules: &TextRules) -> Word {
     look.word(text)
 }
 
+/// Whether a word in a text names a secret or a person. What parts words is said; there are no quotes among
+/// them.
+pub(super) fn names_value(text: &str, parts: impl Fn(char) -> bool) -> bool {
+    let (mut look, rules) = (Look::default(), TextRules::default());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let run = Run::at_start(rest);
+        let Some((piece, behind)) = rest.split_at_checked(run.len) else { break };
+        if !piece.is_empty() {
+            look.piece(piece, &run, text, behind, &rules);
+        }
+        let next = behind.bytes().position(|byte| bytes::kind(byte) & WORD != 0);
+        let (signs, behind) = behind.split_at_checked(next.unwrap_or(behind.len())).unwrap_or((behind, ""));
+        if signs.contains(&parts) {
+            if look.word.key != Key::Other {
+                return true;
+            }
+            look = Look::default();
+        }
+        rest = behind;
+    }
+    look.word.key != Key::Other
+}
+
 /// What is known so far.
 #[derive(Default)]
 struct Look {
@@ -123,7 +147,7 @@ impl Look {
                 || behind.is_empty() && is_contraction(piece, text)
                 || rules.knows(bytes);
             self.unknown |= !known;
-            let names_secret = !known && SECRETS.iter().any(|end| ends_with(bytes, end));
+            let names_secret = !known && SECRETS.iter().any(|end| ends_with(bytes, end.as_bytes()));
             self.take(if names_secret { Class::SECRET } else { class }, bytes.len());
             return;
         }
@@ -162,16 +186,15 @@ impl Look {
     }
 }
 
-fn ends_with(word: &[u8], end: &str) -> bool {
-    word.len()
-        .checked_sub(end.len())
-        .and_then(|at| word.get(at..))
-        .is_some_and(|last| last.eq_ignore_ascii_case(end.as_bytes()))
+fn ends_with(word: &[u8], end: &[u8]) -> bool {
+    let same = |(byte, end): (&u8, &u8)| byte.eq_ignore_ascii_case(end);
+    word.len() >= end.len() && word.iter().rev().zip(end.iter().rev()).all(same)
 }
 
 /// What follows the apostrophe of a short form: `can't`, `it's`, `we've`.
 fn is_contraction(piece: &str, text: &str) -> bool {
-    ["t", "s", "re", "ve", "ll", "d", "m"].contains(&piece)
+    piece.len() <= 2
+        && ["t", "s", "re", "ve", "ll", "d", "m"].contains(&piece)
         && text.strip_suffix(piece).is_some_and(|before| before.ends_with('\''))
 }
 
