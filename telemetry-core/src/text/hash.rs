@@ -9,15 +9,17 @@ pub(crate) type Folded = [u64; LONGEST / 8];
 /// Folds a word; `None` when it is too long.
 #[inline]
 pub(crate) fn fold(word: &[u8]) -> Option<Folded> {
-    let mut parts = word.chunks(8).map(fold_part);
-    let mut part = || parts.next().unwrap_or(0);
-    let folded = [part(), part(), part()];
-    (word.len() <= LONGEST).then_some(folded)
+    let (first, behind) = word.split_at(word.len().min(8));
+    let (second, third) = behind.split_at(behind.len().min(8));
+    (word.len() <= LONGEST).then(|| [fold_part(first), fold_part(second), fold_part(third)])
 }
 
-/// One to eight bytes as a number, the first the lowest.
+/// Up to eight bytes as a number, the first the lowest.
 #[inline]
 fn fold_part(part: &[u8]) -> u64 {
+    if part.is_empty() {
+        return 0;
+    }
     let number = if let Some(all) = part.first_chunk() {
         u64::from_le_bytes(*all)
     } else if let (Some(first), Some(last)) = (part.first_chunk(), part.last_chunk()) {

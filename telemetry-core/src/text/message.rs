@@ -146,13 +146,12 @@ fn mask_what_is_no_sentence(atoms: &mut [Atom<'_>]) {
 /// Masks what stands in a SQL statement and is no keyword, to where the line or the statement ends: at a word
 /// that goes on with a sentence.
 fn mask_statements(atoms: &mut [Atom<'_>]) {
-    let is_sql = |atom: &Atom<'_>| atom.word.last.has(Class::SQL);
-    if !atoms.iter().any(is_sql) {
+    if !atoms.iter().any(may_begin_statement) {
         return;
     }
     looked_at(3 * atoms.len());
     let mut ends = Ends { from: 0, set: 0, last_where: 0 };
-    for (at, atom) in atoms.iter().enumerate().filter(|(_, atom)| is_sql(atom)) {
+    for (at, atom) in atoms.iter().enumerate().filter(|(_, atom)| atom.word.last.has(Class::SQL)) {
         let is = |word: &str| atom.text.eq_ignore_ascii_case(word);
         ends.from = if is("from") { at } else { ends.from };
         ends.set = if is("set") { at } else { ends.set };
@@ -184,12 +183,17 @@ struct Ends {
     last_where: usize,
 }
 
+/// Whether a word is a keyword of SQL's, and none of those that sentences have as well.
+fn may_begin_statement(atom: &Atom<'_>) -> bool {
+    atom.word.last.has(Class::SQL)
+        && atom.word.single
+        && (!atom.word.last.has_any([Class::ABOUT, Class::LINK, Class::OBJECT]) || atom.text == "FROM")
+}
+
 /// Whether a statement begins with this word: `SELECT … FROM`, `INSERT INTO`, `UPDATE … SET`, `DROP TABLE`,
 /// `FROM … WHERE`.
 fn begins_statement(atoms: &[Atom<'_>], at: usize, ends: &Ends) -> bool {
-    // No word that begins one is shorter.
-    let may = |atom: &&Atom<'_>| atom.text.len() >= 4 && atom.word.single && atom.word.last.has(Class::SQL);
-    let Some(atom) = atoms.get(at).filter(may) else { return false };
+    let Some(atom) = atoms.get(at).filter(|atom| may_begin_statement(atom)) else { return false };
     let is = |word: &str| atom.text.eq_ignore_ascii_case(word);
     let next = || atoms.iter().skip(at + 1).find(|atom| atom.kind != Kind::Space);
     let before = |word: &str| next().is_some_and(|next| next.text.eq_ignore_ascii_case(word));
@@ -611,11 +615,15 @@ impl<'a> Render<'a, '_> {
 
     fn quoted(&mut self, open: Option<char>, text: &str, close: Option<char>) {
         self.flush();
-        self.out.extend(open);
+        if let Some(open) = open {
+            self.out.push(open);
+        }
         if !(text.is_empty() || open.is_none() && text.trim().is_empty()) {
             self.out.push_str(MARK);
         }
-        self.out.extend(close);
+        if let Some(close) = close {
+            self.out.push(close);
+        }
         self.marked = false;
     }
 }

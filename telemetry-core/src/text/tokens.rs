@@ -120,9 +120,9 @@ pub(super) fn cut<'a>(
             let run = Run::at_start(rest);
             let (text, behind, kinds) = token_end(rest, &run);
             if text.len() == run.len && run.first & DIGIT == 0 {
-                atoms.push(known_as(text, kinds, plain_word(text, &run, rules)));
+                value(text, kinds, plain_word(text, &run, rules), atoms);
             } else if kinds & (PARTS | EDGE | ODD) == 0 {
-                atoms.push(classified(text, kinds, rules));
+                classified(text, kinds, rules, atoms);
             } else if kinds & ODD != 0 && text.contains('*') {
                 for (number, piece) in text.split(MARK).enumerate() {
                     if number > 0 {
@@ -233,20 +233,21 @@ fn quoted<'a>(
 
 /// A token that begins with this run ends at white space and at a quote. Also what its bytes are.
 fn token_end<'a>(text: &'a str, run: &Run) -> (&'a str, &'a str, u8) {
-    let mut kinds = run.kinds();
-    for (at, byte) in text.bytes().enumerate().skip(run.len) {
-        let kind = bytes::kind(byte);
-        if kind & ENDS != 0
-            && let Some((token, behind)) = text.split_at_checked(at)
+    let mut end = run.len;
+    let (token, behind) = loop {
+        let behind = text.as_bytes().get(end..).unwrap_or_default();
+        let Some(next) = behind.iter().position(|byte| bytes::kind(*byte) & ENDS != 0) else { break (text, "") };
+        end += next;
+        if let Some((token, behind)) = text.split_at_checked(end)
             && ends_token(token, behind)
         {
-            looked_at(at);
-            return (token, behind, kinds);
+            break (token, behind);
         }
-        kinds |= kind;
-    }
-    looked_at(text.len());
-    (text, "", kinds)
+        end += 1;
+    };
+    looked_at(token.len());
+    let signs = token.as_bytes().get(run.len..).unwrap_or_default();
+    (token, behind, run.kinds() | bytes::kinds(signs))
 }
 
 /// Whether a token ends before what stands behind it. An apostrophe between letters ends none.
@@ -287,7 +288,7 @@ fn token<'a>(text: &'a str, rules: &TextRules, atoms: &mut Vec<Atom<'a>>) {
     } else if kinds & PARTS != 0 {
         parts(middle, kinds, rules, atoms);
     } else if !middle.is_empty() {
-        atoms.push(classified(middle, kinds, rules));
+        classified(middle, kinds, rules, atoms);
     }
     signs(core.get(middle.len()..).unwrap_or(""), atoms);
 }
@@ -303,7 +304,7 @@ fn parts<'a>(text: &'a str, kinds: u8, rules: &TextRules, atoms: &mut Vec<Atom<'
         let middle = core.trim_end_matches(['-', '.']);
         signs(before(part, core), atoms);
         if !middle.is_empty() {
-            atoms.push(classified(middle, kinds, rules));
+            classified(middle, kinds, rules, atoms);
         }
         signs(core.get(middle.len()..).unwrap_or(""), atoms);
         rest = behind.trim_start_matches(parts_words);
@@ -312,20 +313,23 @@ fn parts<'a>(text: &'a str, kinds: u8, rules: &TextRules, atoms: &mut Vec<Atom<'
 }
 
 /// A number or a word that has no bytes of other kinds than these.
-fn classified<'a>(text: &'a str, kinds: u8, rules: &TextRules) -> Atom<'a> {
+fn classified<'a>(text: &'a str, kinds: u8, rules: &TextRules, atoms: &mut Vec<Atom<'a>>) {
     if text.starts_with(|c: char| c.is_ascii_digit() || c == '.') && is_number(text) {
-        return Atom::of(text, Kind::Number);
+        atoms.push(Atom::of(text, Kind::Number));
+    } else {
+        value(text, kinds, word(text, rules), atoms);
     }
-    known_as(text, kinds, word(text, rules))
 }
 
-fn known_as(text: &str, kinds: u8, word: Word) -> Atom<'_> {
-    if text.len() == 1 && !word.known {
-        return Atom::of(text, Kind::Number);
-    }
+/// The same of what is no number by its digits, and of which this is known.
+fn value<'a>(text: &'a str, kinds: u8, word: Word, atoms: &mut Vec<Atom<'a>>) {
     let is_name = || kinds & EDGE != 0 && (is_vendor_code(text) || is_public_name(text));
     let known = (word.known || is_name()) && !(kinds & SLASH != 0 && is_path(text));
-    Atom { text, kind: if known { Kind::Word } else { Kind::Masked }, word }
+    if text.len() == 1 && !word.known {
+        atoms.push(Atom::of(text, Kind::Number));
+    } else {
+        atoms.push(Atom { text, kind: if known { Kind::Word } else { Kind::Masked }, word });
+    }
 }
 
 /// Whether a word has a slash at one of its ends.

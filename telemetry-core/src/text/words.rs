@@ -72,6 +72,7 @@ pub(super) fn word(text: &str, rules: &TextRules) -> Word {
 }
 
 /// Looks at a word that is one run of letters and digits.
+#[inline]
 pub(super) fn plain_word(text: &str, run: &Run, rules: &TextRules) -> Word {
     let mut look = Look::default();
     look.piece(text, run, text, "", rules);
@@ -116,6 +117,7 @@ struct Look {
 }
 
 impl Look {
+    #[inline]
     fn word(self, text: &str) -> Word {
         let Look { word, pieces, letters, unknown, .. } = self;
         let known = (!unknown && letters) || WHOLE.iter().any(|whole| whole.eq_ignore_ascii_case(text));
