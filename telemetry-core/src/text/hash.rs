@@ -6,30 +6,25 @@ pub(crate) const LONGEST: usize = 24;
 /// A word of up to 24 ASCII letters and digits in lower case, eight of them in a number.
 pub(crate) type Folded = [u64; LONGEST / 8];
 
-/// Folds a word; `None` when it is too long.
+/// Folds the word that a text begins with, of so many bytes; `None` when it is too long. With eight bytes or
+/// more of the text in sight, it takes no branch on how long the word is.
 #[inline]
-pub(crate) fn fold(word: &[u8]) -> Option<Folded> {
-    let (first, behind) = word.split_at(word.len().min(8));
-    let (second, third) = behind.split_at(behind.len().min(8));
-    (word.len() <= LONGEST).then(|| [fold_part(first), fold_part(second), fold_part(third)])
+pub(crate) fn fold(text: &[u8], len: usize) -> Option<Folded> {
+    let part = |from: usize| {
+        if len <= from { 0 } else { fold_part(text.get(from..).unwrap_or_default(), len - from) }
+    };
+    (len <= LONGEST).then(|| [part(0), part(8), part(16)])
 }
 
-/// Up to eight bytes as a number, the first the lowest.
+/// The first bytes of a text, up to eight, as a number, the first the lowest.
 #[inline]
-fn fold_part(part: &[u8]) -> u64 {
-    if part.is_empty() {
-        return 0;
-    }
-    let number = if let Some(all) = part.first_chunk() {
-        u64::from_le_bytes(*all)
-    } else if let (Some(first), Some(last)) = (part.first_chunk(), part.last_chunk()) {
-        let last = u64::from(u32::from_le_bytes(*last));
-        u64::from(u32::from_le_bytes(*first)) | last << (8 * (part.len() - 4))
-    } else {
-        part.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+fn fold_part(text: &[u8], len: usize) -> u64 {
+    let number = match text.first_chunk() {
+        Some(bytes) => u64::from_le_bytes(*bytes),
+        None => text.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
     };
     // Letters differ from their capitals, and digits from nothing else, by this bit.
-    number | u64::from_le_bytes([0x20; 8]) >> (64 - 8 * part.len())
+    (number | u64::from_le_bytes([0x20; 8])) & (u64::MAX >> (64 - 8 * len.min(8)))
 }
 
 pub(crate) fn hash([first, second, third]: Folded) -> u32 {

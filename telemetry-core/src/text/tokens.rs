@@ -120,7 +120,7 @@ pub(super) fn cut<'a>(
             let run = Run::at_start(rest);
             let (text, behind, kinds) = token_end(rest, &run);
             if text.len() == run.len && run.first & DIGIT == 0 {
-                value(text, kinds, plain_word(text, &run, rules), atoms);
+                value(text, kinds, plain_word(rest, text, &run, rules), atoms);
             } else if kinds & (PARTS | EDGE | ODD) == 0 {
                 classified(text, kinds, rules, atoms);
             } else if kinds & ODD != 0 && text.contains('*') {
@@ -172,8 +172,8 @@ fn may_open(atoms: &mut [Atom<'_>]) -> bool {
 fn opens_behind(last: &mut Atom<'_>, before: Option<Kind>) -> bool {
     let stands_apart = |kind| matches!(kind, Kind::Space | Kind::Sign | Kind::Quoted(..));
     let is_prefix =
-        ["b", "e", "f", "n", "r", "u", "x"].iter().any(|prefix| prefix.eq_ignore_ascii_case(last.text));
-    if is_prefix && !stands_apart(last.kind) && before.is_none_or(stands_apart) {
+        |text: &str| ["b", "e", "f", "n", "r", "u", "x"].iter().any(|prefix| prefix.eq_ignore_ascii_case(text));
+    if !stands_apart(last.kind) && is_prefix(last.text) && before.is_none_or(stands_apart) {
         last.kind = Kind::Sign;
     }
     stands_apart(last.kind)
@@ -352,7 +352,7 @@ fn is_number(text: &str) -> bool {
     }
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text.strip_prefix(number).unwrap_or("");
-    if !unit.is_empty() && !class(unit.as_bytes()).has(Class::UNIT) {
+    if !unit.is_empty() && !class(unit.as_bytes(), unit.len()).has(Class::UNIT) {
         return false;
     }
     let mut places = number.split('.');

@@ -104,9 +104,9 @@ impl Class {
     }
 }
 
-/// What is known of a word of ASCII letters and digits, in whatever case.
-pub(super) fn class(word: &[u8]) -> Class {
-    let Some(folded) = fold(word) else { return Class::default() };
+/// What is known of the word that a text begins with: so many ASCII letters and digits, in whatever case.
+pub(super) fn class(text: &[u8], len: usize) -> Class {
+    let Some(folded) = fold(text, len) else { return Class::default() };
     let [first, second, third] = folded;
     let mut slot = hash::hash(folded) as usize % SLOTS.len();
     // The table is at most half full, so that a free slot ends the search soon.

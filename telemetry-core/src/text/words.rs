@@ -63,7 +63,7 @@ pub(super) fn word(text: &str, rules: &TextRules) -> Word {
         let run = Run::at_start(rest);
         let Some((piece, behind)) = rest.split_at_checked(run.len) else { break };
         if !piece.is_empty() {
-            look.piece(piece, &run, text, behind, rules);
+            look.piece(rest, &run, text, behind, rules);
         }
         let next = behind.bytes().position(|byte| bytes::kind(byte) & WORD != 0);
         rest = next.and_then(|next| behind.get(next..)).unwrap_or("");
@@ -71,11 +71,11 @@ pub(super) fn word(text: &str, rules: &TextRules) -> Word {
     look.word(text)
 }
 
-/// Looks at a word that is one run of letters and digits.
+/// Looks at a word that is one run of letters and digits, with which the rest of a line begins.
 #[inline]
-pub(super) fn plain_word(text: &str, run: &Run, rules: &TextRules) -> Word {
+pub(super) fn plain_word(rest: &str, text: &str, run: &Run, rules: &TextRules) -> Word {
     let mut look = Look::default();
-    look.piece(text, run, text, "", rules);
+    look.piece(rest, run, text, "", rules);
     look.word(text)
 }
 
@@ -88,7 +88,7 @@ pub(super) fn names_value(text: &str, parts: impl Fn(char) -> bool) -> bool {
         let run = Run::at_start(rest);
         let Some((piece, behind)) = rest.split_at_checked(run.len) else { break };
         if !piece.is_empty() {
-            look.piece(piece, &run, text, behind, &rules);
+            look.piece(rest, &run, text, behind, &rules);
         }
         let next = behind.bytes().position(|byte| bytes::kind(byte) & WORD != 0);
         let (signs, behind) = behind.split_at_checked(next.unwrap_or(behind.len())).unwrap_or((behind, ""));
@@ -124,8 +124,10 @@ impl Look {
         Word { known, single: pieces == 1, ..word }
     }
 
-    /// One run of letters and digits of a text, and what stands behind it.
-    fn piece(&mut self, piece: &str, run: &Run, text: &str, behind: &str, rules: &TextRules) {
+    /// One run of letters and digits of a text, with which the rest of it begins, and what of the text stands
+    /// behind it.
+    fn piece(&mut self, rest: &str, run: &Run, text: &str, behind: &str, rules: &TextRules) {
+        let piece = rest.get(..run.len).unwrap_or(rest);
         let bytes = piece.as_bytes();
         self.word.small = bytes.len() == text.len() && run.kinds() == SMALL;
         if run.kinds() == DIGIT {
@@ -143,7 +145,7 @@ impl Look {
         let mut humps = humps(bytes);
         let first = if is_plain { bytes } else { humps.next().unwrap_or_default() };
         if first.len() == bytes.len() {
-            let class = class(bytes);
+            let class = class(rest.as_bytes(), run.len);
             let known = class.has(Class::KNOWN)
                 || class.has(Class::SHORT) && behind == "'t"
                 || behind.is_empty() && is_contraction(piece, text)
@@ -153,7 +155,7 @@ impl Look {
             self.take(if names_secret { Class::SECRET } else { class }, bytes.len());
             return;
         }
-        let whole = class(bytes);
+        let whole = class(rest.as_bytes(), run.len);
         let is_upper = run.kinds() & SMALL == 0;
         if whole.has(Class::ANY_CASE) || is_upper && whole.has(Class::KNOWN) {
             self.take(whole, bytes.len());
@@ -161,7 +163,7 @@ impl Look {
         }
         self.unknown |= bytes.len() > 100;
         for hump in std::iter::once(first).chain(humps) {
-            let class = class(hump);
+            let class = class(hump, hump.len());
             let long = hump.len() > 1 || matches!(hump, b"A" | b"a");
             self.unknown |= !(long && (class.has(Class::KNOWN) || rules.knows(hump)));
             self.take(class, hump.len());
