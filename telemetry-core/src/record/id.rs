@@ -245,9 +245,9 @@ mod tests {
             }
         }
         // Each bit that is random differs somewhere.
-        let (ones, zeros) = seen.iter().fold((0, u128::MAX), |(ones, zeros), id| {
-            (ones | id.0.as_u128(), zeros & id.0.as_u128())
-        });
+        let (ones, zeros) = seen
+            .iter()
+            .fold((0, u128::MAX), |(ones, zeros), id| (ones | id.0.as_u128(), zeros & id.0.as_u128()));
         assert_eq!((ones ^ zeros).count_ones(), 122);
     }
 

@@ -78,3 +78,41 @@ const KINDS: [u8; 256] = {
     }
     kinds
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_is_what_the_rules_of_tokens_say() {
+        for byte in 0..=255 {
+            let (kind, c) = (kind(byte), char::from(byte));
+            let is = |mark| kind & mark != 0;
+            let among = |signs: &str| byte.is_ascii() && signs.contains(c);
+            assert_eq!(is(DIGIT), byte.is_ascii_digit(), "{c:?}");
+            assert_eq!(is(SMALL), byte.is_ascii_lowercase(), "{c:?}");
+            assert_eq!(is(CAPITAL), byte.is_ascii_uppercase(), "{c:?}");
+            assert_eq!(is(PARTS), among(":,;=()[]{}<>"), "{c:?}");
+            assert_eq!(is(EDGE), among(":,;=()[]{}<>.!?-%#|"), "{c:?}");
+            assert_eq!(is(SLASH), byte == b'/', "{c:?}");
+            let is_space = c.is_whitespace() || c.is_control();
+            assert_eq!(is(ENDS), is_space || among("'\"`") || !byte.is_ascii(), "{c:?}");
+            assert_eq!(is(ODD), !(byte.is_ascii_alphanumeric() || among(":,;=()[]{}<>_-./'")), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_is_what_letters_and_digits_a_text_begins_with() {
+        for (text, run) in [
+            ("", (0, 0, 0)),
+            (" a", (0, 0, 0)),
+            ("\u{e4}a", (0, 0, 0)),
+            ("a", (1, SMALL, 0)),
+            ("A1b_2", (3, CAPITAL, DIGIT | SMALL)),
+            ("7\u{e4}", (1, DIGIT, 0)),
+        ] {
+            let Run { len, first, others } = Run::at_start(text);
+            assert_eq!((len, first, others), run, "{text}");
+        }
+    }
+}

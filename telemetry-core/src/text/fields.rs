@@ -214,8 +214,7 @@ pub(crate) fn holds_token(id: &str) -> bool {
 /// The name of a file or a program, without its directories and without arguments.
 pub(crate) fn base_name<'a>(text: impl Into<Cow<'a, str>>) -> Option<String> {
     held(text, |text| {
-        let begins_argument =
-            |pair: &[u8]| matches!(pair, [b' ', b'-' | b'/' | b'"' | b'\'']);
+        let begins_argument = |pair: &[u8]| matches!(pair, [b' ', b'-' | b'/' | b'"' | b'\'']);
         let end = text.as_bytes().windows(2).position(begins_argument).unwrap_or(text.len());
         let program = text.get(..end)?;
         plain(program.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next()?)
@@ -331,6 +330,44 @@ mod tests {
         ] {
             let kept = field(text).unwrap_or_default();
             assert!(!kept.contains("Frobnicator"), "{text}: {kept}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_told_by_its_last_piece_up_to_what_parts_words() {
+        for sign in [';', ',', '&', '=', ':', '(', ')', '{', '}', '<', '>', ' ', '\u{a0}'] {
+            let text = format!("x password{sign}Frobnicator");
+            assert!(!field(&text).unwrap_or_default().contains("Frobnicator"), "{text}");
+        }
+        for sign in ['[', ']', '_', '-', '.', '/', '#', '\u{e4}'] {
+            let text = format!("x,password{sign}Frobnicator");
+            assert_eq!(field(&text).as_deref(), Some(&*text));
+        }
+    }
+
+    #[test]
+    fn a_text_of_which_all_is_kept_stays_where_it_is_and_of_any_other_no_more_is_held_than_is_kept() {
+        for rule in [field, base_name, url_without_query, bare_host] {
+            let text = "frobnicator.example".to_owned();
+            let place = text.as_ptr();
+            let kept = rule(text).unwrap();
+            assert_eq!(kept.as_ptr(), place);
+            let mut roomy = "frobnicator.example".to_owned();
+            roomy.reserve(4096);
+            assert_eq!(rule(roomy).unwrap().capacity(), 19);
+        }
+        assert_eq!(url_without_query(format!("/a?{}", "x".repeat(4096))).unwrap().capacity(), 2);
+    }
+
+    #[test]
+    fn an_address_is_one_wherever_it_stands_in_a_word() {
+        for word in ["10.1.2.3", "10.1.2.3:80", "x=10.1.2.3,y", "::", "a/[fe80::1]", "ann@10.1.2.3"] {
+            assert!(is_address(word), "{word}");
+        }
+        for word in
+            ["1.2.3", "1.2.3.4.5", "tcp:10.1.2.3", "::1", "127.0.0.1:80", "1:2", "a.b.c.d", "300.1.2.3"]
+        {
+            assert!(!is_address(word), "{word}");
         }
     }
 

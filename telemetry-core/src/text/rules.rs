@@ -48,7 +48,8 @@ impl TextRules {
 
     /// Whether the author has said that this word is harmless.
     pub(super) fn knows(&self, word: &[u8]) -> bool {
-        !self.words.is_empty() && fold(word, word.len()).is_some_and(|word| self.words.binary_search(&word).is_ok())
+        !self.words.is_empty()
+            && fold(word, word.len()).is_some_and(|word| self.words.binary_search(&word).is_ok())
     }
 
     /// Whether a symbol belongs to a package of the author's.

@@ -171,8 +171,9 @@ fn may_open(atoms: &mut [Atom<'_>]) -> bool {
 
 fn opens_behind(last: &mut Atom<'_>, before: Option<Kind>) -> bool {
     let stands_apart = |kind| matches!(kind, Kind::Space | Kind::Sign | Kind::Quoted(..));
-    let is_prefix =
-        |text: &str| ["b", "e", "f", "n", "r", "u", "x"].iter().any(|prefix| prefix.eq_ignore_ascii_case(text));
+    let is_prefix = |text: &str| {
+        ["b", "e", "f", "n", "r", "u", "x"].iter().any(|prefix| prefix.eq_ignore_ascii_case(text))
+    };
     if !stands_apart(last.kind) && is_prefix(last.text) && before.is_none_or(stands_apart) {
         last.kind = Kind::Sign;
     }
@@ -236,7 +237,9 @@ fn token_end<'a>(text: &'a str, run: &Run) -> (&'a str, &'a str, u8) {
     let mut end = run.len;
     let (token, behind) = loop {
         let behind = text.as_bytes().get(end..).unwrap_or_default();
-        let Some(next) = behind.iter().position(|byte| bytes::kind(*byte) & ENDS != 0) else { break (text, "") };
+        let Some(next) = behind.iter().position(|byte| bytes::kind(*byte) & ENDS != 0) else {
+            break (text, "");
+        };
         end += next;
         if let Some((token, behind)) = text.split_at_checked(end)
             && ends_token(token, behind)
@@ -254,9 +257,8 @@ fn token_end<'a>(text: &'a str, run: &Run) -> (&'a str, &'a str, u8) {
 fn ends_token(token: &str, behind: &str) -> bool {
     let mut chars = behind.chars();
     chars.next().is_some_and(|c| {
-        let apostrophe = || {
-            c == '\'' && token.ends_with(char::is_alphabetic) && is_short_form(chars.as_str())
-        };
+        let apostrophe =
+            || c == '\'' && token.ends_with(char::is_alphabetic) && is_short_form(chars.as_str());
         is_space(c) || (closing(c).is_some() && !apostrophe())
     })
 }

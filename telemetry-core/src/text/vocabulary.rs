@@ -119,3 +119,39 @@ pub(super) fn class(text: &[u8], len: usize) -> Class {
     }
     Class::default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_folded_alike_in_any_case_and_whatever_stands_behind_it() {
+        let letters = b"abcdefghijklmnopqrstuvwxyz0123456789";
+        for len in 1..=hash::LONGEST {
+            let word = &letters[letters.len() - len..];
+            let alone = fold(word, len);
+            assert!(alone.is_some());
+            assert_eq!(fold(&word.to_ascii_uppercase(), len), alone);
+            for behind in 1..20 {
+                let text = [word, &b"-Behind it, and more"[..behind]].concat();
+                assert_eq!(fold(&text, len), alone, "{len} and {behind}");
+            }
+            for other in 0..len {
+                let mut text = word.to_vec();
+                text[other] = b'_';
+                assert_ne!(fold(&text, len), alone, "{len} and {other}");
+            }
+            assert_ne!(fold(word, len - 1), alone);
+        }
+        assert_eq!(fold(letters, hash::LONGEST + 1), None);
+        assert_eq!(fold(b"", 0), Some(Folded::default()));
+    }
+
+    #[test]
+    fn a_word_of_the_vocabulary_is_found_before_anything_that_may_follow() {
+        for behind in ["", " ", "s", " and so on", "\u{e4}"] {
+            assert!(class(format!("server{behind}").as_bytes(), 6).has(Class::KNOWN), "{behind:?}");
+            assert!(!class(format!("serverx{behind}").as_bytes(), 7).has(Class::KNOWN), "{behind:?}");
+        }
+    }
+}
