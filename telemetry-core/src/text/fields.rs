@@ -119,10 +119,12 @@ fn needs_the_allow_list(line: &str, kinds: u8) -> bool {
 /// Whether a word has the address of a machine in it that isn't this one: alone, in a URL, with a port.
 fn is_address(word: &str) -> bool {
     let is_one = |text: &str| address(text).is_some_and(|address| !address.is_loopback());
-    let count = |sign| word.bytes().filter(|byte| *byte == sign).count();
+    let (dots, colons) = word.bytes().fold((0_u32, 0_u32), |(dots, colons), byte| {
+        (dots + u32::from(byte == b'.'), colons + u32::from(byte == b':'))
+    });
     let splits = |c| matches!(c, '/' | '@' | '[' | ']' | '(' | ')' | ',' | ';' | '=');
     // An address has four numbers, or two colons.
-    (count(b'.') >= 3 || count(b':') >= 2)
+    (dots >= 3 || colons >= 2)
         && word
             .split(splits)
             .any(|part| is_one(part) || part.rsplit_once(':').is_some_and(|(host, _)| is_one(host)))
@@ -170,16 +172,18 @@ const TOKENS: &[&str] = &[
 
 /// Whether something begins as a vendor's token, and goes on.
 fn is_vendors_token(word: &[u8]) -> bool {
-    /// With which bytes they begin.
-    const FIRST: [bool; 256] = {
-        let (mut first, mut at) = ([false; 256], 0);
+    /// The first two bytes of each: few words share them.
+    const FIRST: [[u8; 2]; TOKENS.len()] = {
+        let (mut first, mut at) = ([[0; 2]; TOKENS.len()], 0);
         while at < TOKENS.len() {
-            first[TOKENS[at].as_bytes()[0] as usize] = true;
+            let start = TOKENS[at].as_bytes();
+            first[at] = [start[0], start[1]];
             at += 1;
         }
         first
     };
-    word.first().is_some_and(|byte| FIRST[usize::from(*byte)])
+    let [first, second, ..] = word else { return false };
+    FIRST.iter().fold(false, |any, start| any | (*start == [*first, *second]))
         && TOKENS.iter().any(|start| word.len() >= start.len() + 8 && word.starts_with(start.as_bytes()))
 }
 
