@@ -377,10 +377,10 @@ mod tests {
 
     #[test]
     fn of_a_field_the_first_thousand_characters_are_looked_at_and_no_torn_word_is_kept() {
-        let after = |spaces: usize| field(&format!("{}Frobnicator", " ".repeat(spaces)));
+        let after = |spaces: usize| field(format!("{}Frobnicator", " ".repeat(spaces)));
         assert_eq!(after(1024 - 11).as_deref(), Some("Frobnicator"));
         assert_eq!(after(1024 - 10), None);
-        assert_eq!(field(&"x ".repeat(300)).unwrap(), "x ".repeat(128).trim_end());
+        assert_eq!(field("x ".repeat(300)).unwrap(), "x ".repeat(128).trim_end());
     }
 
     #[test]
