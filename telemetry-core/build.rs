@@ -56,7 +56,7 @@ fn vocabulary() -> Result<(), Box<dyn std::error::Error>> {
     let mut slots = vec![0u16; (words.len() * 2).next_power_of_two()];
     let mut table = Vec::new();
     for (word, marks) in words {
-        let folded = hash::fold(word.as_bytes()).ok_or("a word is too long")?;
+        let folded = hash::fold(word.as_bytes(), word.len()).ok_or("a word is too long")?;
         let mut slot = hash::hash(folded) as usize % slots.len();
         while slots[slot] != 0 {
             slot = (slot + 1) % slots.len();

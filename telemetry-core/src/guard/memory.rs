@@ -205,7 +205,9 @@ impl Memory {
     pub(crate) fn take_for_text(&self, bytes: u64) -> bool {
         let fits =
             self.text.load(Ordering::Relaxed) + bytes <= self.limit / 2 && self.take(&self.text, bytes);
-        self.texts_left_out.fetch_add(u64::from(!fits), Ordering::Relaxed);
+        if !fits {
+            self.texts_left_out.fetch_add(1, Ordering::Relaxed);
+        }
         fits
     }
 

@@ -147,7 +147,7 @@ pub(crate) fn describe(client: &Client, details: impl FnOnce() -> ErrorDetails) 
     let ErrorDetails { mut info, own, foreign, malformed } = details;
     client.count_malformed(malformed);
     if !own.is_empty() || !foreign.0.is_empty() {
-        info.text = ErrorText::admit(&client.memory, &own, &foreign.0, &client.plugins.text);
+        info.text = ErrorText::admit(&client.memory, own, &foreign.0, &client.plugins.text);
     }
     Some(info)
 }

@@ -78,8 +78,8 @@ impl ConnectionInfo {
             driver: Arc::clone(&hold.client.plugins.driver),
             session_id,
             workspace_id: workspace_id.or(hold.client.workspace),
-            user_agent: user_agent.as_deref().and_then(field),
-            auth_type: auth_type.as_deref().and_then(field),
+            user_agent: user_agent.and_then(field),
+            auth_type: auth_type.and_then(field),
             params: params.sanitized(),
             encoded: Encoded::default(),
         };

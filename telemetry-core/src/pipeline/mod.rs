@@ -312,11 +312,12 @@ impl Pipeline {
     }
 
     fn make_records(&mut self, now: Tick) {
-        for Draft { at, session, body } in self.drafts.drain(..) {
+        let ids = EventId::random_many(self.drafts.len());
+        for (Draft { at, session, body }, id) in self.drafts.drain(..).zip(ids) {
             #[cfg(test)]
             tests::strike(&mut self.planted);
             let urgent = body.is_urgent();
-            let record = Record { id: EventId::random(), stamp: date(self.present, at), session, body };
+            let record = Record { id, stamp: date(self.present, at), session, body };
             self.delivery.push(Arc::new(record), urgent, now);
         }
     }

@@ -50,7 +50,7 @@ pub(crate) fn as_it_is<T: NoText>(value: T) -> Option<T> {
 /// field of text without a rule doesn't compile.
 macro_rules! message {
     (@rule) => { $crate::record::message::as_it_is };
-    (@rule $rule:path) => { |value| $rule(&value) };
+    (@rule $rule:path) => { $rule };
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty $(=> $rule:path)?,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Default, PartialEq, Eq)]

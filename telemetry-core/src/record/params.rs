@@ -140,14 +140,16 @@ impl HostDetails {
         HostDetails { host_url: Some(host_url.into()), port: Some(port), proxy_auth_type: None }
     }
 
-    fn rule(&self) -> Option<Self> {
-        Some(self.clone().sanitized())
+    fn rule(self) -> Option<Self> {
+        Some(self.sanitized())
     }
 }
 
 /// Hosts in a list of hosts, at the most.
 const MAX_HOSTS: usize = 64;
 
-fn hosts(hosts: &[String]) -> Option<Vec<String>> {
-    Some(hosts.iter().take(MAX_HOSTS).filter_map(|host| bare_host(host)).collect())
+fn hosts(hosts: Vec<String>) -> Option<Vec<String>> {
+    let mut kept: Vec<_> = hosts.into_iter().take(MAX_HOSTS).filter_map(bare_host).collect();
+    kept.shrink_to_fit();
+    Some(kept)
 }

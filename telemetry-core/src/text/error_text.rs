@@ -32,7 +32,7 @@ impl ErrorText {
 
     /// A text for a record that belongs to no client: sanitized and cut as any other.
     pub fn detached(raw: &str) -> Self {
-        let text = kept("", raw, &TextRules::default()).into_boxed_str();
+        let text = kept(String::new(), raw, &TextRules::default()).into_boxed_str();
         let memory = Arc::new(Memory::nobodys());
         memory.take_for_copy(text.len() as u64);
         ErrorText { text, memory }
@@ -40,7 +40,7 @@ impl ErrorText {
 
     /// Keeps what the rules leave of the text, if it fits; an error whose text doesn't fit travels by name.
     /// `own` is the author's, and is no foreign text.
-    pub(crate) fn admit(memory: &Arc<Memory>, own: &str, raw: &str, rules: &TextRules) -> Option<Self> {
+    pub(crate) fn admit(memory: &Arc<Memory>, own: String, raw: &str, rules: &TextRules) -> Option<Self> {
         // A text that may not fit isn't looked at, which would cost the driver's thread for nothing.
         let most = (own.len() + raw.len()).min(MAX_TEXT_CHARS) as u64;
         if !memory.take_for_text(most) {
@@ -88,14 +88,16 @@ impl fmt::Debug for ErrorText {
 
 /// What is kept of an author's text and a foreign one: of the foreign one the first 16 KiB are held to the
 /// rules, without a last word that was torn, and both together are cut.
-fn kept(own: &str, raw: &str, rules: &TextRules) -> String {
-    let mut text = if rules.level() == TextLevel::None { String::new() } else { own.to_owned() };
+fn kept(own: String, raw: &str, rules: &TextRules) -> String {
+    let mut text = if rules.level() == TextLevel::None { String::new() } else { own };
     let looked_at = if raw.len() <= LOOK_BYTES { raw } else { whole_words(raw) };
     let foreign = sanitize(looked_at, rules);
-    if !text.is_empty() && !foreign.is_empty() {
+    if text.is_empty() {
+        text = foreign;
+    } else if !foreign.is_empty() {
         text.push('\n');
+        text.push_str(&foreign);
     }
-    text.push_str(&foreign);
     cut(&mut text, MAX_TEXT_CHARS);
     text
 }
@@ -117,7 +119,7 @@ mod tests {
     fn text_past_the_bound_is_left_out_and_counted_until_some_is_given_back() {
         let memory = Arc::new(Memory::new(20, Arc::new(MemoryPool::new(u64::MAX))));
         let rules = TextRules::default();
-        let admit = |text| ErrorText::admit(&memory, "", text, &rules);
+        let admit = |text| ErrorText::admit(&memory, String::new(), text, &rules);
         let first = admit("timeouts").unwrap();
         assert!(admit("not").is_none());
         assert_eq!((memory.text(), memory.texts_left_out()), (8, 1));
@@ -137,12 +139,12 @@ mod tests {
         let (longer, rules) = ("$", TextRules::default());
         let memory = |text| Arc::new(Memory::new(2 * text, Arc::new(MemoryPool::new(u64::MAX))));
         let enough = memory(3);
-        let text = ErrorText::admit(&enough, "", longer, &rules).unwrap();
+        let text = ErrorText::admit(&enough, String::new(), longer, &rules).unwrap();
         assert_eq!((text.as_str(), enough.text()), ("***", 3));
         drop(text);
         assert_eq!(enough.text(), 0);
         let little = memory(longer.len() as u64);
-        assert!(ErrorText::admit(&little, "", longer, &rules).is_none());
+        assert!(ErrorText::admit(&little, String::new(), longer, &rules).is_none());
         assert_eq!((little.text(), little.texts_left_out()), (0, 1));
     }
 }

@@ -1,12 +1,14 @@
 //! What a field that isn't free text may hold.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
+use crate::text::bytes::{self, ENDS, ODD, SLASH, WORD};
 use crate::text::message::sanitize;
 use crate::text::rules::TextRules;
 use crate::text::sqlstate::SqlState;
 use crate::text::tokens::MARK;
-use crate::text::words::{Key, word};
+use crate::text::words::{names_value, word};
 
 /// The longest value of a field, in characters.
 const MAX_FIELD_CHARS: usize = 256;
@@ -14,51 +16,124 @@ const MAX_FIELD_CHARS: usize = 256;
 /// The longest name of an error, in bytes.
 const MAX_NAME_BYTES: usize = 128;
 
+/// What a rule leaves of a text: the text itself where that is all of it.
+fn held<'a>(text: impl Into<Cow<'a, str>>, rule: fn(&str) -> Option<Cow<'_, str>>) -> Option<String> {
+    let text = text.into();
+    let other = match rule(&text)? {
+        Cow::Borrowed(kept) if kept.len() == text.len() => None,
+        kept => Some(kept.into_owned()),
+    };
+    let mut kept = other.unwrap_or_else(|| text.into_owned());
+    kept.shrink_to_fit();
+    Some(kept)
+}
+
 /// Any text on one line. What looks like a token or an address goes; a text in which something is quoted,
 /// escaped, or named as a secret or a person is held to the allow-list of messages. At most 256 characters;
 /// an empty one is none.
-pub(crate) fn field(text: &str) -> Option<String> {
+pub(crate) fn field<'a>(text: impl Into<Cow<'a, str>>) -> Option<String> {
+    held(text, plain)
+}
+
+fn plain(text: &str) -> Option<Cow<'_, str>> {
     // What lies past the bound isn't looked at, and what was torn there isn't kept.
-    let looked_at = text.char_indices().nth(4 * MAX_FIELD_CHARS).map_or(text, |(end, _)| {
+    let looked_at = past(text, 4 * MAX_FIELD_CHARS).map_or(text, |end| {
         let start = text.get(..end).unwrap_or("");
         start.rsplit_once(char::is_whitespace).map_or("", |(start, _)| start)
     });
-    let line: String = looked_at.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let kinds = bytes::kinds(looked_at.as_bytes());
+    if kinds & ENDS != 0 && looked_at.contains(char::is_control) {
+        let line: String = looked_at.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        return one_line(&line, kinds).map(|kept| Cow::Owned(kept.into_owned()));
+    }
+    one_line(looked_at, kinds)
+}
+
+/// What is kept of a line whose bytes are of these kinds.
+fn one_line(line: &str, kinds: u8) -> Option<Cow<'_, str>> {
     let line = line.trim();
-    let mut kept = if needs_the_allow_list(line) {
-        sanitize(line, &TextRules::default())
+    let words = || line.split_whitespace();
+    if needs_the_allow_list(line, kinds) {
+        return whole(sanitize(line, &TextRules::default()));
+    }
+    let stays = if kinds & ENDS == 0 {
+        !is_masked(line, kinds)
     } else {
-        let words = line.split_whitespace();
-        let masked = |word| if looks_like_token(word) || is_address(word) { MARK } else { word };
-        words.map(masked).collect::<Vec<_>>().join(" ")
+        is_joined_by_spaces(line) && !words().any(|word| is_masked(word, kinds))
     };
+    if !stays {
+        let masked = |word| if is_masked(word, kinds) { MARK } else { word };
+        return whole(words().map(masked).collect::<Vec<_>>().join(" "));
+    }
+    Some(Cow::Borrowed(start(line, MAX_FIELD_CHARS))).filter(|kept| !kept.is_empty())
+}
+
+/// Whether a word goes that has no bytes of other kinds than these.
+fn is_masked(word: &str, kinds: u8) -> bool {
+    is_token(word, kinds) || is_address(word)
+}
+
+/// A value that was made, cut.
+fn whole(mut kept: String) -> Option<Cow<'static, str>> {
     cut(&mut kept, MAX_FIELD_CHARS);
-    (!kept.is_empty()).then_some(kept)
+    (!kept.is_empty()).then_some(Cow::Owned(kept))
+}
+
+/// Whether each white space in a line is one space.
+fn is_joined_by_spaces(line: &str) -> bool {
+    line.split(' ').all(|word| !word.is_empty() && (word.is_ascii() || !word.contains(char::is_whitespace)))
 }
 
 /// Cuts a text to this many characters, and the white space at its end.
 pub(super) fn cut(text: &mut String, characters: usize) {
-    if let Some((end, _)) = text.char_indices().nth(characters) {
-        text.truncate(end);
-    }
-    text.truncate(text.trim_end().len());
+    text.truncate(start(text, characters).len());
 }
 
-/// Whether a field says more than a field's value should.
-fn needs_the_allow_list(line: &str) -> bool {
-    line.contains(['\'', '"', '`', '\\', '%', '@'])
-        || ["/home/", "/Users/", "SELECT ", "select "].iter().any(|sign| line.contains(sign))
-        || line
-            .split(|c: char| c.is_whitespace() || ";,&=:(){}<>".contains(c))
-            .any(|text| word(text, &TextRules::default()).key != Key::Other)
+/// A text up to this many characters, without the white space at its end.
+fn start(text: &str, characters: usize) -> &str {
+    past(text, characters).and_then(|end| text.get(..end)).unwrap_or(text).trim_end()
+}
+
+/// Where a text goes on past this many characters.
+fn past(text: &str, characters: usize) -> Option<usize> {
+    // It has no more characters than bytes.
+    if text.len() <= characters {
+        return None;
+    }
+    text.char_indices().nth(characters).map(|(end, _)| end)
+}
+
+/// Whether a field whose bytes are of these kinds says more than a field's value should.
+fn needs_the_allow_list(line: &str, kinds: u8) -> bool {
+    let marks = |byte| matches!(byte, b'\'' | b'"' | b'`' | b'\\' | b'%' | b'@');
+    let holds = |signs: [&str; 2]| signs.iter().any(|sign| line.contains(sign));
+    let parts = |c: char| {
+        matches!(c, ';' | ',' | '&' | '=' | ':' | '(' | ')' | '{' | '}' | '<' | '>') || c.is_whitespace()
+    };
+    (kinds & (ENDS | ODD) != 0 && line.bytes().any(marks))
+        || (kinds & ENDS != 0 && holds(["SELECT ", "select "]))
+        || (kinds & SLASH != 0 && holds(["/home/", "/Users/"]))
+        || names_value(line, parts)
 }
 
 /// Whether a word has the address of a machine in it that isn't this one: alone, in a URL, with a port.
 fn is_address(word: &str) -> bool {
-    let is_one = |text: &str| text.parse::<IpAddr>().is_ok_and(|address| !address.is_loopback());
-    let parts = || word.split(['/', '@', '[', ']', '(', ')', ',', ';', '=']);
-    word.contains(['.', ':'])
-        && parts().any(|part| is_one(part) || part.rsplit_once(':').is_some_and(|(host, _)| is_one(host)))
+    let is_one = |text: &str| address(text).is_some_and(|address| !address.is_loopback());
+    let (dots, colons) = word.bytes().fold((0_u32, 0_u32), |(dots, colons), byte| {
+        (dots + u32::from(byte == b'.'), colons + u32::from(byte == b':'))
+    });
+    let splits = |c| matches!(c, '/' | '@' | '[' | ']' | '(' | ')' | ',' | ';' | '=');
+    // An address has four numbers, or two colons.
+    (dots >= 3 || colons >= 2)
+        && word
+            .split(splits)
+            .any(|part| is_one(part) || part.rsplit_once(':').is_some_and(|(host, _)| is_one(host)))
+}
+
+/// The address that a text is.
+fn address(text: &str) -> Option<IpAddr> {
+    let may = text.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':'));
+    may.then(|| text.parse().ok()).flatten()
 }
 
 /// How the tokens of well-known vendors begin.
@@ -95,69 +170,105 @@ const TOKENS: &[&str] = &[
     "shpat_",
 ];
 
+/// Whether something begins as a vendor's token, and goes on.
+fn is_vendors_token(word: &[u8]) -> bool {
+    /// The first two bytes of each: few words share them.
+    const FIRST: [[u8; 2]; TOKENS.len()] = {
+        let (mut first, mut at) = ([[0; 2]; TOKENS.len()], 0);
+        while at < TOKENS.len() {
+            let start = TOKENS[at].as_bytes();
+            first[at] = [start[0], start[1]];
+            at += 1;
+        }
+        first
+    };
+    let [first, second, ..] = word else { return false };
+    FIRST.iter().fold(false, |any, start| any | (*start == [*first, *second]))
+        && TOKENS.iter().any(|start| word.len() >= start.len() + 8 && word.starts_with(start.as_bytes()))
+}
+
 /// Whether a word has the shape of a token: a vendor's, or long with letters of both cases and digits, or
 /// very long hexadecimal.
 pub(crate) fn looks_like_token(word: &str) -> bool {
-    word.split(['/', '.', '?', '=']).any(|word| {
-        let vendor = TOKENS.iter().any(|start| word.strip_prefix(start).is_some_and(|rest| rest.len() >= 8));
-        let has = |test: fn(&u8) -> bool| word.bytes().any(|byte| test(&byte));
-        let mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
-        let hexadecimal = word.len() > 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-        vendor
-            || word.contains("Q~")
-            || (word.len() >= 16 && mixed && !word.contains(['-', '_']))
-            || (word.len() >= 24 && mixed)
-            || hexadecimal
+    is_token(word, bytes::kinds(word.as_bytes()))
+}
+
+/// The same for a word that has no bytes of other kinds than these.
+fn is_token(word: &str, kinds: u8) -> bool {
+    // By any other rule it is longer.
+    if word.len() < 11 && kinds & ODD == 0 {
+        return false;
+    }
+    let mixed = kinds & WORD == WORD;
+    word.as_bytes().split(|byte| matches!(byte, b'/' | b'.' | b'?' | b'=')).any(|word| {
+        let mixed = mixed && word.len() >= 16 && bytes::kinds(word) & WORD == WORD;
+        let hexadecimal = || word.len() > 32 && word.iter().all(u8::is_ascii_hexdigit);
+        is_vendors_token(word)
+            || (kinds & ODD != 0 && word.windows(2).any(|pair| pair == b"Q~"))
+            || (mixed && (word.len() >= 24 || !word.iter().any(|byte| matches!(byte, b'-' | b'_'))))
+            || hexadecimal()
     })
 }
 
 /// Whether an id has the shape of a vendor's token. None consists of hexadecimal digits and hyphens.
 pub(crate) fn holds_token(id: &str) -> bool {
-    TOKENS.iter().any(|start| {
-        id.split(['.', ':']).any(|part| part.strip_prefix(start).is_some_and(|rest| rest.len() >= 8))
-    })
+    id.as_bytes().split(|byte| matches!(byte, b'.' | b':')).any(is_vendors_token)
 }
 
 /// The name of a file or a program, without its directories and without arguments.
-pub(crate) fn base_name(text: &str) -> Option<String> {
-    let program = [" -", " /", " \"", " '"]
-        .iter()
-        .fold(text, |text, argument| text.split(argument).next().unwrap_or(text));
-    field(program.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next()?)
+pub(crate) fn base_name<'a>(text: impl Into<Cow<'a, str>>) -> Option<String> {
+    held(text, |text| {
+        let begins_argument = |pair: &[u8]| matches!(pair, [b' ', b'-' | b'/' | b'"' | b'\'']);
+        let end = text.as_bytes().windows(2).position(begins_argument).unwrap_or(text.len());
+        let program = text.get(..end)?;
+        plain(program.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next()?)
+    })
 }
 
 /// A URL or a path of one, without user, query and fragment.
-pub(crate) fn url_without_query(text: &str) -> Option<String> {
-    let text = text.trim().split(['?', '#']).next()?;
-    let Some((scheme, rest)) = text.split_once("://") else { return field(text) };
-    let (authority, path) = match rest.split_once('/') {
-        Some((authority, path)) => (authority, format!("/{path}")),
-        None => (rest, String::new()),
-    };
-    field(&format!("{scheme}://{}{path}", authority.rsplit('@').next()?))
+pub(crate) fn url_without_query<'a>(text: impl Into<Cow<'a, str>>) -> Option<String> {
+    held(text, |text| {
+        let text = text.trim();
+        let end = text.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(text.len());
+        let text = text.get(..end)?;
+        let Some((scheme, rest)) = scheme(text) else { return plain(text) };
+        let authority = rest.split('/').next()?;
+        let Some((user, _)) = authority.rsplit_once('@') else { return plain(text) };
+        let without = format!("{scheme}://{}", rest.get(user.len() + 1..)?);
+        plain(&without).map(|kept| Cow::Owned(kept.into_owned()))
+    })
+}
+
+/// A URL's scheme, and what stands behind it.
+fn scheme(text: &str) -> Option<(&str, &str)> {
+    let end = text.as_bytes().windows(3).position(|sign| sign == b"://")?;
+    Some((text.get(..end)?, text.get(end + 3..)?))
 }
 
 /// The bare name of a host: no scheme, user, port or path, and no address, except this machine's own. A
 /// leading `*.` or `.` stays, as lists of hosts have it. Anything else is none.
-pub(crate) fn bare_host(text: &str) -> Option<String> {
+pub(crate) fn bare_host<'a>(text: impl Into<Cow<'a, str>>) -> Option<String> {
     const LONGEST: usize = 253;
-    let text = text.trim();
-    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
-    let text = text.split(['/', '?', '#']).next()?;
-    let text = text.rsplit('@').next()?;
-    let name = match text.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => text,
-    };
-    let name = name.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(address) = name.parse::<IpAddr>() {
-        return address.is_loopback().then(|| address.to_string());
-    }
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'*');
-    if name.is_empty() || name.len() > LONGEST || !name.bytes().all(is_name) {
-        return None;
-    }
-    (!looks_like_token(name)).then(|| name.to_ascii_lowercase())
+    held(text, |text| {
+        let text = text.trim();
+        let text = scheme(text).map_or(text, |(_, rest)| rest);
+        let text = text.split(['/', '?', '#']).next()?;
+        let text = text.rsplit('@').next()?;
+        let name = match text.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+            _ => text,
+        };
+        let name = name.trim_start_matches('[').trim_end_matches(']');
+        if let Some(address) = address(name) {
+            return address.is_loopback().then(|| Cow::Owned(address.to_string()));
+        }
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'*');
+        if name.is_empty() || name.len() > LONGEST || !name.bytes().all(is_name) || looks_like_token(name) {
+            return None;
+        }
+        let is_lower = !name.bytes().any(|byte| byte.is_ascii_uppercase());
+        Some(if is_lower { Cow::Borrowed(name) } else { Cow::Owned(name.to_ascii_lowercase()) })
+    })
 }
 
 /// The name of an error, as classes and codes are: an identifier (`java.sql.SQLException`, `std::io::Error`,
@@ -227,11 +338,49 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_told_by_its_last_piece_up_to_what_parts_words() {
+        for sign in [';', ',', '&', '=', ':', '(', ')', '{', '}', '<', '>', ' ', '\u{a0}'] {
+            let text = format!("x password{sign}Frobnicator");
+            assert!(!field(&text).unwrap_or_default().contains("Frobnicator"), "{text}");
+        }
+        for sign in ['[', ']', '_', '-', '.', '/', '#', '\u{e4}'] {
+            let text = format!("x,password{sign}Frobnicator");
+            assert_eq!(field(&text).as_deref(), Some(&*text));
+        }
+    }
+
+    #[test]
+    fn a_text_of_which_all_is_kept_stays_where_it_is_and_of_any_other_no_more_is_held_than_is_kept() {
+        for rule in [field, base_name, url_without_query, bare_host] {
+            let text = "frobnicator.example".to_owned();
+            let place = text.as_ptr();
+            let kept = rule(text).unwrap();
+            assert_eq!(kept.as_ptr(), place);
+            let mut roomy = "frobnicator.example".to_owned();
+            roomy.reserve(4096);
+            assert_eq!(rule(roomy).unwrap().capacity(), 19);
+        }
+        assert_eq!(url_without_query(format!("/a?{}", "x".repeat(4096))).unwrap().capacity(), 2);
+    }
+
+    #[test]
+    fn an_address_is_one_wherever_it_stands_in_a_word() {
+        for word in ["10.1.2.3", "10.1.2.3:80", "x=10.1.2.3,y", "::", "a/[fe80::1]", "ann@10.1.2.3"] {
+            assert!(is_address(word), "{word}");
+        }
+        for word in
+            ["1.2.3", "1.2.3.4.5", "tcp:10.1.2.3", "::1", "127.0.0.1:80", "1:2", "a.b.c.d", "300.1.2.3"]
+        {
+            assert!(!is_address(word), "{word}");
+        }
+    }
+
+    #[test]
     fn of_a_field_the_first_thousand_characters_are_looked_at_and_no_torn_word_is_kept() {
-        let after = |spaces: usize| field(&format!("{}Frobnicator", " ".repeat(spaces)));
+        let after = |spaces: usize| field(format!("{}Frobnicator", " ".repeat(spaces)));
         assert_eq!(after(1024 - 11).as_deref(), Some("Frobnicator"));
         assert_eq!(after(1024 - 10), None);
-        assert_eq!(field(&"x ".repeat(300)).unwrap(), "x ".repeat(128).trim_end());
+        assert_eq!(field("x ".repeat(300)).unwrap(), "x ".repeat(128).trim_end());
     }
 
     #[test]

@@ -166,10 +166,10 @@ fn is_known(symbol: &str, language: Language, rules: &TextRules) -> bool {
 /// Whether a name in prose is a class of a public package, such as `org.apache.spark.SparkException`.
 pub(super) fn is_public_name(name: &str) -> bool {
     let Some((package, class)) = name.rsplit_once('.') else { return false };
-    packages(package).any(|package| is_package(package, Language::Java))
-        && class.starts_with(|c: char| c.is_ascii_uppercase())
+    class.starts_with(|c: char| c.is_ascii_uppercase())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_'))
         && is_symbol(name)
+        && packages(package).any(|package| is_package(package, Language::Java))
 }
 
 /// Identifiers of up to 64 characters, joined by what joins names, with no long number in them.

@@ -6,16 +6,25 @@ pub(crate) const LONGEST: usize = 24;
 /// A word of up to 24 ASCII letters and digits in lower case, eight of them in a number.
 pub(crate) type Folded = [u64; LONGEST / 8];
 
-/// Folds a word; `None` when it is too long.
-pub(crate) fn fold(word: &[u8]) -> Option<Folded> {
+/// Folds the word that a text begins with, of so many bytes; `None` when it is too long. With eight bytes or
+/// more of the text in sight, it takes no branch on how long the word is.
+#[inline]
+pub(crate) fn fold(text: &[u8], len: usize) -> Option<Folded> {
+    let part = |from: usize| {
+        if len <= from { 0 } else { fold_part(text.get(from..).unwrap_or_default(), len - from) }
+    };
+    (len <= LONGEST).then(|| [part(0), part(8), part(16)])
+}
+
+/// The first bytes of a text, up to eight, as a number, the first the lowest.
+#[inline]
+fn fold_part(text: &[u8], len: usize) -> u64 {
+    let number = match text.first_chunk() {
+        Some(bytes) => u64::from_le_bytes(*bytes),
+        None => text.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+    };
     // Letters differ from their capitals, and digits from nothing else, by this bit.
-    let fold_part = |part: &[u8]| part.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(byte | 0x20));
-    let mut folded = Folded::default();
-    let mut parts = folded.iter_mut();
-    for part in word.chunks(8) {
-        *parts.next()? = fold_part(part);
-    }
-    Some(folded)
+    (number | u64::from_le_bytes([0x20; 8])) & (u64::MAX >> (64 - 8 * len.min(8)))
 }
 
 pub(crate) fn hash([first, second, third]: Folded) -> u32 {

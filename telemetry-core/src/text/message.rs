@@ -146,12 +146,17 @@ fn mask_what_is_no_sentence(atoms: &mut [Atom<'_>]) {
 /// Masks what stands in a SQL statement and is no keyword, to where the line or the statement ends: at a word
 /// that goes on with a sentence.
 fn mask_statements(atoms: &mut [Atom<'_>]) {
-    if !atoms.iter().any(|atom| atom.word.last.has(Class::SQL)) {
+    if !atoms.iter().any(may_begin_statement) {
         return;
     }
     looked_at(3 * atoms.len());
-    let last = |word: &str| atoms.iter().rposition(|atom| atom.text.eq_ignore_ascii_case(word)).unwrap_or(0);
-    let ends = Ends { from: last("from"), set: last("set"), last_where: last("where") };
+    let mut ends = Ends { from: 0, set: 0, last_where: 0 };
+    for (at, atom) in atoms.iter().enumerate().filter(|(_, atom)| atom.word.last.has(Class::SQL)) {
+        let is = |word: &str| atom.text.eq_ignore_ascii_case(word);
+        ends.from = if is("from") { at } else { ends.from };
+        ends.set = if is("set") { at } else { ends.set };
+        ends.last_where = if is("where") { at } else { ends.last_where };
+    }
     let mut at = 0;
     while at < atoms.len() {
         if !begins_statement(atoms, at, &ends) {
@@ -178,30 +183,34 @@ struct Ends {
     last_where: usize,
 }
 
+/// Whether a word is a keyword of SQL's, and none of those that sentences have as well.
+fn may_begin_statement(atom: &Atom<'_>) -> bool {
+    atom.word.last.has(Class::SQL)
+        && atom.word.single
+        && (!atom.word.last.has_any([Class::ABOUT, Class::LINK, Class::OBJECT]) || atom.text == "FROM")
+}
+
 /// Whether a statement begins with this word: `SELECT … FROM`, `INSERT INTO`, `UPDATE … SET`, `DROP TABLE`,
 /// `FROM … WHERE`.
 fn begins_statement(atoms: &[Atom<'_>], at: usize, ends: &Ends) -> bool {
-    let Some(atom) = atoms.get(at).filter(|atom| atom.word.single && atom.word.last.has(Class::SQL)) else {
-        return false;
-    };
+    let Some(atom) = atoms.get(at).filter(|atom| may_begin_statement(atom)) else { return false };
     let is = |word: &str| atom.text.eq_ignore_ascii_case(word);
-    let next = atoms.iter().skip(at + 1).find(|atom| atom.kind != Kind::Space);
-    let before = |word: &str| next.is_some_and(|next| next.text.eq_ignore_ascii_case(word));
-    let on_object = next.is_some_and(|next| next.word.last.has(Class::OBJECT));
+    let next = || atoms.iter().skip(at + 1).find(|atom| atom.kind != Kind::Space);
+    let before = |word: &str| next().is_some_and(|next| next.text.eq_ignore_ascii_case(word));
+    let on_object = || next().is_some_and(|next| next.word.last.has(Class::OBJECT));
     (is("select") && at < ends.from)
         || (is("update") && at < ends.set)
         || ((is("insert") || is("merge")) && before("into"))
         || (is("delete") && before("from"))
-        || (["create", "drop", "alter", "truncate"].iter().any(|verb| is(verb)) && on_object)
+        || (["create", "drop", "alter", "truncate"].iter().any(|verb| is(verb)) && on_object())
         || (atom.text == "FROM" && at < ends.last_where)
 }
 
 /// Whether an atom is a word in small letters that joins no others.
 fn is_bare(atom: &Atom<'_>) -> bool {
     matches!(atom.kind, Kind::Word | Kind::Masked)
-        && atom.word.single
-        && ![Class::ABOUT, Class::SAYS, Class::LINK].iter().any(|class| atom.word.last.has(*class))
-        && atom.text.bytes().all(|byte| byte.is_ascii_lowercase())
+        && atom.word.small
+        && !atom.word.last.has_any([Class::ABOUT, Class::SAYS, Class::LINK])
 }
 
 /// What of a value that follows a key goes.
@@ -319,8 +328,10 @@ impl<'a, 'o> Prose<'a, 'o> {
 
     fn sign(&mut self, at: usize, sign: &'a str) {
         let key = self.named != Key::Other;
-        let opens = matches!(sign, "(" | "[" | "{");
-        let closes = matches!(sign, ")" | "]" | "}");
+        let text = sign;
+        let sign = text.chars().next().unwrap_or(' ');
+        let opens = matches!(sign, '(' | '[' | '{');
+        let closes = matches!(sign, ')' | ']' | '}');
         let rows = self.last.has(Class::ROWS) || matches!(self.goes, Goes::Assigned { .. });
         match (self.goes, sign) {
             (Goes::Line, _) => {}
@@ -331,43 +342,43 @@ impl<'a, 'o> Prose<'a, 'o> {
                     self.goes(Goes::Nothing);
                 }
             }
-            (Goes::Clause, ",") if self.depth == 0 => self.goes(Goes::Nothing),
-            (Goes::Clause, ";") if self.depth == 0 && self.ends_here_or_assigns(at) => {
+            (Goes::Clause, ',') if self.depth == 0 => self.goes(Goes::Nothing),
+            (Goes::Clause, ';') if self.depth == 0 && self.ends_here_or_assigns(at) => {
                 self.goes(Goes::Nothing)
             }
-            (Goes::Clause, "<") => self.goes(Goes::Nothing),
+            (Goes::Clause, '<') => self.goes(Goes::Nothing),
             (Goes::Clause, _) => {}
-            (_, "=" | ":" | ">" | "\u{ff1d}" | "\u{ff1a}") if key => {
-                let line = self.last.has(Class::HEADER) && sign == ":";
+            (_, '=' | ':' | '>' | '\u{ff1d}' | '\u{ff1a}') if key => {
+                let line = self.last.has(Class::HEADER) && sign == ':';
                 self.goes(if line { Goes::Line } else { Goes::Clause });
             }
-            (_, "=" | "\u{ff1d}") => {
+            (_, '=' | '\u{ff1d}') => {
                 let known = self.before == Kind::Word;
                 self.goes(Goes::Assigned { code: known && self.last.has(Class::CODE), known });
             }
             // `user:password`
-            (_, ":") if self.name_goes_on && self.stands_inside(at) => self.goes(Goes::Next { said: false }),
+            (_, ':') if self.name_goes_on && self.stands_inside(at) => self.goes(Goes::Next { said: false }),
             (_, _) if opens && rows => {
                 self.goes(Goes::Clause);
                 self.depth = 1;
             }
-            (_, "," | ";") => self.goes(Goes::Nothing),
+            (_, ',' | ';') => self.goes(Goes::Nothing),
             (_, _) if closes => self.goes(Goes::Nothing),
-            (Goes::Next { said: true }, "(" | "[" | "{") if self.waits => {
+            (Goes::Next { said: true }, '(' | '[' | '{') if self.waits => {
                 self.goes(Goes::Clause);
                 self.depth = 1;
             }
             // What was to be said of the key has been said.
-            (Goes::Next { .. }, "(" | ".") | (Goes::Rest, "(" | "." | ":") => self.goes(Goes::Nothing),
+            (Goes::Next { .. }, '(' | '.') | (Goes::Rest, '(' | '.' | ':') => self.goes(Goes::Nothing),
             _ => {}
         }
         self.code = match self.code {
-            Code::Second if matches!(sign, "(" | "[") => Code::InBrackets,
-            Code::Any | Code::State if matches!(sign, ":" | "(" | "[" | "=" | "#") => self.code,
+            Code::Second if matches!(sign, '(' | '[') => Code::InBrackets,
+            Code::Any | Code::State if matches!(sign, ':' | '(' | '[' | '=' | '#') => self.code,
             _ => Code::None,
         };
         self.name_goes_on = false;
-        self.render.keep(sign);
+        self.render.keep(text);
     }
 
     /// A value that is no word: it ends what waits for one.
@@ -571,7 +582,11 @@ impl<'a> Render<'a, '_> {
     }
 
     fn flush(&mut self) {
-        self.out.extend(self.space.chars().map(|c| if c == '\t' { '\t' } else { ' ' }));
+        match self.space {
+            "" => {}
+            " " => self.out.push(' '),
+            space => self.out.extend(space.chars().map(|c| if c == '\t' { '\t' } else { ' ' })),
+        }
         self.space = "";
     }
 
@@ -600,11 +615,15 @@ impl<'a> Render<'a, '_> {
 
     fn quoted(&mut self, open: Option<char>, text: &str, close: Option<char>) {
         self.flush();
-        self.out.extend(open);
+        if let Some(open) = open {
+            self.out.push(open);
+        }
         if !(text.is_empty() || open.is_none() && text.trim().is_empty()) {
             self.out.push_str(MARK);
         }
-        self.out.extend(close);
+        if let Some(close) = close {
+            self.out.push(close);
+        }
         self.marked = false;
     }
 }

@@ -1,6 +1,7 @@
 //! What text may leave: of foreign text, only words that are known to be harmless; an author's own templates
 //! as they are.
 
+mod bytes;
 pub(crate) mod error_text;
 pub(crate) mod fields;
 mod frames;

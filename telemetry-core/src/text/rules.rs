@@ -25,7 +25,7 @@ impl TextRules {
         for word in words {
             let fits = word.bytes().all(|byte| byte.is_ascii_alphanumeric())
                 && word.bytes().any(|byte| byte.is_ascii_alphabetic());
-            let word = fold(word.as_bytes()).filter(|_| fits);
+            let word = fold(word.as_bytes(), word.len()).filter(|_| fits);
             folded.push(word.ok_or(BuildError::InvalidWord("own_words"))?);
         }
         let is_package = |package: &&str| {
@@ -48,7 +48,8 @@ impl TextRules {
 
     /// Whether the author has said that this word is harmless.
     pub(super) fn knows(&self, word: &[u8]) -> bool {
-        !self.words.is_empty() && fold(word).is_some_and(|word| self.words.binary_search(&word).is_ok())
+        !self.words.is_empty()
+            && fold(word, word.len()).is_some_and(|word| self.words.binary_search(&word).is_ok())
     }
 
     /// Whether a symbol belongs to a package of the author's.

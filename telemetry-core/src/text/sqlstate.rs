@@ -23,7 +23,7 @@ impl SqlState {
             3B3C3D3F40424445465153545556575872HVHWHYHZIMKDP0\
             XX";
         let [first, second, ..] = self.0;
-        CLASSES.chunks(2).any(|class| class == [first, second])
+        CLASSES.chunks(2).any(|class| matches!(class, [one, two] if (*one, *two) == (first, second)))
     }
 
     /// The SQLSTATE as text.

@@ -1,10 +1,11 @@
 //! A line cut into its atoms: white space, signs, words, numbers, what is quoted, and what is masked whatever
 //! it says.
 
+use crate::text::bytes::{self, DIGIT, EDGE, ENDS, ODD, PARTS, Run, SLASH};
 use crate::text::frames::is_public_name;
 use crate::text::rules::TextRules;
 use crate::text::vocabulary::{Class, class};
-use crate::text::words::{Word, is_space, word};
+use crate::text::words::{Word, is_space, plain_word, word};
 
 /// What stands for what isn't kept.
 pub(crate) const MARK: &str = "***";
@@ -59,28 +60,15 @@ fn closing(open: char) -> Option<char> {
     }
 }
 
-/// Signs at which the inside of a token is parted.
-fn parts_words(byte: u8) -> bool {
-    matches!(byte, b':' | b',' | b';' | b'=' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>')
-}
-
 /// Signs that may stand before or behind a word.
 fn may_edge(c: char) -> bool {
     match u8::try_from(c) {
-        Ok(byte) if byte.is_ascii() => {
-            parts_words(byte) || matches!(byte, b'.' | b'!' | b'?' | b'-' | b'%' | b'#' | b'|')
-        }
+        Ok(byte) if byte.is_ascii() => bytes::kind(byte) & EDGE != 0,
         // An ellipsis, dashes, an arrow, a bullet; a wide colon and equals sign.
         _ => {
             ['\u{2026}', '\u{2013}', '\u{2014}', '\u{2192}', '\u{2022}', '\u{ff1a}', '\u{ff1d}'].contains(&c)
         }
     }
-}
-
-/// What words, numbers and what parts them are made of. What has anything else in it (`@`, `\`, `$`, another
-/// script) is a value.
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || parts_words(byte) || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'\'')
 }
 
 /// Cuts a line into its atoms. A quote may be open that began on an earlier line, and is told by what closes
@@ -129,10 +117,13 @@ pub(super) fn cut<'a>(
                 behind
             };
         } else {
-            let (text, behind, is_word) = token_end(rest);
-            if is_word {
-                atoms.push(classified(text, rules));
-            } else if text.contains('*') {
+            let run = Run::at_start(rest);
+            let (text, behind, kinds) = token_end(rest, &run);
+            if text.len() == run.len && run.first & DIGIT == 0 {
+                value(text, kinds, plain_word(rest, text, &run, rules), atoms);
+            } else if kinds & (PARTS | EDGE | ODD) == 0 {
+                classified(text, kinds, rules, atoms);
+            } else if kinds & ODD != 0 && text.contains('*') {
                 for (number, piece) in text.split(MARK).enumerate() {
                     if number > 0 {
                         atoms.push(Atom::of(MARK, Kind::Masked));
@@ -180,9 +171,10 @@ fn may_open(atoms: &mut [Atom<'_>]) -> bool {
 
 fn opens_behind(last: &mut Atom<'_>, before: Option<Kind>) -> bool {
     let stands_apart = |kind| matches!(kind, Kind::Space | Kind::Sign | Kind::Quoted(..));
-    let is_prefix =
-        ["b", "e", "f", "n", "r", "u", "x"].iter().any(|prefix| prefix.eq_ignore_ascii_case(last.text));
-    if is_prefix && !stands_apart(last.kind) && before.is_none_or(stands_apart) {
+    let is_prefix = |text: &str| {
+        ["b", "e", "f", "n", "r", "u", "x"].iter().any(|prefix| prefix.eq_ignore_ascii_case(text))
+    };
+    if !stands_apart(last.kind) && is_prefix(last.text) && before.is_none_or(stands_apart) {
         last.kind = Kind::Sign;
     }
     stands_apart(last.kind)
@@ -192,11 +184,14 @@ fn opens_behind(last: &mut Atom<'_>, before: Option<Kind>) -> bool {
 /// behind it. Escapes count where the text is the quote's own.
 pub(super) fn close_of(text: &str, close: char, escapes: bool) -> Option<usize> {
     let mut escaped = false;
-    let mut chars = text.char_indices();
-    while let Some((at, c)) = chars.next() {
+    let first = close.encode_utf8(&mut [0; 4]).bytes().next();
+    for (at, byte) in text.bytes().enumerate() {
         looked_at(1);
-        if c == close && !escaped {
-            let mut behind = chars.clone().map(|(_, c)| c);
+        if Some(byte) == first
+            && !escaped
+            && let Some(behind) = text.get(at..).and_then(|text| text.strip_prefix(close))
+        {
+            let mut behind = behind.chars();
             let next = behind.next();
             // Also the plural of what is quoted: `'x's`.
             let plural = next == Some('s') && behind.next().is_none_or(is_apart);
@@ -204,7 +199,7 @@ pub(super) fn close_of(text: &str, close: char, escapes: bool) -> Option<usize> 
                 return Some(at);
             }
         }
-        escaped = escapes && c == '\\' && !escaped;
+        escaped = escapes && byte == b'\\' && !escaped;
     }
     None
 }
@@ -237,28 +232,35 @@ fn quoted<'a>(
     Some(plural)
 }
 
-/// A token ends at white space and at a quote. An apostrophe between letters is none. Also whether it holds
-/// nothing but ASCII letters and digits, as most words do.
-fn token_end(text: &str) -> (&str, &str, bool) {
-    let behind = text.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
-    let word = before(text, behind);
-    if behind.is_empty() || behind.starts_with(' ') {
-        return (word, behind, true);
-    }
-    let mut last = word.chars().next_back().unwrap_or(' ');
-    for (at, c) in behind.char_indices() {
-        looked_at(1);
-        if !c.is_ascii_alphanumeric() {
-            let after = behind.get(at + 1..).unwrap_or("");
-            let apostrophe = c == '\'' && last.is_alphabetic() && is_short_form(after);
-            if is_space(c) || (closing(c).is_some() && !apostrophe) {
-                let (token, behind) = text.split_at_checked(word.len() + at).unwrap_or((text, ""));
-                return (token, behind, at == 0);
-            }
+/// A token that begins with this run ends at white space and at a quote. Also what its bytes are.
+fn token_end<'a>(text: &'a str, run: &Run) -> (&'a str, &'a str, u8) {
+    let mut end = run.len;
+    let (token, behind) = loop {
+        let behind = text.as_bytes().get(end..).unwrap_or_default();
+        let Some(next) = behind.iter().position(|byte| bytes::kind(*byte) & ENDS != 0) else {
+            break (text, "");
+        };
+        end += next;
+        if let Some((token, behind)) = text.split_at_checked(end)
+            && ends_token(token, behind)
+        {
+            break (token, behind);
         }
-        last = c;
-    }
-    (text, "", false)
+        end += 1;
+    };
+    looked_at(token.len());
+    let signs = token.as_bytes().get(run.len..).unwrap_or_default();
+    (token, behind, run.kinds() | bytes::kinds(signs))
+}
+
+/// Whether a token ends before what stands behind it. An apostrophe between letters ends none.
+fn ends_token(token: &str, behind: &str) -> bool {
+    let mut chars = behind.chars();
+    chars.next().is_some_and(|c| {
+        let apostrophe =
+            || c == '\'' && token.ends_with(char::is_alphabetic) && is_short_form(chars.as_str());
+        is_space(c) || (closing(c).is_some() && !apostrophe())
+    })
 }
 
 /// Whether what follows an apostrophe is the end of a short form: `can't`, `it's`, `we've`.
@@ -269,8 +271,12 @@ fn is_short_form(after: &str) -> bool {
 }
 
 fn signs<'a>(text: &'a str, atoms: &mut Vec<Atom<'a>>) {
-    let sign = |(at, c): (usize, char)| Some(Atom::of(text.get(at..at + c.len_utf8())?, Kind::Sign));
-    atoms.extend(text.char_indices().filter_map(sign));
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let Some((sign, behind)) = rest.split_at_checked(c.len_utf8()) else { break };
+        atoms.push(Atom::of(sign, Kind::Sign));
+        rest = behind;
+    }
 }
 
 /// One token: its edges are signs, its middle is a value, or words parted by signs.
@@ -278,16 +284,20 @@ fn token<'a>(text: &'a str, rules: &TextRules, atoms: &mut Vec<Atom<'a>>) {
     let core = text.trim_start_matches(may_edge);
     let middle = core.trim_end_matches(may_edge);
     signs(before(text, core), atoms);
-    if middle.bytes().all(is_plain) {
-        parts(middle, rules, atoms);
-    } else {
+    let kinds = bytes::kinds(middle.as_bytes());
+    if kinds & ODD != 0 {
         atoms.push(Atom { text: middle, kind: Kind::Masked, word: word(middle, rules) });
+    } else if kinds & PARTS != 0 {
+        parts(middle, kinds, rules, atoms);
+    } else if !middle.is_empty() {
+        classified(middle, kinds, rules, atoms);
     }
     signs(core.get(middle.len()..).unwrap_or(""), atoms);
 }
 
-fn parts<'a>(text: &'a str, rules: &TextRules, atoms: &mut Vec<Atom<'a>>) {
-    let parts_words = |c: char| u8::try_from(c).is_ok_and(parts_words);
+/// What signs part, of which all bytes together are of these kinds.
+fn parts<'a>(text: &'a str, kinds: u8, rules: &TextRules, atoms: &mut Vec<Atom<'a>>) {
+    let parts_words = |c: char| u8::try_from(c).is_ok_and(|byte| bytes::kind(byte) & PARTS != 0);
     let mut rest = text;
     while !rest.is_empty() {
         let behind = rest.trim_start_matches(|c| !parts_words(c));
@@ -296,7 +306,7 @@ fn parts<'a>(text: &'a str, rules: &TextRules, atoms: &mut Vec<Atom<'a>>) {
         let middle = core.trim_end_matches(['-', '.']);
         signs(before(part, core), atoms);
         if !middle.is_empty() {
-            atoms.push(classified(middle, rules));
+            classified(middle, kinds, rules, atoms);
         }
         signs(core.get(middle.len()..).unwrap_or(""), atoms);
         rest = behind.trim_start_matches(parts_words);
@@ -304,18 +314,30 @@ fn parts<'a>(text: &'a str, rules: &TextRules, atoms: &mut Vec<Atom<'a>>) {
     }
 }
 
-fn classified<'a>(text: &'a str, rules: &TextRules) -> Atom<'a> {
+/// A number or a word that has no bytes of other kinds than these.
+fn classified<'a>(text: &'a str, kinds: u8, rules: &TextRules, atoms: &mut Vec<Atom<'a>>) {
     if text.starts_with(|c: char| c.is_ascii_digit() || c == '.') && is_number(text) {
-        return Atom::of(text, Kind::Number);
+        atoms.push(Atom::of(text, Kind::Number));
+    } else {
+        value(text, kinds, word(text, rules), atoms);
     }
-    let word = word(text, rules);
+}
+
+/// The same of what is no number by its digits, and of which this is known.
+fn value<'a>(text: &'a str, kinds: u8, word: Word, atoms: &mut Vec<Atom<'a>>) {
+    let is_name = || kinds & EDGE != 0 && (is_vendor_code(text) || is_public_name(text));
+    let known = (word.known || is_name()) && !(kinds & SLASH != 0 && is_path(text));
     if text.len() == 1 && !word.known {
-        return Atom::of(text, Kind::Number);
+        atoms.push(Atom::of(text, Kind::Number));
+    } else {
+        atoms.push(Atom { text, kind: if known { Kind::Word } else { Kind::Masked }, word });
     }
+}
+
+/// Whether a word has a slash at one of its ends.
+fn is_path(text: &str) -> bool {
     let inside = text.trim_matches(['_', '-', '.', '\'']);
-    let is_path = inside.starts_with('/') || inside.ends_with('/');
-    let known = !is_path && (word.known || is_vendor_code(text) || is_public_name(text));
-    Atom { text, kind: if known { Kind::Word } else { Kind::Masked }, word }
+    inside.starts_with('/') || inside.ends_with('/')
 }
 
 /// Up to 5 digits, with a fraction of up to 3 or a unit; a version of three parts, the first of up to 2;
@@ -324,12 +346,15 @@ fn is_number(text: &str) -> bool {
     let digits = |text: &str, most: usize| {
         !text.is_empty() && text.len() <= most && text.bytes().all(|b| b.is_ascii_digit())
     };
+    if digits(text, usize::MAX) {
+        return text.len() <= 5;
+    }
     if let Some((part, whole)) = text.split_once('/') {
         return digits(part, 3) && digits(whole, 3);
     }
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text.strip_prefix(number).unwrap_or("");
-    if !unit.is_empty() && !class(unit.as_bytes()).has(Class::UNIT) {
+    if !unit.is_empty() && !class(unit.as_bytes(), unit.len()).has(Class::UNIT) {
         return false;
     }
     let mut places = number.split('.');

@@ -98,19 +98,60 @@ impl Class {
     pub(super) fn has(self, mark: Class) -> bool {
         self.0 & mark.0 != 0
     }
+
+    pub(super) fn has_any<const N: usize>(self, marks: [Class; N]) -> bool {
+        marks.iter().any(|mark| self.has(*mark))
+    }
 }
 
-/// What is known of a word of ASCII letters and digits, in whatever case.
-pub(super) fn class(word: &[u8]) -> Class {
-    let Some(folded) = fold(word) else { return Class::default() };
+/// What is known of the word that a text begins with: so many ASCII letters and digits, in whatever case.
+pub(super) fn class(text: &[u8], len: usize) -> Class {
+    let Some(folded) = fold(text, len) else { return Class::default() };
+    let [first, second, third] = folded;
     let mut slot = hash::hash(folded) as usize % SLOTS.len();
     // The table is at most half full, so that a free slot ends the search soon.
     while let Some(found) = (SLOTS[slot] as usize).checked_sub(1) {
-        let (word, marks) = &WORDS[found];
-        if *word == folded {
+        let ([word, word_second, word_third], marks) = &WORDS[found];
+        if *word == first && *word_second == second && *word_third == third {
             return Class(*marks);
         }
         slot = (slot + 1) % SLOTS.len();
     }
     Class::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_folded_alike_in_any_case_and_whatever_stands_behind_it() {
+        let letters = b"abcdefghijklmnopqrstuvwxyz0123456789";
+        for len in 1..=hash::LONGEST {
+            let word = &letters[letters.len() - len..];
+            let alone = fold(word, len);
+            assert!(alone.is_some());
+            assert_eq!(fold(&word.to_ascii_uppercase(), len), alone);
+            for behind in 1..20 {
+                let text = [word, &b"-Behind it, and more"[..behind]].concat();
+                assert_eq!(fold(&text, len), alone, "{len} and {behind}");
+            }
+            for other in 0..len {
+                let mut text = word.to_vec();
+                text[other] = b'_';
+                assert_ne!(fold(&text, len), alone, "{len} and {other}");
+            }
+            assert_ne!(fold(word, len - 1), alone);
+        }
+        assert_eq!(fold(letters, hash::LONGEST + 1), None);
+        assert_eq!(fold(b"", 0), Some(Folded::default()));
+    }
+
+    #[test]
+    fn a_word_of_the_vocabulary_is_found_before_anything_that_may_follow() {
+        for behind in ["", " ", "s", " and so on", "\u{e4}"] {
+            assert!(class(format!("server{behind}").as_bytes(), 6).has(Class::KNOWN), "{behind:?}");
+            assert!(!class(format!("serverx{behind}").as_bytes(), 7).has(Class::KNOWN), "{behind:?}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What is known of a word: whether it is harmless, and what it says of the words behind it.
 
+use crate::text::bytes::{self, CAPITAL, DIGIT, Run, SMALL, WORD};
 use crate::text::rules::TextRules;
 use crate::text::vocabulary::{Class, class};
 
@@ -24,6 +25,8 @@ pub(super) struct Word {
     pub(super) last: Class,
     /// Whether it is one piece.
     pub(super) single: bool,
+    /// Whether it is one piece of small letters, and nothing else.
+    pub(super) small: bool,
 }
 
 /// How unknown words end that name a secret: `dbpassword`.
@@ -54,71 +57,115 @@ pub(super) fn is_space(c: char) -> bool {
 
 /// Looks at a word.
 pub(super) fn word(text: &str, rules: &TextRules) -> Word {
-    let word = Word { known: true, ..Word::default() };
-    let mut look = Look { word, pieces: 0, letters: false, numbers: 0, after_number: false };
+    let mut look = Look::default();
     let mut rest = text;
     while !rest.is_empty() {
-        let end = rest.bytes().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(rest.len());
-        let Some((piece, behind)) = rest.split_at_checked(end) else { break };
+        let run = Run::at_start(rest);
+        let Some((piece, behind)) = rest.split_at_checked(run.len) else { break };
         if !piece.is_empty() {
-            look.piece(piece, text, behind, rules);
+            look.piece(rest, &run, text, behind, rules);
         }
-        rest = behind.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+        let next = behind.bytes().position(|byte| bytes::kind(byte) & WORD != 0);
+        rest = next.and_then(|next| behind.get(next..)).unwrap_or("");
     }
-    let Look { word, pieces, letters, .. } = look;
-    let known = (word.known && letters) || WHOLE.iter().any(|whole| whole.eq_ignore_ascii_case(text));
-    Word { known, single: pieces == 1, ..word }
+    look.word(text)
 }
 
+/// Looks at a word that is one run of letters and digits, with which the rest of a line begins.
+#[inline]
+pub(super) fn plain_word(rest: &str, text: &str, run: &Run, rules: &TextRules) -> Word {
+    let mut look = Look::default();
+    look.piece(rest, run, text, "", rules);
+    look.word(text)
+}
+
+/// Whether a word in a text names a secret or a person. What parts words is said; there are no quotes among
+/// them.
+pub(super) fn names_value(text: &str, parts: impl Fn(char) -> bool) -> bool {
+    let (mut look, rules) = (Look::default(), TextRules::default());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let run = Run::at_start(rest);
+        let Some((piece, behind)) = rest.split_at_checked(run.len) else { break };
+        if !piece.is_empty() {
+            look.piece(rest, &run, text, behind, &rules);
+        }
+        let next = behind.bytes().position(|byte| bytes::kind(byte) & WORD != 0);
+        let (signs, behind) = behind.split_at_checked(next.unwrap_or(behind.len())).unwrap_or((behind, ""));
+        if signs.contains(&parts) {
+            if look.word.key != Key::Other {
+                return true;
+            }
+            look = Look::default();
+        }
+        rest = behind;
+    }
+    look.word.key != Key::Other
+}
+
+/// What is known so far.
+#[derive(Default)]
 struct Look {
     word: Word,
     pieces: u32,
     letters: bool,
+    /// Whether a piece isn't harmless.
+    unknown: bool,
     /// Pieces that are numbers.
     numbers: u32,
     after_number: bool,
 }
 
 impl Look {
-    /// One run of letters and digits of a text, and what stands behind it.
-    fn piece(&mut self, piece: &str, text: &str, behind: &str, rules: &TextRules) {
+    #[inline]
+    fn word(self, text: &str) -> Word {
+        let Look { word, pieces, letters, unknown, .. } = self;
+        let known = (!unknown && letters) || WHOLE.iter().any(|whole| whole.eq_ignore_ascii_case(text));
+        Word { known, single: pieces == 1, ..word }
+    }
+
+    /// One run of letters and digits of a text, with which the rest of it begins, and what of the text stands
+    /// behind it.
+    fn piece(&mut self, rest: &str, run: &Run, text: &str, behind: &str, rules: &TextRules) {
+        let piece = rest.get(..run.len).unwrap_or(rest);
         let bytes = piece.as_bytes();
-        if bytes.iter().all(u8::is_ascii_digit) {
+        self.word.small = bytes.len() == text.len() && run.kinds() == SMALL;
+        if run.kinds() == DIGIT {
             // As in `UTF-8`, `HTTP/1.1` and `32-bit`; more of them may be an address.
             self.numbers += 1;
             let few = self.numbers == 1 || (self.numbers == 2 && self.after_number);
-            self.word.known &= bytes.len() <= 2 && few;
+            self.unknown |= bytes.len() > 2 || !few;
             self.after_number = true;
             self.take(Class::default(), bytes.len());
             return;
         }
         self.letters = true;
         self.after_number = false;
-        let is_plain = !bytes.iter().skip(1).any(u8::is_ascii_uppercase);
+        let is_plain = run.others & CAPITAL == 0;
         let mut humps = humps(bytes);
         let first = if is_plain { bytes } else { humps.next().unwrap_or_default() };
         if first.len() == bytes.len() {
-            let class = class(bytes);
+            let class = class(rest.as_bytes(), run.len);
             let known = class.has(Class::KNOWN)
                 || class.has(Class::SHORT) && behind == "'t"
                 || behind.is_empty() && is_contraction(piece, text)
                 || rules.knows(bytes);
-            self.word.known &= known;
-            let names_secret = !known && SECRETS.iter().any(|end| ends_with(bytes, end));
+            self.unknown |= !known;
+            let names_secret = !known && SECRETS.iter().any(|end| ends_with(bytes, end.as_bytes()));
             self.take(if names_secret { Class::SECRET } else { class }, bytes.len());
             return;
         }
-        let whole = class(bytes);
-        let is_upper = !bytes.iter().any(u8::is_ascii_lowercase);
+        let whole = class(rest.as_bytes(), run.len);
+        let is_upper = run.kinds() & SMALL == 0;
         if whole.has(Class::ANY_CASE) || is_upper && whole.has(Class::KNOWN) {
             self.take(whole, bytes.len());
             return;
         }
-        self.word.known &= bytes.len() <= 100;
+        self.unknown |= bytes.len() > 100;
         for hump in std::iter::once(first).chain(humps) {
-            let class = class(hump);
+            let class = class(hump, hump.len());
             let long = hump.len() > 1 || matches!(hump, b"A" | b"a");
-            self.word.known &= long && (class.has(Class::KNOWN) || rules.knows(hump));
+            self.unknown |= !(long && (class.has(Class::KNOWN) || rules.knows(hump)));
             self.take(class, hump.len());
         }
     }
@@ -143,16 +190,15 @@ impl Look {
     }
 }
 
-fn ends_with(word: &[u8], end: &str) -> bool {
-    word.len()
-        .checked_sub(end.len())
-        .and_then(|at| word.get(at..))
-        .is_some_and(|last| last.eq_ignore_ascii_case(end.as_bytes()))
+fn ends_with(word: &[u8], end: &[u8]) -> bool {
+    let same = |(byte, end): (&u8, &u8)| byte.eq_ignore_ascii_case(end);
+    word.len() >= end.len() && word.iter().rev().zip(end.iter().rev()).all(same)
 }
 
 /// What follows the apostrophe of a short form: `can't`, `it's`, `we've`.
 fn is_contraction(piece: &str, text: &str) -> bool {
-    ["t", "s", "re", "ve", "ll", "d", "m"].contains(&piece)
+    piece.len() <= 2
+        && ["t", "s", "re", "ve", "ll", "d", "m"].contains(&piece)
         && text.strip_suffix(piece).is_some_and(|before| before.ends_with('\''))
 }
 
