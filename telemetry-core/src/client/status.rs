@@ -37,7 +37,7 @@ pub struct Status {
     /// Statements open by id.
     pub open_statements: usize,
     /// Bytes held, of which [`max_bytes`](crate::TelemetryConfig::max_bytes) is the bound: events, open
-    /// statements, records and error text.
+    /// statements, records, error text, errors that open handles keep, and connections' texts.
     pub held_bytes: u64,
     /// Bytes of error text held.
     pub text_bytes: u64,

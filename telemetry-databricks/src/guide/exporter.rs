@@ -72,6 +72,7 @@
 //! | --- | --- |
 //! | 408, 425, 429, 500, 502, 503, 504, `Timeout`, `Connect`, `Reset` | 3 quick retries, then it waits for the next flush |
 //! | `NoSuchHost` | it waits for the next flush |
+//! | `NoResources` | it is tried again; the breaker isn't told |
 //! | `Write` of a full disk, or interrupted | as 503 |
 //! | 413, `TooLarge` | goes again by halves, and a larger one is tried after 100 of that size; a single record is dropped: `too large`, and after a 413 the client pauses |
 //! | 400, 401, 403, 404, `Authentication`, `RefusedHost` | dropped: `refused for good`, and the client pauses for 1 min or longer |

@@ -6,7 +6,7 @@
 //!
 //! ```toml
 //! [dev-dependencies]
-//! telemetry-testkit = { path = "../telemetry/telemetry-testkit", features = ["workspace"] }
+//! telemetry-testkit = { path = "../telemetry/telemetry-testkit", features = ["tls", "workspace"] }
 //! ```
 //!
 //! # Without threads and time

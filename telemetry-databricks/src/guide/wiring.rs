@@ -74,7 +74,9 @@
 //! Connections to one host as one principal share a client. A token that is renewed comes from a
 //! [`CredentialProvider`] of the driver's own, in the place of [`StaticToken`]. A driver that acquires the
 //! lease before it has logged in says [`Target::credentials_later`], and
-//! [`Lease::credentials`](crate::Lease::credentials) when it has: what is recorded meanwhile waits.
+//! [`Lease::credentials`](crate::Lease::credentials) when it has: what is recorded meanwhile waits. Where it
+//! named the principal, the credentials must be of that one, a token by [`StaticToken::of`]: others are
+//! ignored.
 //!
 //! # 4. Opening: opened, or failed
 //!
