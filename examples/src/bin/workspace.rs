@@ -28,7 +28,7 @@ struct Arguments {
     /// Writes the certificate that clients are to trust to FILE. Implies --tls.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// Issues tokens to this application; flags and telemetry then take no others. Statements run for anybody.
+    /// Issues tokens to this application; flags and telemetry take no others. Statements run for anybody.
     #[arg(long, value_name = "ID", requires = "client_secret")]
     client_id: Option<String>,
     /// The application's secret.
