@@ -47,6 +47,7 @@ fn sized_by_the_formula_an_outage_loses_nothing() {
             let records = usize::try_from(until.as_secs() * u64::from(rate)).unwrap();
             let config = TelemetryConfig::default()
                 .max_records(records.max(500))
+                .max_bytes((1024 * records).max(2 * 1024 * 1024))
                 .max_age(until.max(Duration::from_secs(600)));
             let (records, _) = outages::through(config, outage, rate).unwrap();
             assert_eq!(

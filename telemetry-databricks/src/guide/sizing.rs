@@ -26,6 +26,7 @@
 //! ```text
 //! max_records ≥ rate × (outage + 60 s + 5 s + 1 s)
 //! max_age     ≥          outage + 60 s + 5 s + 1 s
+//! max_bytes   ≥ 1 KiB × max_records
 //! ```
 //!
 //! The 60 s is how long the breaker stays open. The 5 s is `flush_interval`, and within the
@@ -33,7 +34,7 @@
 //! default, so it matters from an outage of about 9 min on. It also matters where little happens: below one
 //! record in 1.2 s, ten minutes hold fewer than 500 records, and age is the bound that is met first. `rate`
 //! counts records: one for each statement, and one more for each error, operation, and connection opened or
-//! closed.
+//! closed. A record takes half a KiB, and all records together have three quarters of [`max_bytes`].
 //!
 //! ```
 //! use std::time::Duration;
@@ -46,6 +47,7 @@
 //!     TelemetryConfig::default()
 //!         .mode(Mode::On)
 //!         .max_records(records.max(500))
+//!         .max_bytes((1024 * records).max(2 * 1024 * 1024))
 //!         .max_age(longest.max(Duration::from_secs(600)))
 //! }
 //!
