@@ -40,7 +40,9 @@ fn names_that_are_looked_up_for_long_hold_up_nobody_and_leave_nothing_behind() {
     preloaded(&directory, 3, &mut command);
     let figures = figures(command.args(["--threads", "24", "--for", "2000"]));
     assert!(figures["connections"] > 24);
-    assert_eq!((figures["telemetry"], figures["telemetry-names"]), (1, 4));
+    assert_eq!(figures["telemetry-names"], 4);
+    // Beside the worker's, one that has just been started may bear its starter's name for a moment.
+    assert!((1..=2).contains(&figures["telemetry"]), "{}", figures["telemetry"]);
 }
 
 #[test]
