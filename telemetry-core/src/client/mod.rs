@@ -422,7 +422,7 @@ impl Client {
     }
 
     /// Refuses and counts what comes from now on, whether or not it still records.
-    fn close_buffer(&self) {
+    pub(crate) fn close_buffer(&self) {
         self.buffer.close();
         self.ended.store(true, Ordering::Relaxed);
     }

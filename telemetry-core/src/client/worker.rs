@@ -68,8 +68,14 @@ pub(crate) fn work(
                     client.finish(DropReason::Closed);
                     return;
                 }
-                // What was recorded until then may have come after the look into the buffer: one look more.
-                Step::Finished => retired = shared.registry.retire(&key, &client),
+                // What was recorded until then may have come after the look into the buffer: one look more,
+                // into a buffer that nothing is added to.
+                Step::Finished => {
+                    retired = shared.registry.retire(&key, &client);
+                    if retired {
+                        client.close_buffer();
+                    }
+                }
             }
         }
     });
