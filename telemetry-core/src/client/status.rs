@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::client::{Client, Snapshot};
 use crate::fault::PluginError;
+use crate::guard::memory::Part;
 use crate::guard::panic::catch_panic;
 use crate::host::InvalidHost;
 use crate::ledger::{EventLedger, RecordLedger};
@@ -142,7 +143,7 @@ impl Status {
             last_failure,
             open_statements,
             held_bytes: client.memory.held(),
-            text_bytes: client.memory.text(),
+            text_bytes: client.memory.of(Part::Text),
             texts_left_out: client.memory.texts_left_out(),
             malformed_names: client.malformed(),
         }

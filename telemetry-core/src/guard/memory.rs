@@ -1,7 +1,7 @@
 //! How many bytes a client holds, within its own bound and its provider's.
 //!
-//! Counted is what grows with what a driver records: events in the buffer, open statements, records, error
-//! text, and errors that open handles keep. What a client is made of itself, some kilobytes, is not.
+//! Counted is what grows with what a driver records: events in the buffer, and each [`Part`]. What a client
+//! is made of itself, some kilobytes, is not.
 
 use std::sync::Arc;
 
@@ -36,6 +36,31 @@ impl MemoryPool {
     }
 }
 
+/// What is held beside the events in the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Open statements and records.
+    Pipeline,
+    /// Errors kept by statements that are still in the driver's hands.
+    Handles,
+    /// Of connections their texts, and once no handle speaks of one any more, all of it.
+    Contexts,
+    /// Text of errors.
+    Text,
+}
+
+impl Part {
+    /// How much of a bound it is given at the most.
+    fn share(self, limit: u64) -> u64 {
+        match self {
+            Part::Pipeline => limit / 4 * 3,
+            Part::Handles => limit,
+            Part::Contexts => limit / 4,
+            Part::Text => limit / 2,
+        }
+    }
+}
+
 /// What one client holds.
 #[derive(Debug)]
 pub(crate) struct Memory {
@@ -45,13 +70,8 @@ pub(crate) struct Memory {
     lent: AtomicU64,
     /// The events in its buffer: how many, and their bytes, in one word so that a push changes both at once.
     waiting: AtomicU64,
-    /// Open statements and records.
-    pipeline: AtomicU64,
-    /// Errors kept by statements that are still in the driver's hands.
-    handles: AtomicU64,
-    /// What is constant in connections.
-    contexts: AtomicU64,
-    text: AtomicU64,
+    /// The bytes of each [`Part`].
+    parts: [AtomicU64; 4],
     texts_left_out: AtomicU64,
 }
 
@@ -79,10 +99,7 @@ impl Memory {
             limit,
             lent: AtomicU64::new(0),
             waiting: AtomicU64::new(0),
-            pipeline: AtomicU64::new(0),
-            handles: AtomicU64::new(0),
-            contexts: AtomicU64::new(0),
-            text: AtomicU64::new(0),
+            parts: Default::default(),
             texts_left_out: AtomicU64::new(0),
         }
     }
@@ -99,8 +116,16 @@ impl Memory {
 
     /// What is held beside the buffer.
     fn kept(&self) -> u64 {
-        let load = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed);
-        load(&self.pipeline) + load(&self.handles) + load(&self.contexts) + load(&self.text)
+        self.parts.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum()
+    }
+
+    fn part(&self, part: Part) -> &AtomicU64 {
+        &self.parts[part as usize]
+    }
+
+    /// How many bytes of it are held.
+    pub(crate) fn of(&self, part: Part) -> u64 {
+        self.part(part).load(Ordering::Relaxed)
     }
 
     pub(crate) fn waiting(&self) -> Waiting {
@@ -121,7 +146,10 @@ impl Memory {
 
     /// Whether so many bytes in the buffer have room beside all else.
     pub(crate) fn has_room_for(&self, waiting: u64) -> bool {
-        let held = waiting + self.kept();
+        self.may_hold(waiting + self.kept())
+    }
+
+    fn may_hold(&self, held: u64) -> bool {
         held <= self.lent.load(Ordering::Relaxed) || self.borrow(held)
     }
 
@@ -146,8 +174,8 @@ impl Memory {
     /// that there is room for what comes.
     pub(crate) fn room_for_pipeline(&self, pipeline: u64) -> u64 {
         let held = self.held();
-        let others = held - self.pipeline.load(Ordering::Relaxed).min(held);
-        let most = self.limit / 4 * 3;
+        let others = held - self.of(Part::Pipeline).min(held);
+        let most = Part::Pipeline.share(self.limit);
         if others + pipeline <= most && self.borrow(others + pipeline) {
             return pipeline;
         }
@@ -156,7 +184,7 @@ impl Memory {
 
     /// Says how many they take.
     pub(crate) fn set_pipeline(&self, bytes: u64) {
-        self.pipeline.store(bytes, Ordering::Relaxed);
+        self.part(Part::Pipeline).store(bytes, Ordering::Relaxed);
         self.give_surplus_back();
     }
 
@@ -170,70 +198,37 @@ impl Memory {
         }
     }
 
-    /// Takes so many bytes for an error that a handle keeps, if there is room.
-    pub(crate) fn take_for_handle(&self, bytes: u64) -> bool {
-        self.take(&self.handles, bytes)
+    /// Takes so many bytes for a part, if it and the whole have room for them. What text has no room for is
+    /// counted.
+    pub(crate) fn take(&self, part: Part, bytes: u64) -> bool {
+        let fits = self.of(part) + bytes <= part.share(self.limit) && {
+            self.count(part, bytes);
+            let fits = self.may_hold(self.held());
+            if !fits {
+                self.part(part).fetch_sub(bytes, Ordering::Relaxed);
+            }
+            fits
+        };
+        if !fits && part == Part::Text {
+            self.texts_left_out.fetch_add(1, Ordering::Relaxed);
+        }
+        fits
     }
 
-    pub(crate) fn give_back_from_handle(&self, bytes: u64) {
-        self.handles.fetch_sub(bytes, Ordering::Relaxed);
-        self.give_surplus_back();
+    /// Takes them whether there is room or not: for what is there already, such as a connection that no
+    /// handle speaks of any more, or a record's copy in the hands of who reads it.
+    pub(crate) fn count(&self, part: Part, bytes: u64) {
+        self.part(part).fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Takes so many bytes for the texts of a connection, if there is room; all of them together have a
-    /// quarter at the most.
-    pub(crate) fn take_for_context(&self, bytes: u64) -> bool {
-        self.contexts.load(Ordering::Relaxed) + bytes <= self.limit / 4 && self.take(&self.contexts, bytes)
-    }
-
-    /// Counts a connection that no handle speaks of any more, whether there is room or not.
-    pub(crate) fn count_context(&self, bytes: u64) {
-        self.contexts.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    pub(crate) fn give_back_from_context(&self, bytes: u64) {
-        self.contexts.fetch_sub(bytes, Ordering::Relaxed);
+    pub(crate) fn give_back(&self, part: Part, bytes: u64) {
+        self.part(part).fetch_sub(bytes, Ordering::Relaxed);
         self.give_surplus_back();
     }
 
     /// Whether nothing more has room, as far as can be told at a glance.
     pub(crate) fn is_full(&self) -> bool {
         self.held() >= self.limit
-    }
-
-    /// Takes so many bytes for text, which has half of all at the most, or counts that they aren't there.
-    pub(crate) fn take_for_text(&self, bytes: u64) -> bool {
-        let fits =
-            self.text.load(Ordering::Relaxed) + bytes <= self.limit / 2 && self.take(&self.text, bytes);
-        if !fits {
-            self.texts_left_out.fetch_add(1, Ordering::Relaxed);
-        }
-        fits
-    }
-
-    /// Takes them whether there is room or not: for copies of records in the hands of who reads them.
-    pub(crate) fn take_for_copy(&self, bytes: u64) {
-        self.text.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    pub(crate) fn give_back_from_text(&self, bytes: u64) {
-        self.text.fetch_sub(bytes, Ordering::Relaxed);
-        self.give_surplus_back();
-    }
-
-    fn take(&self, sum: &AtomicU64, bytes: u64) -> bool {
-        sum.fetch_add(bytes, Ordering::Relaxed);
-        let held = self.held();
-        let fits = held <= self.lent.load(Ordering::Relaxed) || self.borrow(held);
-        if !fits {
-            sum.fetch_sub(bytes, Ordering::Relaxed);
-        }
-        fits
-    }
-
-    /// Bytes of error text held now.
-    pub(crate) fn text(&self) -> u64 {
-        self.text.load(Ordering::Relaxed)
     }
 
     /// Texts left out because they did not fit.
@@ -270,21 +265,23 @@ mod tests {
     #[test]
     fn a_client_holds_no_more_than_its_bound_whatever_it_holds() {
         let (memory, pool) = memory(100_000, u64::MAX);
-        assert!(push(&memory, 30_000) && memory.take_for_text(20_000) && memory.take_for_handle(20_000));
+        assert!(
+            push(&memory, 30_000) && memory.take(Part::Text, 20_000) && memory.take(Part::Handles, 20_000)
+        );
         assert_eq!(memory.room_for_pipeline(5_000), 5_000);
         assert_eq!(memory.room_for_pipeline(40_000), 5_000, "what the others leave of three quarters");
         memory.set_pipeline(5_000);
-        assert!(memory.take_for_context(15_000) && !memory.take_for_context(11_000), "a quarter");
+        assert!(memory.take(Part::Contexts, 15_000) && !memory.take(Part::Contexts, 11_000), "a quarter");
         assert!(push(&memory, 10_000));
         assert_eq!(memory.held(), 100_000);
-        assert!(!push(&memory, 1) && !memory.take_for_text(1) && !memory.take_for_handle(1));
+        assert!(!push(&memory, 1) && !memory.take(Part::Text, 1) && !memory.take(Part::Handles, 1));
         assert_eq!(memory.held(), 100_000, "what is refused isn't counted");
-        memory.give_back_from_handle(20_000);
-        assert!(push(&memory, 15_000) && memory.take_for_text(5_000));
+        memory.give_back(Part::Handles, 20_000);
+        assert!(push(&memory, 15_000) && memory.take(Part::Text, 5_000));
         assert_eq!(memory.waiting(), Waiting { count: 3, bytes: 55_000 });
         memory.pop(Waiting { count: 3, bytes: 55_000 });
-        memory.give_back_from_text(25_000);
-        memory.give_back_from_context(15_000);
+        memory.give_back(Part::Text, 25_000);
+        memory.give_back(Part::Contexts, 15_000);
         memory.set_pipeline(0);
         assert_eq!((memory.held(), pool.lent.load(Ordering::Relaxed)), (0, 0));
     }
@@ -292,10 +289,10 @@ mod tests {
     #[test]
     fn text_takes_half_at_the_most_and_what_does_not_fit_is_counted() {
         let (memory, _pool) = memory(100_000, u64::MAX);
-        assert!(memory.take_for_text(50_000) && !memory.take_for_text(1));
-        assert_eq!((memory.text(), memory.texts_left_out()), (50_000, 1));
-        memory.give_back_from_text(10);
-        assert!(memory.take_for_text(10));
+        assert!(memory.take(Part::Text, 50_000) && !memory.take(Part::Text, 1));
+        assert_eq!((memory.of(Part::Text), memory.texts_left_out()), (50_000, 1));
+        memory.give_back(Part::Text, 10);
+        assert!(memory.take(Part::Text, 10));
     }
 
     #[test]
@@ -319,16 +316,16 @@ mod tests {
         let other = Memory::new(50_000, Arc::clone(&pool));
         type Change<T> = fn(&Memory) -> T;
         let all: [(&str, Change<bool>, Change<()>); 4] = [
-            ("text", |memory| memory.take_for_text(20_000), |memory| memory.give_back_from_text(20_000)),
+            ("text", |memory| memory.take(Part::Text, 20_000), |memory| memory.give_back(Part::Text, 20_000)),
             (
                 "handles",
-                |memory| memory.take_for_handle(20_000),
-                |memory| memory.give_back_from_handle(20_000),
+                |memory| memory.take(Part::Handles, 20_000),
+                |memory| memory.give_back(Part::Handles, 20_000),
             ),
             (
                 "contexts",
-                |memory| memory.take_for_context(12_000),
-                |memory| memory.give_back_from_context(12_000),
+                |memory| memory.take(Part::Contexts, 12_000),
+                |memory| memory.give_back(Part::Contexts, 12_000),
             ),
             (
                 "buffer",
@@ -362,11 +359,11 @@ mod tests {
                             memory.set_pipeline(size);
                             memory.pop(Waiting { count: 1, bytes: size });
                         }
-                        if memory.take_for_text(size) {
-                            memory.give_back_from_text(size);
+                        if memory.take(Part::Text, size) {
+                            memory.give_back(Part::Text, size);
                         }
-                        if memory.take_for_handle(size) {
-                            memory.give_back_from_handle(size);
+                        if memory.take(Part::Handles, size) {
+                            memory.give_back(Part::Handles, size);
                         }
                     }
                 });

@@ -57,7 +57,7 @@ impl Emitter {
             && let Some(id) = session.statement(id)
             && let Some(kind) = make(session, id)
         {
-            session.record(session.now(), kind);
+            session.record(kind);
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::client::lease_guard::LeaseGuard;
 use crate::fault::ErrorClass;
+use crate::guard::memory::Part;
 use crate::handle::error_details::{ErrorDetails, describe};
 use crate::handle::session::Session;
 use crate::handle::session_scope::SessionScope;
@@ -84,7 +85,7 @@ impl ConnectionInfo {
             encoded: Encoded::default(),
         };
         let (memory, mut bytes) = (Arc::clone(&hold.client.memory), context.text_bytes());
-        if bytes > 0 && !memory.take_for_context(bytes) {
+        if bytes > 0 && !memory.take(Part::Contexts, bytes) {
             bytes = 0;
             (context.user_agent, context.auth_type) = (None, None);
             context.params = ConnectionParams::default();
@@ -206,6 +207,6 @@ fn fail(open: Open, error: Option<ErrorInfo>) {
         let now = client.plugins.clock.now();
         let body = Body { error, ..Body::opening(now.since(started), retries) };
         let context = info.context(&hold, None);
-        SessionScope::new(Arc::clone(&hold), context).record(now, EventKind::Single(Box::new(body)));
+        SessionScope::new(Arc::clone(&hold), context).record_at(|| now, EventKind::Single(Box::new(body)));
     }
 }

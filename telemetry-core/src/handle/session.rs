@@ -99,6 +99,6 @@ impl Session {
         let Some(inner) = self.live() else { return };
         let now = inner.now();
         let body = Body::opening(now.since(started), retries);
-        inner.record(now, EventKind::Single(Box::new(body)));
+        inner.record_at(|| now, EventKind::Single(Box::new(body)));
     }
 }

@@ -36,14 +36,22 @@ impl SessionScope {
         self.client().plugins.clock.now()
     }
 
-    pub(crate) fn record(&self, at: Tick, kind: EventKind) {
-        let event = Event { at, session: (), kind };
-        // A connection that nothing is taken in of has no number to give back.
-        if self.number.get().is_none() && self.client().has_no_room(event.weight()) {
-            return;
+    /// Records what happens now.
+    pub(crate) fn record(&self, kind: EventKind) {
+        self.record_at(|| self.now(), kind);
+    }
+
+    /// Records what happened then, which is asked for only if there is room.
+    pub(crate) fn record_at(&self, at: impl FnOnce() -> Tick, kind: EventKind) {
+        if !self.client().has_no_room(kind.weight()) {
+            self.push(at(), kind);
         }
-        let number = *self.number.get_or_init(|| self.client().join_session(Arc::clone(&self.context)));
-        self.client().record(event.of(number));
+    }
+
+    /// There was room a moment ago: a connection that nothing is taken in of has no number to give back.
+    fn push(&self, at: Tick, kind: EventKind) {
+        let session = *self.number.get_or_init(|| self.client().join_session(Arc::clone(&self.context)));
+        self.client().record(Event { at, session, kind });
     }
 
     /// The id of a statement; what isn't one is refused, and counted.
@@ -61,12 +69,12 @@ impl SessionScope {
         }
         if let Some(id) = self.statement(id) {
             let at = self.client().plugins.clock.roughly();
-            self.record(at, EventKind::Happened { id, what });
+            self.push(at, EventKind::Happened { id, what });
         }
     }
 
     pub(crate) fn single(&self, body: Body) {
-        self.record(self.now(), EventKind::Single(Box::new(body)));
+        self.record(EventKind::Single(Box::new(body)));
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::guard::memory::Part;
 use crate::handle::chunk_recorder::{ChunkRecorder, Tally};
 use crate::handle::error_details::{ErrorDetails, describe};
 use crate::handle::session_scope::SessionScope;
@@ -250,14 +251,14 @@ impl Active {
     fn fail(&mut self, error: ErrorInfo) {
         let memory = &self.session.client().memory;
         let bytes = self.aggregate.growth_by(&error);
-        if !memory.take_for_handle(bytes) {
+        if !memory.take(Part::Handles, bytes) {
             return self.session.client().refuse(Refusal::MemoryFull, 1);
         }
         let before = self.aggregate.bytes();
         self.apply(StatementEvent::Failed(Box::new(error)));
         let kept = self.aggregate.bytes() - before;
         self.errors += kept;
-        self.session.client().memory.give_back_from_handle(bytes - kept);
+        self.session.client().memory.give_back(Part::Handles, bytes - kept);
     }
 
     fn finish(mut self, latency: Option<Duration>, failure: Option<Box<ErrorInfo>>) {
@@ -267,11 +268,8 @@ impl Active {
             self.aggregate.merge_chunks(&chunks, events);
         }
         self.aggregate.complete(latency, failure);
-        self.session.client().memory.give_back_from_handle(self.errors);
-        if self.session.client().has_no_room(self.aggregate.events()) {
-            return;
-        }
-        self.session.record(self.session.now(), EventKind::Finished(self.aggregate));
+        self.session.client().memory.give_back(Part::Handles, self.errors);
+        self.session.record(EventKind::Finished(self.aggregate));
     }
 }
 

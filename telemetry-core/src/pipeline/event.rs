@@ -33,6 +33,19 @@ pub(crate) enum EventKind {
     Finished(Box<StatementAggregate>),
 }
 
+impl EventKind {
+    /// How many recorded events this one stands for.
+    pub(crate) fn weight(&self) -> u64 {
+        match self {
+            EventKind::Finished(aggregate) => aggregate.events(),
+            EventKind::Single(_)
+            | EventKind::Started { .. }
+            | EventKind::Happened { .. }
+            | EventKind::Completed { .. } => 1,
+        }
+    }
+}
+
 impl<S> Event<S> {
     /// The same with its session known by something else.
     pub(crate) fn of<T>(self, session: T) -> Event<T> {
@@ -42,13 +55,7 @@ impl<S> Event<S> {
 
     /// How many recorded events this one stands for.
     pub(crate) fn weight(&self) -> u64 {
-        match &self.kind {
-            EventKind::Finished(aggregate) => aggregate.events(),
-            EventKind::Single(_)
-            | EventKind::Started { .. }
-            | EventKind::Happened { .. }
-            | EventKind::Completed { .. } => 1,
-        }
+        self.kind.weight()
     }
 
     /// How many bytes it takes in the buffer, without error text, which counts by itself.

@@ -305,9 +305,8 @@ impl Pipeline {
         self.finished = true;
         self.aggregator.clear();
         self.drafts.clear();
-        let TakenBooks { folded, made, refused } = &mut self.books;
-        let missing = taken.saturating_sub(*folded + *made + refused.total());
-        refused.add(Refusal::InternalFault, missing);
+        let missing = taken.saturating_sub(self.books.total());
+        self.books.refused.add(Refusal::InternalFault, missing);
         self.delivery.fail();
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::guard::memory::Memory;
+use crate::guard::memory::{Memory, Part};
 use crate::guard::sync::atomic::{AtomicU64, Ordering};
 
 use crate::record::id::SessionId;
@@ -104,14 +104,14 @@ impl Counted {
     }
 
     fn grow(&self, bytes: u64) {
-        self.memory.count_context(bytes);
+        self.memory.count(Part::Contexts, bytes);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.memory.give_back_from_context(self.bytes.load(Ordering::Relaxed));
+        self.memory.give_back(Part::Contexts, self.bytes.load(Ordering::Relaxed));
     }
 }
 

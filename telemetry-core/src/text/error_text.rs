@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::config::TextLevel;
-use crate::guard::memory::Memory;
+use crate::guard::memory::{Memory, Part};
 use crate::text::fields::cut;
 use crate::text::message::sanitize;
 use crate::text::rules::TextRules;
@@ -34,7 +34,7 @@ impl ErrorText {
     pub fn detached(raw: &str) -> Self {
         let text = kept(String::new(), raw, &TextRules::default()).into_boxed_str();
         let memory = Arc::new(Memory::nobodys());
-        memory.take_for_copy(text.len() as u64);
+        memory.count(Part::Text, text.len() as u64);
         ErrorText { text, memory }
     }
 
@@ -43,16 +43,16 @@ impl ErrorText {
     pub(crate) fn admit(memory: &Arc<Memory>, own: String, raw: &str, rules: &TextRules) -> Option<Self> {
         // A text that may not fit isn't looked at, which would cost the driver's thread for nothing.
         let most = (own.len() + raw.len()).min(MAX_TEXT_CHARS) as u64;
-        if !memory.take_for_text(most) {
+        if !memory.take(Part::Text, most) {
             return None;
         }
         let text = kept(own, raw, rules).into_boxed_str();
         let bytes = text.len() as u64;
-        if bytes > most && !memory.take_for_text(bytes - most) {
-            memory.give_back_from_text(most);
+        if bytes > most && !memory.take(Part::Text, bytes - most) {
+            memory.give_back(Part::Text, most);
             return None;
         }
-        memory.give_back_from_text(most.saturating_sub(bytes));
+        memory.give_back(Part::Text, most.saturating_sub(bytes));
         (!text.is_empty()).then(|| ErrorText { text, memory: Arc::clone(memory) })
     }
 }
@@ -67,7 +67,7 @@ impl Deref for ErrorText {
 
 impl Drop for ErrorText {
     fn drop(&mut self) {
-        self.memory.give_back_from_text(self.text.len() as u64);
+        self.memory.give_back(Part::Text, self.text.len() as u64);
     }
 }
 
@@ -75,7 +75,7 @@ impl Clone for ErrorText {
     /// A copy counts as text of its own, also past the bound: copies are for those who read records, not for
     /// buffers.
     fn clone(&self) -> Self {
-        self.memory.take_for_copy(self.text.len() as u64);
+        self.memory.count(Part::Text, self.text.len() as u64);
         ErrorText { text: self.text.clone(), memory: Arc::clone(&self.memory) }
     }
 }
@@ -122,15 +122,15 @@ mod tests {
         let admit = |text| ErrorText::admit(&memory, String::new(), text, &rules);
         let first = admit("timeouts").unwrap();
         assert!(admit("not").is_none());
-        assert_eq!((memory.text(), memory.texts_left_out()), (8, 1));
+        assert_eq!((memory.of(Part::Text), memory.texts_left_out()), (8, 1));
         // It isn't even looked at.
         let before = STEPS.get();
         assert!(admit("timeouts and other words").is_none());
         assert_eq!((STEPS.get(), memory.texts_left_out()), (before, 2));
         let copy = first.clone();
-        assert_eq!(memory.text(), 16);
+        assert_eq!(memory.of(Part::Text), 16);
         drop((first, copy));
-        assert_eq!(memory.text(), 0);
+        assert_eq!(memory.of(Part::Text), 0);
         assert!(admit("not").is_some());
     }
 
@@ -140,11 +140,11 @@ mod tests {
         let memory = |text| Arc::new(Memory::new(2 * text, Arc::new(MemoryPool::new(u64::MAX))));
         let enough = memory(3);
         let text = ErrorText::admit(&enough, String::new(), longer, &rules).unwrap();
-        assert_eq!((text.as_str(), enough.text()), ("***", 3));
+        assert_eq!((text.as_str(), enough.of(Part::Text)), ("***", 3));
         drop(text);
-        assert_eq!(enough.text(), 0);
+        assert_eq!(enough.of(Part::Text), 0);
         let little = memory(longer.len() as u64);
         assert!(ErrorText::admit(&little, String::new(), longer, &rules).is_none());
-        assert_eq!((little.text(), little.texts_left_out()), (0, 1));
+        assert_eq!((little.of(Part::Text), little.texts_left_out()), (0, 1));
     }
 }
