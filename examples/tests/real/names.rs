@@ -41,8 +41,9 @@ fn names_that_are_looked_up_for_long_hold_up_nobody_and_leave_nothing_behind() {
     let figures = figures(command.args(["--threads", "24", "--for", "2000"]));
     assert!(figures["connections"] > 24);
     assert_eq!(figures["telemetry-names"], 4);
-    // Beside the worker's, one that has just been started may bear its starter's name for a moment.
-    assert!((1..=2).contains(&figures["telemetry"]), "{}", figures["telemetry"]);
+    // Beside these the worker's, and one for closes with those before it that are about to end. By name there
+    // may seem to be more workers: a thread that has just been started bears its starter's.
+    assert!((5..=14).contains(&figures["threads"]), "{}", figures["threads"]);
 }
 
 #[test]

@@ -9,18 +9,15 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use crate::client::own_runtime::OwnRuntime;
 use crate::fault::Fault;
-use crate::guard::lock::lock;
 use crate::guard::panic::{GuardedFuture, catch_panic};
-use crate::guard::sync::{Condvar, Mutex};
-use crate::guard::thread;
+use crate::guard::thread_pool::{Job, Queue, ThreadPool, Threads};
 use crate::host::Host;
 use crate::plugin::clock::BoxFuture;
 
@@ -28,31 +25,23 @@ use crate::plugin::clock::BoxFuture;
 pub(crate) const THREADS: usize = 8;
 /// How many calls for one host run at a time, so that one that hangs leaves threads to the others.
 pub(crate) const PER_HOST: usize = 2;
-/// How long a thread waits for another call before it ends.
-const IDLE: Duration = Duration::from_secs(10);
 
 /// Runs calls on a few threads. What can't run yet waits in a queue.
-#[derive(Default)]
-pub(crate) struct CallPool {
-    state: Mutex<State>,
-    /// There is something in the queue that may run.
-    work: Condvar,
-}
+pub(crate) struct CallPool(ThreadPool<Calls>);
 
+/// Calls that wait, and those that run.
 #[derive(Default)]
-struct State {
+struct Calls {
     queue: VecDeque<Queued>,
-    /// Calls that run, by host.
+    /// How many run, by host.
     running: HashMap<Host, usize>,
-    threads: usize,
-    idle: usize,
     next: u64,
 }
 
 struct Queued {
     number: u64,
     host: Host,
-    run: Box<dyn FnOnce() + Send>,
+    run: Job,
 }
 
 /// A call in the queue or on a thread. Dropped before it has an answer, it is taken out of the queue, or
@@ -60,7 +49,7 @@ struct Queued {
 pub(crate) struct Call<T> {
     answer: oneshot::Receiver<Option<T>>,
     number: u64,
-    pool: Arc<CallPool>,
+    threads: Arc<Threads<Calls>>,
 }
 
 impl CallPool {
@@ -70,7 +59,7 @@ impl CallPool {
     ///
     /// When there is no thread at all, and the system gives none.
     pub(crate) fn call<T: Send + 'static>(
-        self: &Arc<Self>,
+        &self,
         on: Arc<OwnRuntime>,
         host: &Host,
         work: BoxFuture<'static, T>,
@@ -80,7 +69,7 @@ impl CallPool {
             catch_panic(|| on.poll_here(until_unwanted(GuardedFuture::new(|| work), tell)));
         };
         let number = self.run(host, run)?;
-        Ok(Call { answer, number, pool: Arc::clone(self) })
+        Ok(Call { answer, number, threads: Arc::clone(&self.0) })
     }
 
     /// Has this run as soon as there is a thread for it, whoever waits for it; its number.
@@ -88,78 +77,60 @@ impl CallPool {
     /// # Errors
     ///
     /// When there is no thread at all, and the system gives none: then it is dropped.
-    pub(crate) fn run(self: &Arc<Self>, host: &Host, run: impl FnOnce() + Send + 'static) -> io::Result<u64> {
-        let mut state = lock(&self.state);
-        let number = state.next;
-        state.next += 1;
-        let runs_at_once = state.running.get(host).is_none_or(|running| *running < PER_HOST);
-        state.queue.push_back(Queued { number, host: host.clone(), run: Box::new(run) });
-        let wants_thread = runs_at_once && state.idle < state.queue.len();
-        self.work.notify_one();
-        if wants_thread && state.threads < THREADS {
-            state.threads += 1;
-            drop(state);
-            if let Err(error) = self.start() {
-                let mut state = lock(&self.state);
-                state.threads -= 1;
-                if state.threads == 0 {
-                    let dropped = std::mem::take(&mut state.queue);
-                    drop(state);
-                    // It may hold the last of what is foreign.
-                    catch_panic(move || drop(dropped));
-                    return Err(error);
-                }
-            }
-        }
+    pub(crate) fn run(&self, host: &Host, run: impl FnOnce() + Send + 'static) -> io::Result<u64> {
+        let (threads, of) = (Arc::clone(&self.0), host.clone());
+        let run = move || {
+            catch_panic(run);
+            threads.queue(|calls| calls.ended(&of));
+        };
+        let mut number = 0;
+        self.0.add(|calls| {
+            number = calls.next;
+            calls.next += 1;
+            calls.queue.push_back(Queued { number, host: host.clone(), run: Box::new(run) });
+            calls.may_run(host)
+        })?;
         Ok(number)
     }
 
-    fn start(self: &Arc<Self>) -> io::Result<()> {
-        let pool = Arc::clone(self);
-        let run = move || {
-            while let Some(Queued { host, run, .. }) = pool.next() {
-                run();
-                pool.ended(&host);
-            }
-        };
-        thread::spawn("telemetry-call", run).map(drop)
-    }
-
-    /// Waits for a call that may run. `None` when there was none for long enough to end.
-    fn next(&self) -> Option<Queued> {
-        let mut state = lock(&self.state);
-        loop {
-            let State { queue, running, .. } = &mut *state;
-            let may_run = |queued: &Queued| running.get(&queued.host).is_none_or(|calls| *calls < PER_HOST);
-            if let Some(queued) = queue.iter().position(may_run).and_then(|place| queue.remove(place)) {
-                *running.entry(queued.host.clone()).or_default() += 1;
-                return Some(queued);
-            }
-            state.idle += 1;
-            let (woken, waited) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
-            state = woken;
-            state.idle -= 1;
-            if waited.timed_out() && state.queue.is_empty() {
-                state.threads -= 1;
-                return None;
-            }
-        }
-    }
-
-    fn ended(&self, host: &Host) {
-        let mut state = lock(&self.state);
-        if let Some(calls) = state.running.get_mut(host) {
-            *calls -= 1;
-            if *calls == 0 {
-                state.running.remove(host);
-            }
-        }
-    }
-
+    /// How many threads there are, and how many calls wait.
     #[cfg(test)]
     pub(crate) fn counts(&self) -> (usize, usize) {
-        let state = lock(&self.state);
-        (state.threads, state.queue.len())
+        (self.0.count(), self.0.queue(|calls| calls.waiting()))
+    }
+}
+
+impl Default for CallPool {
+    fn default() -> Self {
+        CallPool(ThreadPool::new("telemetry-call", THREADS))
+    }
+}
+
+impl Calls {
+    fn may_run(&self, host: &Host) -> bool {
+        self.running.get(host).is_none_or(|calls| *calls < PER_HOST)
+    }
+
+    fn ended(&mut self, host: &Host) {
+        if let Some(calls) = self.running.get_mut(host) {
+            *calls -= 1;
+            if *calls == 0 {
+                self.running.remove(host);
+            }
+        }
+    }
+}
+
+impl Queue for Calls {
+    fn next(&mut self) -> Option<Job> {
+        let place = self.queue.iter().position(|queued| self.may_run(&queued.host))?;
+        let Queued { host, run, .. } = self.queue.remove(place)?;
+        *self.running.entry(host).or_default() += 1;
+        Some(run)
+    }
+
+    fn waiting(&self) -> usize {
+        self.queue.len()
     }
 }
 
@@ -172,10 +143,11 @@ impl<T> Call<T> {
 
 impl<T> Drop for Call<T> {
     fn drop(&mut self) {
-        let mut state = lock(&self.pool.state);
-        let place = state.queue.iter().position(|queued| queued.number == self.number);
-        let queued = place.and_then(|place| state.queue.remove(place));
-        drop(state);
+        let number = self.number;
+        let queued = self.threads.queue(|calls| {
+            let place = calls.queue.iter().position(|queued| queued.number == number)?;
+            calls.queue.remove(place)
+        });
         // It may hold the last of what is foreign.
         catch_panic(move || drop(queued));
     }
@@ -207,8 +179,11 @@ async fn until_unwanted<T>(work: GuardedFuture<'static, T>, mut answer: oneshot:
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
+    use std::time::Duration;
 
     use super::*;
+    use crate::guard::lock::lock;
+    use crate::guard::sync::{Condvar, Mutex};
     use crate::host::HostPolicy;
 
     fn on() -> Arc<OwnRuntime> {
@@ -338,7 +313,7 @@ mod tests {
         let (pool, on) = (Arc::new(CallPool::default()), on());
         let call = pool.call::<u8>(Arc::clone(&on), &host(0), Box::pin(async { panic!("planted") })).unwrap();
         assert_eq!(answer(call), Err(Fault::Panicked));
-        eventually(|| lock(&pool.state).idle > 0);
+        eventually(|| pool.0.idle() > 0);
         assert_eq!(answer(pool.call(Arc::clone(&on), &host(0), Box::pin(async { 7 })).unwrap()), Ok(7));
         assert_eq!(pool.counts().0, 1);
     }

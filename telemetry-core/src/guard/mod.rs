@@ -9,3 +9,4 @@ pub(crate) mod panic;
 pub(crate) mod sync;
 #[cfg_attr(all(test, shuttle), path = "../interleavings/thread.rs")]
 pub(crate) mod thread;
+pub(crate) mod thread_pool;

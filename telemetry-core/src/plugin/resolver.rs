@@ -5,21 +5,17 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use crate::fault::{Fault, PluginError};
-use crate::guard::lock::lock;
-use crate::guard::sync::{Condvar, Mutex};
-use crate::guard::thread;
+use crate::guard::panic::catch_panic;
+use crate::guard::thread_pool::{Job, Queue, ThreadPool};
 use crate::host::HostPolicy;
 
 /// How many look-ups run at a time. The others wait.
 const THREADS: usize = 4;
-/// How long a thread waits for another name before it ends.
-const IDLE: Duration = Duration::from_secs(10);
 
 impl HostPolicy {
     /// Checks all the addresses that a host's name resolves to, before one of them is connected to.
@@ -48,9 +44,9 @@ impl HostPolicy {
 /// those that lead where they must not.
 ///
 /// The system's own look-up blocks a thread, for as long as it takes, and can't be given up. So it runs on
-/// threads of the resolver's own: 4 at the most, each of which ends after ten idle seconds, and one look-up
-/// of a name at a time, however many ask for it. No signal is delivered to them. Nothing is cached. A clone
-/// shares the threads.
+/// threads of the resolver's own: 4 at the most, and one look-up of a name at a time, however many ask for
+/// it. A thread ends after ten idle seconds, or with the resolver. No signal is delivered to them. Nothing is
+/// cached. A clone shares the threads.
 ///
 /// ```
 /// use telemetry_core::plugin::{PluginError, Resolver};
@@ -108,23 +104,38 @@ type Found = Result<Vec<SocketAddr>, Fault>;
 
 /// Looks up names on a few threads: one look-up of a name at a time, however many ask for it.
 struct Lookups {
-    state: Mutex<State>,
-    work: Condvar,
+    pool: ThreadPool<Names>,
     look_up: fn(&str) -> io::Result<Vec<SocketAddr>>,
 }
 
+/// Names to be looked up.
 #[derive(Default)]
-struct State {
-    queue: VecDeque<String>,
+struct Names {
+    queue: VecDeque<(String, Job)>,
     /// Who waits for a name that is in the queue or being looked up; nobody, when all were given up.
     asked: HashMap<String, Vec<oneshot::Sender<Found>>>,
-    threads: usize,
-    idle: usize,
+}
+
+impl Queue for Names {
+    fn next(&mut self) -> Option<Job> {
+        while let Some((name, job)) = self.queue.pop_front() {
+            let wanted = |waiting: &Vec<oneshot::Sender<Found>>| waiting.iter().any(|tell| !tell.is_closed());
+            if self.asked.get(&name).is_some_and(wanted) {
+                return Some(job);
+            }
+            self.asked.remove(&name);
+        }
+        None
+    }
+
+    fn waiting(&self) -> usize {
+        self.queue.len()
+    }
 }
 
 impl Lookups {
     fn by(look_up: fn(&str) -> io::Result<Vec<SocketAddr>>) -> Self {
-        Lookups { state: Mutex::default(), work: Condvar::default(), look_up }
+        Lookups { pool: ThreadPool::new("telemetry-names", THREADS), look_up }
     }
 
     /// The addresses of a name.
@@ -132,67 +143,37 @@ impl Lookups {
     /// # Errors
     ///
     /// [`Fault::NoSuchHost`], or [`Fault::NoResources`] when the system gives no thread.
-    async fn of(self: &Arc<Self>, name: &str) -> Found {
+    async fn of(&self, name: &str) -> Found {
         let (tell, told) = oneshot::channel();
-        {
-            let mut state = lock(&self.state);
-            let pending = state.asked.contains_key(name);
-            let waiting = state.asked.entry(name.to_owned()).or_default();
+        let job = self.job(name);
+        let add = |names: &mut Names| {
+            let pending = names.asked.contains_key(name);
+            let waiting = names.asked.entry(name.to_owned()).or_default();
             // Who was given up waits for nothing; the look-up is under way all the same.
             waiting.retain(|tell| !tell.is_closed());
             waiting.push(tell);
             if !pending {
-                state.queue.push_back(name.to_owned());
-                self.work.notify_one();
+                names.queue.push_back((name.to_owned(), job));
             }
-            if state.idle < state.queue.len() && state.threads < THREADS && self.start().is_ok() {
-                state.threads += 1;
-            }
-            if state.threads == 0 {
-                state.queue.clear();
-                state.asked.clear();
-                return Err(Fault::NoResources);
-            }
-        }
-        told.await.unwrap_or(Err(Fault::NoSuchHost))
+            true
+        };
+        self.pool.add(add).map_err(|_| Fault::NoResources)?;
+        // Nobody tells when another found that there is no thread.
+        told.await.unwrap_or(Err(Fault::NoResources))
     }
 
-    fn start(self: &Arc<Self>) -> io::Result<()> {
-        let lookups = Arc::clone(self);
-        thread::spawn("telemetry-names", move || lookups.run()).map(drop)
-    }
-
-    fn run(&self) {
-        while let Some(name) = self.next() {
-            let found = (self.look_up)(&name).map_err(|error| not_found(&error));
-            let waiting = lock(&self.state).asked.remove(&name).unwrap_or_default();
+    /// Looks up a name, and tells whoever waits for it.
+    fn job(&self, name: &str) -> Job {
+        let (threads, name, look_up) = (Arc::clone(&self.pool), name.to_owned(), self.look_up);
+        Box::new(move || {
+            let found = catch_panic(|| look_up(&name)).unwrap_or_else(|| Err(io::ErrorKind::Other.into()));
+            let found = found.map_err(|error| not_found(&error));
+            let waiting = threads.queue(|names| names.asked.remove(&name)).unwrap_or_default();
             for tell in waiting {
                 // Who was given up meanwhile is missed by nobody.
                 drop(tell.send(found.clone()));
             }
-        }
-    }
-
-    fn next(&self) -> Option<String> {
-        let mut state = lock(&self.state);
-        loop {
-            while let Some(name) = state.queue.pop_front() {
-                let wanted =
-                    |waiting: &Vec<oneshot::Sender<Found>>| waiting.iter().any(|tell| !tell.is_closed());
-                if state.asked.get(&name).is_some_and(wanted) {
-                    return Some(name);
-                }
-                state.asked.remove(&name);
-            }
-            state.idle += 1;
-            let (woken, waited) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
-            state = woken;
-            state.idle -= 1;
-            if waited.timed_out() && state.queue.is_empty() {
-                state.threads -= 1;
-                return None;
-            }
-        }
+        })
     }
 }
 
@@ -320,12 +301,12 @@ mod tests {
         }
         let start = std::time::Instant::now();
         while INSIDE.load(Ordering::SeqCst) < THREADS
-            || lock(&lookups.state).asked.values().map(Vec::len).sum::<usize>() < 1000
+            || lookups.pool.queue(|names| names.asked.values().map(Vec::len).sum::<usize>()) < 1000
         {
             assert!(start.elapsed() < LIMIT, "they never all hang");
             tokio::task::yield_now().await;
         }
-        assert_eq!((CALLS.load(Ordering::SeqCst), lock(&lookups.state).threads), (THREADS, THREADS));
+        assert_eq!((CALLS.load(Ordering::SeqCst), lookups.pool.count()), (THREADS, THREADS));
         // Who is given up leaves nothing behind for the next that asks.
         *GATE.0.lock().unwrap() = true;
         GATE.1.notify_all();

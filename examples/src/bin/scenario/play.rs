@@ -50,7 +50,7 @@ pub(crate) struct Played {
     pub(crate) accepted: u64,
     pub(crate) longest_call_ms: u64,
     pub(crate) latest_close_ms: u64,
-    /// The most threads of each name that telemetry had at a time.
+    /// The most threads that telemetry had at a time: of each name, and of all as `threads`.
     pub(crate) threads: BTreeMap<String, usize>,
     pub(crate) broken: Vec<String>,
 }
@@ -158,11 +158,14 @@ impl Played {
     }
 }
 
-/// The most threads of each name that telemetry has at a time, for as long as this holds.
+/// The most threads that telemetry has at a time, of each name and of all, for as long as this holds.
 fn most_threads(goes_on: impl Fn() -> bool) -> std::io::Result<BTreeMap<String, usize>> {
     let mut most = BTreeMap::new();
     while goes_on() {
-        for (name, now) in threads()?.into_iter().filter(|(name, _)| name.starts_with("telemetry")) {
+        let mut threads = threads()?;
+        threads.retain(|name, _| name.starts_with("telemetry"));
+        let all = threads.values().sum();
+        for (name, now) in threads.into_iter().chain([("threads".to_owned(), all)]) {
             let most: &mut usize = most.entry(name).or_default();
             *most = now.max(*most);
         }

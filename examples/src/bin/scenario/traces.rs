@@ -6,8 +6,9 @@ use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// How long what ends on its own has to be gone: look-ups of names keep a thread for 10 s.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long what ends on its own has to be gone. Threads that were idle would be there for longer, if they
+/// didn't end with their provider.
+const PATIENCE: Duration = Duration::from_secs(9);
 
 #[derive(Debug)]
 pub(crate) struct Traces {
