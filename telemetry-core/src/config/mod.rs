@@ -179,8 +179,8 @@ settings! {
     batch_size: usize = 100, |config| 1..=config.max_records, "1 to max_records";
     /// How long a record is held. 10 min by default; 1 s to 1 day.
     max_age: Duration = 10 * MINUTE, |_| SECOND..=DAY, "1 s to 1 day";
-    /// The longest that a record waits for its batch to fill. The first after a calm of as long waits for half
-    /// of it to all of it, at random. 5 s by default; 10 ms to 1 h, and less than
+    /// The longest that a record waits for its batch to fill. The first after a calm of as long waits for
+    /// half of it to all of it, at random. 5 s by default; 10 ms to 1 h, and less than
     /// [`max_age`](Self::max_age).
     flush_interval: Duration = 5 * SECOND, |config| 10 * MS..=HOUR.min(config.max_age.saturating_sub(MS)),
         "10 ms to 1 h, and less than max_age";

@@ -27,9 +27,9 @@ impl Backoff {
         Duration::from_nanos(self.random.u64(0..=u64::try_from(spread.as_nanos()).unwrap_or(u64::MAX)))
     }
 
-    /// A wait that others were asked for too, as all clients of a breaker are, or all processes that were told
-    /// the same date: longer by up to a quarter, so that they don't come back together. A short one is longer
-    /// by up to a second, and never more than doubled.
+    /// A wait that others were asked for too, as all clients of a breaker are, or all processes that were
+    /// told the same date: longer by up to a quarter, so that they don't come back together. A short one is
+    /// longer by up to a second, and never more than doubled.
     pub(crate) fn spread(&mut self, wait: Duration) -> Duration {
         wait.saturating_add(self.up_to(wait.min(LEAST_SPREAD.max(wait / 4))))
     }
