@@ -1,5 +1,5 @@
-//! What the guide on sizing says of fleets, held to by a part of a fleet that a test has time for; the program
-//! `fleet` plays all of it.
+//! What the guide on sizing says of fleets, held to by a part of a fleet that a test has time for; the
+//! program `fleet` plays all of it.
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
 use std::fs;
