@@ -8,6 +8,7 @@
 pub mod compose;
 pub mod driver;
 pub mod embedded;
+pub mod fleet;
 pub mod load;
 pub mod outages;
 pub mod report;

@@ -1,39 +1,16 @@
 //! What a client holds, as the allocator sees it. A program of its own, as it counts what the whole process
 //! allocates: one test, so that nothing else does meanwhile.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
-#![expect(unsafe_code, reason = "an allocator that counts")]
 
+#[path = "common/allocated.rs"]
+mod allocated;
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
+use allocated::allocated;
 use common::*;
 use telemetry_core::plugin::FlagSet;
 use telemetry_core::*;
 use telemetry_testkit::*;
-
-struct Counting;
-
-static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: it hands everything to the system's allocator, and counts.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        ALLOCATED.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const MIB: usize = 1024 * 1024;
 /// How many of the smallest events fill two of them, and of those that are larger.
@@ -119,14 +96,14 @@ fn grown(rounds: usize, load: Load, worker: bool) -> (usize, usize) {
     let session = open(&lease);
     let mut kept = Vec::with_capacity(2000);
     bench.step();
-    let before = ALLOCATED.load(Ordering::Relaxed);
+    let before = allocated();
     let mut most = 0;
     for number in 0..rounds {
         load(&lease, &session, &mut kept, number);
         if worker && number % 64 == 0 {
             bench.step();
         }
-        most = most.max(ALLOCATED.load(Ordering::Relaxed).saturating_sub(before));
+        most = most.max(allocated().saturating_sub(before));
     }
     assert_balanced(&lease);
     (most, lease.status().held_bytes as usize)

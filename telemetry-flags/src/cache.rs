@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use telemetry_core::FeatureFlagSource;
-use telemetry_core::plugin::{FlagQuery, FlagSet, PluginError, Tick};
+use telemetry_core::plugin::{FlagOrigin, FlagQuery, FlagSet, PluginError, Tick};
 use tokio::sync::Notify;
 
 use crate::machine::{Key, Lookup, Machine};
@@ -22,6 +22,8 @@ pub const DEFAULT_RETRY: Duration = Duration::from_secs(60);
 /// Clones are the same cache.
 ///
 /// - Flags belong to a workspace, or to a host that is one: connections of all principals share them.
+/// - A value counts as fresh for up to a tenth less than its source says, at random, so that processes which
+///   started together don't ask together ever after.
 /// - While nothing is known, all wait for one answer. If the one who asks goes away, another asks; so does
 ///   the first who comes when the asking has taken 30 s, and what the slower of the two is answered doesn't
 ///   replace what the later was.
@@ -100,6 +102,15 @@ impl<S> Inner<S> {
     }
 }
 
+/// The same flags, fresh for up to a tenth less: processes that were started together, and so asked together,
+/// don't go on to do so for as long as they live.
+fn fresh_for_a_little_less(flags: FlagSet) -> FlagSet {
+    if flags.origin == FlagOrigin::Fixed {
+        return flags;
+    }
+    flags.given_out_as(flags.origin, flags.fresh_for.mul_f64(1.0 - fastrand::f64() / 10.0))
+}
+
 /// Somebody who asks a host. Gone without an answer, another takes over.
 struct Asking<'a, S> {
     cache: &'a Inner<S>,
@@ -149,7 +160,7 @@ impl<S: FeatureFlagSource> FeatureFlagSource for FlagCache<S> {
                 Lookup::Wait => over.await,
                 Lookup::Fetch(number) => {
                     let asking = Asking { cache, key: &key, number, since: query.now, is_over: false };
-                    let answer = cache.source.flags(query).await;
+                    let answer = cache.source.flags(query).await.map(fresh_for_a_little_less);
                     if let Some(answer) = asking.over(answer, query.now) {
                         return answer;
                     }

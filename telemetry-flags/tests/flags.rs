@@ -255,6 +255,27 @@ fn an_asking_that_takes_thirty_seconds_is_taken_over() {
 }
 
 #[test]
+fn processes_that_asked_together_do_not_ask_together_again() {
+    let ttl = Duration::from_secs(1000);
+    let fresh_for = || {
+        let (clock, flags) =
+            (FakeClock::new(), ScriptedFlags::new(Script::always(Do::Give(flag("flag", true, ttl)))));
+        let cache = cache(&flags);
+        let fresh_for = ask(&cache, &clock, "a.com", "t").unwrap().fresh_for;
+        // Who asked and the cache are of one mind.
+        clock.advance(fresh_for - Duration::from_nanos(1));
+        assert_eq!(ask(&cache, &clock, "a.com", "t").unwrap().origin, FlagOrigin::Cached);
+        clock.advance(Duration::from_nanos(1));
+        assert_eq!(ask(&cache, &clock, "a.com", "t").unwrap().origin, FlagOrigin::Fetched);
+        fresh_for
+    };
+    let all: Vec<_> = (0..200).map(|_| fresh_for()).collect();
+    assert!(all.iter().all(|fresh_for| (ttl * 9 / 10..=ttl).contains(fresh_for)), "{all:?}");
+    let tenths = |fresh_for: &Duration| (ttl - *fresh_for).as_secs() / 10;
+    assert!((0..10).all(|tenth| all.iter().filter(|one| tenths(one) == tenth).count() < 100), "{all:?}");
+}
+
+#[test]
 fn an_unreachable_host_is_asked_again_after_sixty_seconds() {
     let (clock, flags) =
         (FakeClock::new(), ScriptedFlags::new(Script::always(Do::Fail(PluginError::new(Fault::Connect)))));

@@ -418,6 +418,9 @@ impl Client {
         }
         self.sessions.forget_gone();
         self.finished.send_replace(true);
+        if reason != DropReason::Closed {
+            self.plugins.ended_early.fetch_add(1, Ordering::Release);
+        }
         self.wake_up();
     }
 
@@ -440,6 +443,7 @@ impl Client {
         self.left.send_replace(u64::MAX);
         self.sessions.forget_gone();
         self.finished.send_replace(true);
+        self.plugins.ended_early.fetch_add(1, Ordering::Release);
         self.wake_up();
     }
 
@@ -551,7 +555,16 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn client() -> Client {
-        let plugins = Plugins {
+        client_of(Arc::new(plugins()))
+    }
+
+    pub(crate) fn client_of(plugins: Arc<Plugins>) -> Client {
+        let host = Host::parse("host.example.com", HostPolicy::Public).unwrap();
+        Client::new(plugins, &Key::of(host), TelemetryConfig::default())
+    }
+
+    pub(crate) fn plugins() -> Plugins {
+        Plugins {
             driver: Arc::clone(&session().driver),
             config: TelemetryConfig::default(),
             text: TextRules::default(),
@@ -561,9 +574,8 @@ pub(crate) mod tests {
             clock: SafeClock::machine(false),
             parent: Process::this(),
             memory: Arc::new(MemoryPool::new(u64::MAX)),
+            ended_early: Arc::default(),
             last: DropThread::default(),
-        };
-        let host = Host::parse("host.example.com", HostPolicy::Public).unwrap();
-        Client::new(Arc::new(plugins), &Key::of(host), TelemetryConfig::default())
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::config::TelemetryConfig;
 use crate::guard::fork::Process;
 use crate::guard::memory::MemoryPool;
 use crate::guard::panic::DropGuarded;
+use crate::guard::sync::atomic::AtomicU64;
 use crate::guard::thread;
 use crate::plugin::breaker::BreakerSource;
 use crate::plugin::exporter::Exporter;
@@ -27,6 +28,8 @@ pub(crate) struct Plugins {
     pub(crate) clock: SafeClock,
     /// What its clients may hold together.
     pub(crate) memory: Arc<MemoryPool>,
+    /// How many of its clients have ended otherwise than by their close.
+    pub(crate) ended_early: Arc<AtomicU64>,
     /// The process that built the provider. A forked child has another, and keeps silent.
     pub(crate) parent: Process,
     /// Last, so that all else is gone when it is dropped.

@@ -9,6 +9,7 @@ use crate::client::key::Key;
 use crate::guard::lock::lock;
 use crate::guard::panic::catch_panic;
 use crate::guard::sync::Mutex;
+use crate::guard::sync::atomic::{AtomicU64, Ordering};
 use crate::plugin::clock::Tick;
 
 /// What a lease was given.
@@ -27,22 +28,48 @@ struct Entry {
     leases: usize,
 }
 
+#[derive(Debug, Default)]
+struct Entries {
+    clients: HashMap<Key, Entry>,
+    /// How many had ended of themselves when they were looked through.
+    ended_early: u64,
+    /// How often they were.
+    #[cfg(test)]
+    looks: usize,
+}
+
+impl Entries {
+    /// Takes out those that are finished, unless none has ended of itself since they were last looked for:
+    /// who is refused for want of room, at each connection, doesn't look at all of them each time.
+    fn take_finished(&mut self, ended_early: u64) -> Vec<(Key, Entry)> {
+        if self.ended_early == ended_early {
+            return Vec::new();
+        }
+        self.ended_early = ended_early;
+        #[cfg(test)]
+        (self.looks += 1);
+        self.clients.extract_if(|_, entry| entry.client.is_finished()).collect()
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Registry {
-    entries: Mutex<HashMap<Key, Entry>>,
+    entries: Mutex<Entries>,
     limit: usize,
+    /// How many of its clients have ended of themselves, and so may still be here.
+    ended_early: Arc<AtomicU64>,
 }
 
 impl Registry {
-    pub(crate) fn new(limit: usize) -> Self {
-        Registry { entries: Mutex::default(), limit }
+    pub(crate) fn new(limit: usize, ended_early: Arc<AtomicU64>) -> Self {
+        Registry { entries: Mutex::default(), limit, ended_early }
     }
 
     /// One lease more. A client that drains because its last lease was dropped goes on; one that is finished
     /// is replaced.
     pub(crate) fn acquire(&self, key: &Key, make: impl FnOnce() -> Client) -> Leased {
         let mut entries = lock(&self.entries);
-        if let Some(entry) = entries.get_mut(key)
+        if let Some(entry) = entries.clients.get_mut(key)
             && !entry.client.is_finished()
         {
             let client = Arc::clone(&entry.client);
@@ -52,16 +79,16 @@ impl Registry {
             }
             return Leased::Shared(client);
         }
-        let finished: Vec<_> = if entries.len() >= self.limit {
-            entries.extract_if(|_, entry| entry.client.is_finished()).collect()
+        let finished = if entries.clients.len() >= self.limit {
+            entries.take_finished(self.ended_early.load(Ordering::Acquire))
         } else {
             Vec::new()
         };
-        if entries.len() >= self.limit && !entries.contains_key(key) {
+        if entries.clients.len() >= self.limit && !entries.clients.contains_key(key) {
             return Leased::Full;
         }
         let client = Arc::new(make());
-        let replaced = entries.insert(key.clone(), Entry { client: Arc::clone(&client), leases: 1 });
+        let replaced = entries.clients.insert(key.clone(), Entry { client: Arc::clone(&client), leases: 1 });
         drop(entries);
         // Clients hold credential providers, and so foreign code.
         catch_panic(move || drop((finished, replaced)));
@@ -72,7 +99,8 @@ impl Registry {
     pub(crate) fn release(&self, key: &Key, client: &Arc<Client>, within: Duration) {
         let now = client.plugins.clock.now();
         let mut entries = lock(&self.entries);
-        let Some(entry) = entries.get_mut(key).filter(|entry| Arc::ptr_eq(&entry.client, client)) else {
+        let Some(entry) = entries.clients.get_mut(key).filter(|entry| Arc::ptr_eq(&entry.client, client))
+        else {
             return;
         };
         entry.leases = entry.leases.saturating_sub(1);
@@ -87,14 +115,15 @@ impl Registry {
     /// its close holds up nobody: a lease taken from now on gets another.
     pub(crate) fn release_to_close(&self, key: &Key, client: &Arc<Client>, deadline: Tick) -> bool {
         let mut entries = lock(&self.entries);
-        let Some(entry) = entries.get_mut(key).filter(|entry| Arc::ptr_eq(&entry.client, client)) else {
+        let Some(entry) = entries.clients.get_mut(key).filter(|entry| Arc::ptr_eq(&entry.client, client))
+        else {
             return true;
         };
         entry.leases = entry.leases.saturating_sub(1);
         if entry.leases > 0 {
             return false;
         }
-        let entry = entries.remove(key);
+        let entry = entries.clients.remove(key);
         drop(entries);
         drop(entry);
         client.close_by(deadline);
@@ -104,7 +133,7 @@ impl Registry {
 
     /// Closes all clients; they have left the registry then.
     pub(crate) fn close_all(&self, deadline: Tick) -> Vec<Arc<Client>> {
-        let entries = std::mem::take(&mut *lock(&self.entries));
+        let entries = std::mem::take(&mut lock(&self.entries).clients);
         let clients: Vec<_> = entries.into_values().map(|entry| entry.client).collect();
         for client in &clients {
             client.close_by(deadline);
@@ -116,20 +145,20 @@ impl Registry {
     /// Lets go of a client at the end of its flush, unless it has a lease again.
     pub(crate) fn retire(&self, key: &Key, client: &Arc<Client>) -> bool {
         let mut entries = lock(&self.entries);
-        let Some(entry) = entries.get(key).filter(|entry| Arc::ptr_eq(&entry.client, client)) else {
+        let Some(entry) = entries.clients.get(key).filter(|entry| Arc::ptr_eq(&entry.client, client)) else {
             return true;
         };
         if entry.leases > 0 {
             return false;
         }
-        let entry = entries.remove(key);
+        let entry = entries.clients.remove(key);
         drop(entries);
         drop(entry);
         true
     }
 
     pub(crate) fn clients(&self) -> Vec<Arc<Client>> {
-        lock(&self.entries).values().map(|entry| Arc::clone(&entry.client)).collect()
+        lock(&self.entries).clients.values().map(|entry| Arc::clone(&entry.client)).collect()
     }
 }
 
@@ -138,14 +167,15 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
-    use crate::client::tests::client;
+    use crate::client::plugins::Plugins;
+    use crate::client::tests::{client, client_of, plugins};
     use crate::pipeline::{Busy, Step};
     use crate::plugin::flags::{FlagOrigin, FlagSet};
     use crate::record::id::ScopeId;
 
     #[test]
     fn a_lease_taken_when_the_drain_is_over_but_the_client_not_yet_gone_keeps_it() {
-        let registry = Registry::new(10);
+        let registry = registry(10);
         let made = client();
         let key = Key::of(made.host.clone());
         let Leased::New(client) = registry.acquire(&key, || made) else { panic!("there is none yet") };
@@ -165,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_client_that_is_finished_is_replaced_and_its_leases_take_nothing_from_the_next() {
-        let registry = Registry::new(10);
+        let registry = registry(10);
         let key = Key::of(client().host.clone());
         let Leased::New(old) = registry.acquire(&key, client) else { panic!("there is none yet") };
         old.finish(crate::ledger::DropReason::RuntimeGone);
@@ -196,9 +226,9 @@ mod tests {
 
     #[test]
     fn at_the_limit_a_client_that_is_finished_makes_room_and_a_living_one_does_not() {
-        let registry = Registry::new(2);
-        let key = |number: u64| Key { scope: Some(ScopeId::new(number)), ..Key::of(client().host.clone()) };
-        let acquire = |number| registry.acquire(&key(number), client);
+        let plugins = Arc::new(plugins());
+        let registry = Registry::new(2, Arc::clone(&plugins.ended_early));
+        let acquire = |number| acquire(&registry, &plugins, number);
         let Leased::New(first) = acquire(1) else { panic!("there is room") };
         let Leased::New(_second) = acquire(2) else { panic!("there is room") };
         assert!(matches!(acquire(3), Leased::Full));
@@ -206,6 +236,39 @@ mod tests {
         first.finish(crate::ledger::DropReason::RuntimeGone);
         assert!(matches!(acquire(3), Leased::New(_)));
         assert_eq!(registry.clients().len(), 2);
+    }
+
+    #[test]
+    fn who_is_refused_for_want_of_room_looks_through_all_clients_only_when_one_has_ended_of_itself() {
+        let plugins = Arc::new(plugins());
+        let registry = Registry::new(4, Arc::clone(&plugins.ended_early));
+        let acquire = |number| acquire(&registry, &plugins, number);
+        let looks = || lock(&registry.entries).looks;
+        let refused = || (100..200).all(|number| matches!(acquire(number), Leased::Full));
+        let clients: Vec<_> = (0..4).map(acquire).collect();
+        assert!(refused() && looks() == 0);
+        let [Leased::New(first), Leased::New(second), ..] = &clients[..] else { panic!("there is room") };
+        first.fail();
+        assert!(matches!(acquire(4), Leased::New(_)) && refused());
+        assert_eq!(looks(), 1);
+        // One that its close ended has left before.
+        let key = key(1);
+        assert!(registry.release_to_close(&key, second, Tick::ZERO));
+        second.finish(crate::ledger::DropReason::Closed);
+        assert!(matches!(acquire(5), Leased::New(_)) && refused());
+        assert_eq!(looks(), 1);
+    }
+
+    fn registry(limit: usize) -> Registry {
+        Registry::new(limit, Arc::default())
+    }
+
+    fn key(number: u64) -> Key {
+        Key { scope: Some(ScopeId::new(number)), ..Key::of(client().host.clone()) }
+    }
+
+    fn acquire(registry: &Registry, plugins: &Arc<Plugins>, number: u64) -> Leased {
+        registry.acquire(&key(number), || client_of(Arc::clone(plugins)))
     }
 
     fn step(client: &Client) -> Step {

@@ -179,7 +179,8 @@ settings! {
     batch_size: usize = 100, |config| 1..=config.max_records, "1 to max_records";
     /// How long a record is held. 10 min by default; 1 s to 1 day.
     max_age: Duration = 10 * MINUTE, |_| SECOND..=DAY, "1 s to 1 day";
-    /// The longest that a record waits for its batch to fill. 5 s by default; 10 ms to 1 h, and less than
+    /// The longest that a record waits for its batch to fill. The first after a calm of as long waits for
+    /// half of it to all of it, at random. 5 s by default; 10 ms to 1 h, and less than
     /// [`max_age`](Self::max_age).
     flush_interval: Duration = 5 * SECOND, |config| 10 * MS..=HOUR.min(config.max_age.saturating_sub(MS)),
         "10 ms to 1 h, and less than max_age";
@@ -192,7 +193,8 @@ settings! {
     /// is drawn evenly from zero to the ceiling. 100 ms by default; 1 ms to
     /// [`backoff_max`](Self::backoff_max).
     backoff_base: Duration = 100 * MS, |config| MS..=config.backoff_max, "1 ms to backoff_max";
-    /// The longest `Retry-After` that is obeyed; longer ones count as this. 5 min by default; at most 15 min.
+    /// The longest `Retry-After` that is obeyed; longer ones count as this. The wait is longer by up to a
+    /// quarter, at random. 5 min by default; at most 15 min.
     retry_after_cap: Duration = 5 * MINUTE, |_| Duration::ZERO..=15 * MINUTE, "at most 15 min";
     /// How long one attempt may take, the asking for credentials included. 10 s by default; 1 ms to 5 min.
     request_timeout: Duration = 10 * SECOND, |_| MS..=5 * MINUTE, "1 ms to 5 min";

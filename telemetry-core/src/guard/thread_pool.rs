@@ -217,7 +217,12 @@ mod tests {
     fn a_panic_is_that_jobs_alone_and_an_idle_thread_takes_the_next() {
         let pool = ThreadPool::<VecDeque<Job>>::new("test", 4);
         for _ in 0..3 {
-            run(&pool, || panic!("planted"));
+            let (begun, begins) = mpsc::channel();
+            run(&pool, move || {
+                begun.send(()).unwrap();
+                panic!("planted");
+            });
+            assert_eq!(begins.recv_timeout(LIMIT), Ok(()));
             eventually(|| pool.idle() == 1);
         }
         assert_eq!(pool.count(), 1);

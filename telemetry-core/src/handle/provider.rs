@@ -326,12 +326,13 @@ impl ClientProviderBuilder {
             },
             parent: Process::this(),
             memory: Arc::new(MemoryPool::new(config.max_total_bytes as u64)),
+            ended_early: Arc::default(),
             config,
             text,
             last: DropThread::default(),
         });
         let shared = Shared {
-            registry: Registry::new(plugins.config.max_clients),
+            registry: Registry::new(plugins.config.max_clients, Arc::clone(&plugins.ended_early)),
             runner: Runner::new(runtime),
             plugins,
             opted_out,

@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::config::TelemetryConfig;
 use crate::plugin::clock::Tick;
 
+/// How much longer than it was asked a client waits at the most, where a quarter of the wait is less.
+const LEAST_SPREAD: Duration = Duration::from_secs(1);
+
 /// Exponential backoff with full jitter: each wait is drawn evenly from zero to a ceiling that doubles. Many
 /// clients that failed together don't come back together.
 #[derive(Debug)]
@@ -22,6 +25,13 @@ impl Backoff {
     /// Up to `spread`, evenly.
     pub(crate) fn up_to(&mut self, spread: Duration) -> Duration {
         Duration::from_nanos(self.random.u64(0..=u64::try_from(spread.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    /// A wait that others were asked for too, as all clients of a breaker are, or all processes that were
+    /// told the same date: longer by up to a quarter, so that they don't come back together. A short one is
+    /// longer by up to a second, and never more than doubled.
+    pub(crate) fn spread(&mut self, wait: Duration) -> Duration {
+        wait.saturating_add(self.up_to(wait.min(LEAST_SPREAD.max(wait / 4))))
     }
 
     /// The wait before retry number `attempt`, from 0.

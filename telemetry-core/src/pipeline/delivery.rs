@@ -25,8 +25,6 @@ use crate::pipeline::batch_limit::BatchLimit;
 
 /// How far apart batches are that go early because an error is urgent.
 const BETWEEN_URGENT: Duration = Duration::from_secs(1);
-/// Within how much more than that the clients of a host come back, each at random.
-const SPREAD: Duration = Duration::from_secs(1);
 /// The least wait after a breaker's rejection.
 const MIN_REJECTION: Duration = Duration::from_millis(100);
 
@@ -89,6 +87,10 @@ pub(crate) struct Delivery {
     urgent_from: Tick,
     /// Records before this number go at once.
     flush_to: u64,
+    /// How long the oldest record waits for its batch to fill.
+    fill_time: Duration,
+    /// From then on it is calm: the last batch left an interval ago.
+    calm_from: Tick,
     closing: Option<Tick>,
     ledger: RecordLedger,
     backoff: Backoff,
@@ -118,6 +120,8 @@ impl Delivery {
             urgent: false,
             urgent_from: Tick::ZERO,
             flush_to: 0,
+            fill_time: config.flush_interval,
+            calm_from: Tick::ZERO,
             closing: None,
             ledger: RecordLedger::default(),
             backoff: Backoff::new(config, seed),
@@ -144,6 +148,14 @@ impl Delivery {
     /// Takes a record in. Past the bound the oldest that is not an error makes room, or the oldest error if
     /// all are.
     pub(crate) fn push(&mut self, record: Arc<Record>, urgent: bool, now: Tick) {
+        if self.held() == 0 {
+            self.fill_time = self.flush_interval;
+            if self.calm_from <= now {
+                // What many processes do at the same moment, as they start or at the full hour, they are not
+                // to report at the same moment.
+                self.fill_time -= self.backoff.up_to(self.flush_interval / 2);
+            }
+        }
         self.urgent |= urgent;
         let bytes = record.bytes() + size_of::<Queued>() as u64;
         self.bytes += bytes;
@@ -190,7 +202,7 @@ impl Delivery {
             || self.closing.is_some()
             || oldest.number < self.flush_to
             || self.queue.len() >= self.batch_limit.records();
-        let mut due = if at_once { now } else { oldest.since + self.flush_interval };
+        let mut due = if at_once { now } else { oldest.since + self.fill_time };
         if self.urgent {
             due = due.min(self.urgent_from.max(now));
         }
@@ -212,6 +224,7 @@ impl Delivery {
         let limit = self.batch_limit.records();
         let size = self.retrying.unwrap_or(limit).min(limit).min(self.queue.len());
         self.in_flight = self.queue.drain(..size).collect();
+        self.calm_from = now + self.flush_interval;
         self.errors_ahead = self.errors_ahead.saturating_sub(size);
         self.logged_in = false;
         self.urgent &= !self.queue.is_empty();
@@ -237,7 +250,7 @@ impl Delivery {
                 self.give_back(None);
                 // Whatever a breaker says, it isn't asked in a loop, nor by all clients of a host at once.
                 let retry_at = retry_at.max(now + MIN_REJECTION);
-                self.not_before = retry_at + self.backoff.up_to((retry_at - now).min(SPREAD));
+                self.not_before = now + self.backoff.spread(retry_at - now);
             }
             AttemptOutcome::NoCredentials(failure) => {
                 self.give_back(None);
@@ -276,7 +289,7 @@ impl Delivery {
 
     fn failed(&mut self, failure: PluginError, now: Tick) {
         let PluginError { fault, retry_after } = failure;
-        let retry_after = self.capped(retry_after).unwrap_or_default();
+        let retry_after = self.backoff.spread(self.capped(retry_after).unwrap_or_default());
         let sent = self.in_flight.len();
         if is_too_large(fault)
             && let Some(half) = self.batch_limit.too_large(sent)
@@ -374,6 +387,7 @@ impl Delivery {
     }
 
     fn clear_in_flight(&mut self) {
+        self.fill_time = self.flush_interval;
         self.bytes -= self.in_flight.drain(..).map(|held| held.bytes).sum::<u64>();
     }
 

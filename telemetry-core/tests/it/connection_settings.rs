@@ -42,10 +42,10 @@ fn a_connection_has_its_own_batch_size_flush_interval_and_retries() {
     let own = settings().batch_size(3).flush_interval(20 * SECOND).max_retries(1);
     let lease = bench.lease_with(own);
     let session = open(&lease);
-    bench.pass(19 * SECOND);
+    bench.pass(9 * SECOND);
     assert_eq!(attempts(&bench), 0);
     bench.exporter.script().set(Do::Fail(PluginError::new(503)));
-    bench.pass(2 * SECOND);
+    bench.pass(12 * SECOND);
     assert_eq!(attempts(&bench), 2, "the first, and one retry");
     bench.exporter.script().set(Do::Give(Accept::All));
     (0..7).for_each(|_| session.statement().complete());

@@ -25,7 +25,7 @@ fn a_service_that_recovers_is_probed_and_gets_everything_that_was_held() {
         let attempts = bench.exporter.attempts().len();
         assert_eq!(attempts, 5, "the failures in a row that open it");
         let Some(BreakerState::Open { until }) = breaker() else { panic!() };
-        assert_eq!(until, bench.now() + 60 * SECOND);
+        assert!(until - bench.now() > 599 * SECOND / 10 && until - bench.now() <= 60 * SECOND);
         // While it is open records are made and held, and nobody is asked.
         for _ in 0..120 {
             session.statement().complete();
@@ -34,10 +34,10 @@ fn a_service_that_recovers_is_probed_and_gets_everything_that_was_held() {
         assert_eq!(bench.exporter.attempts().len(), attempts);
         assert_eq!(lease.status().records.held, 121);
         bench.exporter.script().set(Do::Give(Accept::All));
-        // Clients come back within a second after it: here with two batches, which are the two probes that
-        // close it.
+        // Clients come back within a quarter of the time after it: here with two batches, which are the two
+        // probes that close it.
         let took = bench.until(SECOND / 10, "it closes", || breaker() == Some(BreakerState::Closed));
-        assert!(took >= SECOND && took <= 2 * SECOND, "{took:?}");
+        assert!(took >= 9 * SECOND / 10 && took <= 161 * SECOND / 10, "{took:?}");
         let sizes: Vec<_> =
             bench.exporter.attempts()[attempts..].iter().map(|sent| sent.records.len()).collect();
         assert_eq!(sizes, [100, 21]);
@@ -67,16 +67,17 @@ fn a_probe_that_fails_opens_the_breaker_again_and_nothing_is_lost_by_that() {
     let lease = bench.lease();
     drop(open(&lease));
     bench.exporter.script().set(Do::Fail(PluginError::new(503)));
-    // Five attempts, and one probe a minute.
+    // Five attempts, and one probe a minute, or up to a quarter later.
     bench.pass(5 * SECOND);
     assert_eq!(bench.exporter.attempts().len(), 5);
     for probes in 1..=3 {
-        bench.pass(62 * SECOND);
-        assert_eq!(bench.exporter.attempts().len(), 5 + probes);
+        let probed = || bench.exporter.attempts().len() == 5 + probes;
+        let took = bench.until(SECOND, "a probe", probed);
+        assert!(took >= 59 * SECOND && took <= 76 * SECOND, "{took:?}");
         assert!(matches!(lease.status().breaker, Some(BreakerState::Open { .. })));
     }
     bench.exporter.script().set(Do::Give(Accept::All));
-    bench.pass(62 * SECOND);
+    bench.pass(76 * SECOND);
     assert_eq!(lease.status().records.accepted, 1);
     assert_balanced(&lease);
 }
@@ -181,7 +182,7 @@ fn whatever_a_breaker_says_it_is_asked_again_after_a_tenth_of_a_second_and_twice
 }
 
 #[test]
-fn after_a_rejection_clients_come_back_within_as_long_again_and_within_a_second() {
+fn after_a_rejection_clients_come_back_within_as_long_again_and_within_a_second_or_a_quarter() {
     let waits = |later| {
         let waits = waits(later);
         (*waits.iter().min().unwrap(), *waits.iter().max().unwrap())
@@ -189,5 +190,5 @@ fn after_a_rejection_clients_come_back_within_as_long_again_and_within_a_second(
     let (least, most) = waits(SECOND);
     assert!(least >= SECOND && least < 3 * SECOND / 2 && most > 3 * SECOND / 2 && most <= 2 * SECOND);
     let (least, most) = waits(20 * SECOND);
-    assert!(least >= 20 * SECOND && most > 41 * SECOND / 2 && most <= 21 * SECOND, "{least:?} {most:?}");
+    assert!(least >= 20 * SECOND && most > 24 * SECOND && most <= 25 * SECOND, "{least:?} {most:?}");
 }
