@@ -10,7 +10,7 @@ use telemetry_core::FeatureFlagSource;
 use telemetry_core::plugin::{FlagOrigin, FlagQuery, FlagSet, PluginError, Tick};
 use tokio::sync::Notify;
 
-use crate::machine::{Key, Lookup, Machine};
+use crate::machine::{Key, Lookup, MAX_RETRY, MIN_RETRY, Machine, concerns_the_caller_alone};
 
 /// How many hosts are kept unless something else is said.
 pub const DEFAULT_CAPACITY: usize = 1000;
@@ -32,7 +32,7 @@ pub const DEFAULT_RETRY: Duration = Duration::from_secs(60);
 /// - Three askings in a row that were given up before an answer came, as by connections that were closed
 ///   meanwhile, are a failure.
 /// - After a failure the host is asked again after 60 s, or [another time](FlagCacheBuilder::retry_after), or
-///   later when its `Retry-After` says so, up to 15 min. A 401 or 403 is the failure of one caller, and keeps
+///   later when its `Retry-After` says so, and up to a quarter later at random; but within 15 min. A 401 or 403 is the failure of one caller, and keeps
 ///   no other from asking.
 /// - Of hosts, or workspaces, it keeps 1000; past that, what isn't fresh goes first.
 pub struct FlagCache<S> {
@@ -42,6 +42,8 @@ pub struct FlagCache<S> {
 struct Inner<S> {
     source: S,
     machine: Mutex<Machine>,
+    /// The least that a host is left alone after a failure.
+    retry: Duration,
     /// Somebody's asking is over.
     over: Notify,
 }
@@ -90,8 +92,9 @@ impl<S: FeatureFlagSource> FlagCacheBuilder<S> {
     /// The cache.
     pub fn build(self) -> FlagCache<S> {
         let FlagCacheBuilder { source, capacity, retry } = self;
+        let retry = retry.clamp(MIN_RETRY, MAX_RETRY);
         let machine = Mutex::new(Machine::new(capacity, retry));
-        FlagCache { inner: Arc::new(Inner { source, machine, over: Notify::new() }) }
+        FlagCache { inner: Arc::new(Inner { source, machine, retry, over: Notify::new() }) }
     }
 }
 
@@ -109,6 +112,16 @@ fn fresh_for_a_little_less(flags: FlagSet) -> FlagSet {
         return flags;
     }
     flags.given_out_as(flags.origin, flags.fresh_for.mul_f64(1.0 - fastrand::f64() / 10.0))
+}
+
+/// The same failure, after which the host is left alone for up to a quarter longer: processes that failed
+/// together don't come back together.
+fn left_alone_a_little_longer(failure: PluginError, retry: Duration) -> PluginError {
+    if concerns_the_caller_alone(failure.fault) {
+        return failure;
+    }
+    let wait = failure.retry_after.map_or(retry, |asked| asked.clamp(retry, MAX_RETRY));
+    failure.with_retry_after(Some(wait.mul_f64(1.0 + fastrand::f64() / 4.0)))
 }
 
 /// Somebody who asks a host. Gone without an answer, another takes over.
@@ -161,6 +174,7 @@ impl<S: FeatureFlagSource> FeatureFlagSource for FlagCache<S> {
                 Lookup::Fetch(number) => {
                     let asking = Asking { cache, key: &key, number, since: query.now, is_over: false };
                     let answer = cache.source.flags(query).await.map(fresh_for_a_little_less);
+                    let answer = answer.map_err(|failure| left_alone_a_little_longer(failure, cache.retry));
                     if let Some(answer) = asking.over(answer, query.now) {
                         return answer;
                     }

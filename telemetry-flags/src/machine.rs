@@ -7,9 +7,9 @@ use telemetry_core::plugin::{FlagOrigin, FlagSet, PluginError, Tick};
 use telemetry_core::{Fault, Host};
 
 /// The shortest time until a host that could not be asked is asked again.
-const MIN_RETRY: Duration = Duration::from_secs(1);
+pub(crate) const MIN_RETRY: Duration = Duration::from_secs(1);
 /// The longest, and the longest that a `Retry-After` can put it off.
-const MAX_RETRY: Duration = Duration::from_secs(900);
+pub(crate) const MAX_RETRY: Duration = Duration::from_secs(900);
 /// How long an old value is given out while another caller is asking for a new one.
 const WHILE_ASKING: Duration = Duration::from_secs(10);
 /// How many askings in a row may be given up by those who ask, as a connection does that ends meanwhile,
@@ -65,7 +65,6 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub(crate) fn new(capacity: usize, retry: Duration) -> Self {
-        let retry = retry.clamp(MIN_RETRY, MAX_RETRY);
         Machine { entries: HashMap::new(), looks: 0, capacity, retry }
     }
 
@@ -184,7 +183,7 @@ impl Entry {
     }
 }
 
-fn concerns_the_caller_alone(fault: Fault) -> bool {
+pub(crate) fn concerns_the_caller_alone(fault: Fault) -> bool {
     matches!(fault, Fault::Status(401 | 403) | Fault::Authentication)
 }
 

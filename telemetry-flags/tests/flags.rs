@@ -276,34 +276,46 @@ fn processes_that_asked_together_do_not_ask_together_again() {
 }
 
 #[test]
-fn an_unreachable_host_is_asked_again_after_sixty_seconds() {
-    let (clock, flags) =
-        (FakeClock::new(), ScriptedFlags::new(Script::always(Do::Fail(PluginError::new(Fault::Connect)))));
-    let cache = cache(&flags);
-    for (advance, calls) in [(0, 1), (59, 1), (1, 2)] {
-        clock.advance(Duration::from_secs(advance));
-        assert_eq!(ask(&cache, &clock, "a.com", "t").unwrap_err().fault, Fault::Connect);
-        assert_eq!(flags.script().calls(), calls);
-    }
-}
-
-#[test]
-fn an_unreachable_host_is_asked_again_after_the_time_that_was_said_within_its_bounds() {
-    for (said, wait) in [(5, 5), (120, 120), (0, 1), (3600, 900)] {
+fn an_unreachable_host_is_asked_again_after_the_time_that_was_said_within_its_bounds_and_a_little_later() {
+    for (said, wait) in [(None, 60), (Some(5), 5), (Some(120), 120), (Some(0), 1), (Some(3600), 900)] {
         let (clock, flags) = (
             FakeClock::new(),
             ScriptedFlags::new(Script::always(Do::Fail(PluginError::new(Fault::Connect)))),
         );
-        let cache = FlagCache::builder(flags.clone()).retry_after(Duration::from_secs(said)).build();
-        ask(&cache, &clock, "a.com", "t").unwrap_err();
-        let told = ask(&cache, &clock, "a.com", "t").unwrap_err();
-        assert_eq!(told.retry_after, Some(Duration::from_secs(wait)), "the provider asks no earlier");
-        clock.advance(Duration::from_secs(wait) - Duration::from_nanos(1));
-        ask(&cache, &clock, "a.com", "t").unwrap_err();
-        assert_eq!(flags.script().calls(), 1, "{said} s");
+        let builder = FlagCache::builder(flags.clone());
+        let cache =
+            said.map_or(builder.clone(), |said| builder.retry_after(Duration::from_secs(said))).build();
+        let (wait, ask) = (Duration::from_secs(wait), || ask(&cache, &clock, "a.com", "t").unwrap_err());
+        assert_eq!(ask().fault, Fault::Connect);
+        let told = ask().retry_after.unwrap();
+        let most = (wait + wait / 4).min(Duration::from_secs(900));
+        assert!(wait <= told && told <= most, "{said:?}: {told:?}");
+        clock.advance(told - Duration::from_nanos(1));
+        ask();
+        assert_eq!(flags.script().calls(), 1, "{said:?}");
         clock.advance(Duration::from_nanos(1));
-        ask(&cache, &clock, "a.com", "t").unwrap_err();
-        assert_eq!(flags.script().calls(), 2, "{said} s");
+        ask();
+        assert_eq!(flags.script().calls(), 2, "{said:?}");
+    }
+}
+
+#[test]
+fn caches_that_could_not_ask_at_the_same_moment_do_not_ask_again_at_one() {
+    for (asked, least) in [(None, 60), (Some(120), 120)] {
+        let failure = PluginError::new(503).with_retry_after(asked.map(Duration::from_secs));
+        let told: Vec<_> = (0..500)
+            .map(|_| {
+                let flags = ScriptedFlags::new(Script::always(Do::Fail(failure)));
+                ask(&cache(&flags), &FakeClock::new(), "a.com", "t").unwrap_err().retry_after.unwrap()
+            })
+            .collect();
+        let least = Duration::from_secs(least);
+        // By tenths of the quarter: fifty each, were they even.
+        let tenth = |wait: &Duration| {
+            (wait.saturating_sub(least).as_secs_f64() / least.as_secs_f64() * 40.0) as usize
+        };
+        assert!(told.iter().all(|wait| *wait >= least && *wait <= least + least / 4), "{told:?}");
+        assert!((0..10).all(|at| (1..100).contains(&told.iter().filter(|wait| tenth(wait) == at).count())));
     }
 }
 
