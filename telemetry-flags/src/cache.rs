@@ -32,8 +32,8 @@ pub const DEFAULT_RETRY: Duration = Duration::from_secs(60);
 /// - Three askings in a row that were given up before an answer came, as by connections that were closed
 ///   meanwhile, are a failure.
 /// - After a failure the host is asked again after 60 s, or [another time](FlagCacheBuilder::retry_after), or
-///   later when its `Retry-After` says so, and up to a quarter later at random; but within 15 min. A 401 or 403 is the failure of one caller, and keeps
-///   no other from asking.
+///   later when its `Retry-After` says so, and up to a quarter later at random; but within 15 min. A 401 or
+///   403 is the failure of one caller, and keeps no other from asking.
 /// - Of hosts, or workspaces, it keeps 1000; past that, what isn't fresh goes first.
 pub struct FlagCache<S> {
     inner: Arc<Inner<S>>,
