@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::fault::ErrorClass;
+use crate::record::audience::viewed;
 use crate::record::enums::OperationType;
 use crate::record::error_info::ErrorInfo;
 use crate::record::execution::{OperationDetail, SqlExecution, VolumeOperation};
@@ -10,25 +11,27 @@ use crate::record::id::StatementId;
 use crate::record::kind::RecordKind;
 use crate::record::message::Heap;
 
-/// What a record says. What isn't known is `None`; a zero or a `false` in it was measured.
-#[derive(Clone, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "mirrors the wire's message, and is matched whole where it is mapped"
-)]
-pub struct Body {
-    /// What it is about.
-    pub kind: RecordKind,
-    /// The statement it belongs to.
-    pub statement_id: Option<StatementId>,
-    /// How long the operation took.
-    pub latency: Option<Duration>,
-    /// How the statement or call ran.
-    pub sql: Option<SqlExecution>,
-    /// What was done to a volume.
-    pub volume: Option<VolumeOperation>,
-    /// What went wrong.
-    pub error: Option<ErrorInfo>,
+viewed! {
+    /// What a record says. What isn't known is `None`; a zero or a `false` in it was measured.
+    #[derive(Clone, Debug)]
+    #[expect(
+        clippy::exhaustive_structs,
+        reason = "mirrors the wire's message, and is matched whole where it is mapped"
+    )]
+    pub struct Body {
+        /// What it is about.
+        [everybody] pub kind: RecordKind,
+        /// The statement it belongs to.
+        [vendor customer] pub statement_id: Option<StatementId>,
+        /// How long the operation took.
+        [everybody] pub latency: Option<Duration>,
+        /// How the statement or call ran.
+        [everybody] pub sql: Option<SqlExecution>,
+        /// What was done to a volume.
+        [vendor customer] pub volume: Option<VolumeOperation>,
+        /// What went wrong.
+        [everybody] pub error: Option<ErrorInfo>,
+    }
 }
 
 impl Body {

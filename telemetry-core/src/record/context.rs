@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::guard::memory::{Memory, Part};
 use crate::guard::sync::atomic::{AtomicU64, Ordering};
 
+use crate::record::audience::{Audience, View, viewed};
 use crate::record::id::SessionId;
 use crate::record::identity::DriverIdentity;
 use crate::record::message::Heap;
@@ -14,26 +15,28 @@ use crate::record::params::ConnectionParams;
 use crate::record::system::SystemInfo;
 use crate::text::fields::field;
 
-/// The constant part of every record of one connection.
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "mirrors the wire's message, and is matched whole where it is mapped"
-)]
-pub struct SessionContext {
-    /// The driver and the system it runs on, one for all connections of a provider.
-    pub driver: Arc<DriverContext>,
-    /// The session's id; `None` for a connection that failed to open.
-    pub session_id: Option<SessionId>,
-    /// The workspace's id.
-    pub workspace_id: Option<i64>,
-    /// The user agent of this connection; [`DriverIdentity::user_agent`] where it has none of its own.
-    pub user_agent: Option<String>,
-    /// The authentication type, as the driver's configuration names it, such as `pat`.
-    pub auth_type: Option<String>,
-    /// How the connection was configured.
-    pub params: ConnectionParams,
-    /// What an exporter made of all this, so that it is made once per connection.
-    pub encoded: Encoded,
+viewed! {
+    /// The constant part of every record of one connection.
+    #[expect(
+        clippy::exhaustive_structs,
+        reason = "mirrors the wire's message, and is matched whole where it is mapped"
+    )]
+    pub struct SessionContext {
+        /// The driver and the system it runs on, one for all connections of a provider.
+        [everybody] pub driver: Arc<DriverContext>,
+        /// The session's id; `None` for a connection that failed to open.
+        [vendor customer] pub session_id: Option<SessionId>,
+        /// The workspace's id.
+        [vendor customer] pub workspace_id: Option<i64>,
+        /// The user agent of this connection; [`DriverIdentity::user_agent`] where it has none of its own.
+        [vendor customer] pub user_agent: Option<String>,
+        /// The authentication type, as the driver's configuration names it, such as `pat`.
+        [vendor customer] pub auth_type: Option<String>,
+        /// How the connection was configured.
+        [vendor customer] pub params: ConnectionParams,
+        /// What an exporter made of all this, so that it is made once per connection.
+        [everybody] pub encoded: Encoded,
+    }
 }
 
 impl fmt::Debug for SessionContext {
@@ -70,23 +73,27 @@ impl SessionContext {
     }
 }
 
-/// The driver and the system it runs on.
-#[derive(Clone, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "mirrors the wire's message, and is matched whole where it is mapped"
-)]
-pub struct DriverContext {
-    /// Which driver this is.
-    pub identity: DriverIdentity,
-    /// What the program runs on.
-    pub system: SystemInfo,
+viewed! {
+    /// The driver and the system it runs on.
+    #[derive(Clone, Debug)]
+    #[expect(
+        clippy::exhaustive_structs,
+        reason = "mirrors the wire's message, and is matched whole where it is mapped"
+    )]
+    pub struct DriverContext {
+        /// Which driver this is.
+        [everybody] pub identity: DriverIdentity,
+        /// What the program runs on.
+        [vendor customer] pub system: SystemInfo,
+    }
 }
 
 /// A place where an exporter keeps the text that it made of a [`SessionContext`], for as long as that lives,
 /// so that what is constant in a connection is encoded once.
 #[derive(Default)]
 pub struct Encoded {
+    /// What each audience sees of the connection.
+    views: [OnceLock<Arc<SessionContext>>; 3],
     kept: OnceLock<(&'static str, Box<str>)>,
     counted: Option<Counted>,
 }
@@ -118,7 +125,17 @@ impl Drop for Counted {
 impl Encoded {
     /// A place that counts the connection.
     pub(crate) fn counted(counted: Counted) -> Self {
-        Encoded { kept: OnceLock::new(), counted: Some(counted) }
+        Encoded { counted: Some(counted), ..Encoded::default() }
+    }
+
+    /// What an audience sees of the connection, made where there is none yet.
+    pub(crate) fn view(
+        &self,
+        audience: Audience,
+        make: impl FnOnce() -> SessionContext,
+    ) -> Arc<SessionContext> {
+        let view = self.views[audience as usize].get_or_init(|| Arc::new(make()));
+        Arc::clone(view)
     }
 
     /// The text that was kept in this format, or the one that `make` makes.
@@ -144,6 +161,13 @@ impl Encoded {
             Ok(()) => self.kept.get().map_or(Cow::Borrowed(""), |(_, text)| Cow::Borrowed(&**text)),
             Err((_, made)) => Cow::Owned(made.into_string()),
         })
+    }
+}
+
+impl View for Encoded {
+    /// What was made of more than the audience sees isn't for it.
+    fn view(&self, _audience: Audience) -> Self {
+        Encoded::default()
     }
 }
 

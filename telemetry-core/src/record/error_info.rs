@@ -3,32 +3,35 @@
 use std::fmt;
 
 use crate::fault::ErrorClass;
+use crate::record::audience::viewed;
 use crate::text::error_text::ErrorText;
 use crate::text::fields::field;
 use crate::text::sqlstate::SqlState;
 
-/// What went wrong.
-#[derive(Clone)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "mirrors the wire's message, and is matched whole where it is mapped"
-)]
-pub struct ErrorInfo {
-    /// The error's name or class, such as `TABLE_OR_VIEW_NOT_FOUND`.
-    pub name: String,
-    /// Its class.
-    pub class: ErrorClass,
-    /// The chunk it is about, counted from 0.
-    pub chunk: Option<u32>,
-    /// The SQLSTATE that the service gave.
-    pub sqlstate: Option<SqlState>,
-    /// The status of the HTTP answer that it came with.
-    pub http_status: Option<u16>,
-    /// The number that the database gives it, such as MySQL's `1064`.
-    pub vendor_code: Option<i64>,
-    /// Its message and stack, sanitized and cut. `None` when there is none, or when as much text is held as
-    /// may be.
-    pub text: Option<ErrorText>,
+viewed! {
+    /// What went wrong.
+    #[derive(Clone)]
+    #[expect(
+        clippy::exhaustive_structs,
+        reason = "mirrors the wire's message, and is matched whole where it is mapped"
+    )]
+    pub struct ErrorInfo {
+        /// The error's name or class, such as `TABLE_OR_VIEW_NOT_FOUND`.
+        [everybody] pub name: String,
+        /// Its class.
+        [everybody] pub class: ErrorClass,
+        /// The chunk it is about, counted from 0.
+        [everybody] pub chunk: Option<u32>,
+        /// The SQLSTATE that the service gave.
+        [everybody] pub sqlstate: Option<SqlState>,
+        /// The status of the HTTP answer that it came with.
+        [everybody] pub http_status: Option<u16>,
+        /// The number that the database gives it, such as MySQL's `1064`.
+        [everybody] pub vendor_code: Option<i64>,
+        /// Its message and stack, sanitized and cut. `None` when there is none, or when as much text is held as
+        /// may be.
+        [vendor customer] pub text: Option<ErrorText>,
+    }
 }
 
 impl ErrorInfo {

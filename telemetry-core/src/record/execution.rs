@@ -2,83 +2,90 @@
 
 use std::time::Duration;
 
+use crate::record::audience::viewed;
 use crate::record::enums::{OperationType, ResultFormat, StatementType, VolumeOperationType};
 use crate::record::message::message;
 use crate::text::fields::{base_name, field};
 
-/// How a statement or a call ran.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "mirrors the wire's message, and is matched whole where it is mapped"
-)]
-pub struct SqlExecution {
-    /// What the statement is for.
-    pub statement_type: Option<StatementType>,
-    /// Whether its result came compressed.
-    pub is_compressed: Option<bool>,
-    /// How its result came.
-    pub execution_result: Option<ResultFormat>,
-    /// How often its requests were retried.
-    pub retry_count: Option<u64>,
-    /// How its chunks came down.
-    pub chunks: Option<ChunkDetails>,
-    /// From the start until the first row could be read.
-    pub result_ready: Option<Duration>,
-    /// From the start until the last row had been read.
-    pub result_consumed: Option<Duration>,
-    /// The driver's call.
-    pub operation: Option<OperationDetail>,
-    /// Whether a patched Arrow library is in use, for bindings to Java.
-    pub java_uses_patched_arrow: Option<bool>,
+viewed! {
+    /// How a statement or a call ran.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    #[expect(
+        clippy::exhaustive_structs,
+        reason = "mirrors the wire's message, and is matched whole where it is mapped"
+    )]
+    pub struct SqlExecution {
+        /// What the statement is for.
+        [everybody] pub statement_type: Option<StatementType>,
+        /// Whether its result came compressed.
+        [everybody] pub is_compressed: Option<bool>,
+        /// How its result came.
+        [everybody] pub execution_result: Option<ResultFormat>,
+        /// How often its requests were retried.
+        [everybody] pub retry_count: Option<u64>,
+        /// How its chunks came down.
+        [everybody] pub chunks: Option<ChunkDetails>,
+        /// From the start until the first row could be read.
+        [everybody] pub result_ready: Option<Duration>,
+        /// From the start until the last row had been read.
+        [everybody] pub result_consumed: Option<Duration>,
+        /// The driver's call.
+        [everybody] pub operation: Option<OperationDetail>,
+        /// Whether a patched Arrow library is in use, for bindings to Java.
+        [everybody] pub java_uses_patched_arrow: Option<bool>,
+    }
 }
 
-/// How the chunks of a result came down.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "mirrors the wire's message, and is matched whole where it is mapped"
-)]
-pub struct ChunkDetails {
-    /// How many chunks the result has, where the service said.
-    pub present: Option<u32>,
-    /// How many were read.
-    pub iterated: u32,
-    /// Their size as downloaded, in bytes. Not on the wire.
-    pub bytes: u64,
-    /// The download of the first chunk: the one with the lowest index.
-    pub first: Option<Duration>,
-    /// The slowest download.
-    pub slowest: Option<Duration>,
-    /// All downloads, added up; parallel ones count in full.
-    pub sum: Duration,
+viewed! {
+    /// How the chunks of a result came down.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    #[expect(
+        clippy::exhaustive_structs,
+        reason = "mirrors the wire's message, and is matched whole where it is mapped"
+    )]
+    pub struct ChunkDetails {
+        /// How many chunks the result has, where the service said.
+        [everybody] pub present: Option<u32>,
+        /// How many were read.
+        [everybody] pub iterated: u32,
+        /// Their size as downloaded, in bytes. Not on the wire.
+        [everybody] pub bytes: u64,
+        /// The download of the first chunk: the one with the lowest index.
+        [everybody] pub first: Option<Duration>,
+        /// The slowest download.
+        [everybody] pub slowest: Option<Duration>,
+        /// All downloads, added up; parallel ones count in full.
+        [everybody] pub sum: Duration,
+    }
 }
 
-/// The driver's call that a record is about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "mirrors the wire's message, and is matched whole where it is mapped"
-)]
-pub struct OperationDetail {
-    /// How often the service was asked whether the operation is done.
-    pub status_calls: Option<u32>,
-    /// How long those questions took, added up.
-    pub status_latency: Option<Duration>,
-    /// The call.
-    pub operation_type: Option<OperationType>,
-    /// Whether the driver made it on its own account, not for its caller.
-    pub is_internal_call: Option<bool>,
+viewed! {
+    /// The driver's call that a record is about.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    #[expect(
+        clippy::exhaustive_structs,
+        reason = "mirrors the wire's message, and is matched whole where it is mapped"
+    )]
+    pub struct OperationDetail {
+        /// How often the service was asked whether the operation is done.
+        [everybody] pub status_calls: Option<u32>,
+        /// How long those questions took, added up.
+        [everybody] pub status_latency: Option<Duration>,
+        /// The call.
+        [everybody] pub operation_type: Option<OperationType>,
+        /// Whether the driver made it on its own account, not for its caller.
+        [everybody] pub is_internal_call: Option<bool>,
+    }
 }
 
 message! {
     /// What was done to a volume.
     VolumeOperation {
         /// What was done.
-        operation: VolumeOperationType,
+        [vendor customer] operation: VolumeOperationType,
         /// The path in the volume.
-        volume_path: String => field,
+        [vendor customer] volume_path: String => field,
         /// The local file: its base name alone is kept.
-        local_file: String => base_name,
+        [vendor customer] local_file: String => base_name,
     }
 }

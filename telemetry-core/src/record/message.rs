@@ -1,5 +1,5 @@
-//! Messages of optional fields: one table says of each field its type and, if anybody may put a string into
-//! it, by which rule it is held to what it may contain.
+//! Messages of optional fields: one table says of each field who may see it, its type and, if anybody may put
+//! a string into it, by which rule it is held to what it may contain.
 
 use std::time::Duration;
 
@@ -46,20 +46,26 @@ pub(crate) fn as_it_is<T: NoText>(value: T) -> Option<T> {
     Some(value)
 }
 
-/// A struct of optional fields, its `sanitized`, and a `Debug` that shows what `sanitized` would leave. A
+/// A struct of optional fields, what an [audience](crate::record::audience) sees of it, its `sanitized`, and a `Debug` that shows what `sanitized` would leave. A
 /// field of text without a rule doesn't compile.
 macro_rules! message {
     (@rule) => { $crate::record::message::as_it_is };
     (@rule $rule:path) => { $rule };
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty $(=> $rule:path)?,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Default, PartialEq, Eq)]
-        #[expect(
-            clippy::exhaustive_structs,
-            reason = "mirrors the wire's message, and is matched whole where it is mapped"
-        )]
-        pub struct $name {
-            $($(#[$field_doc])* pub $field: Option<$type>,)*
+    (
+        $(#[$doc:meta])* $name:ident {
+            $($(#[$field_doc:meta])* [$($who:ident)+] $field:ident: $type:ty $(=> $rule:path)?,)*
+        }
+    ) => {
+        $crate::record::audience::viewed! {
+            $(#[$doc])*
+            #[derive(Clone, Default, PartialEq, Eq)]
+            #[expect(
+                clippy::exhaustive_structs,
+                reason = "mirrors the wire's message, and is matched whole where it is mapped"
+            )]
+            pub struct $name {
+                $($(#[$field_doc])* [$($who)+] pub $field: Option<$type>,)*
+            }
         }
 
         impl $name {

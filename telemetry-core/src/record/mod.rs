@@ -1,5 +1,6 @@
 //! What is delivered: one record of one thing that happened, whole and final.
 
+pub(crate) mod audience;
 pub(crate) mod body;
 pub(crate) mod chunk;
 pub(crate) mod context;
@@ -9,6 +10,7 @@ pub(crate) mod execution;
 pub(crate) mod id;
 pub(crate) mod identity;
 pub(crate) mod kind;
+pub(crate) mod level;
 pub(crate) mod message;
 pub(crate) mod params;
 pub(crate) mod system;
@@ -16,6 +18,7 @@ pub(crate) mod system;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+pub use audience::Audience;
 pub use body::Body;
 pub use chunk::Chunk;
 pub use context::{DriverContext, Encoded, SessionContext};
@@ -28,29 +31,39 @@ pub use execution::{ChunkDetails, OperationDetail, SqlExecution, VolumeOperation
 pub use id::{EventId, InvalidId, MAX_ID_BYTES, SessionId, StatementId};
 pub use identity::{DriverIdentity, DriverIdentityBuilder};
 pub use kind::RecordKind;
+pub use level::Level;
 pub use params::{ConnectionParams, HostDetails};
 pub use system::SystemInfo;
 
 pub use crate::text::error_text::{ErrorText, MAX_TEXT_CHARS};
 
-/// One record: what happened, when, in which connection.
-#[derive(Clone, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "mirrors the wire's message, and is matched whole where it is mapped"
-)]
-pub struct Record {
-    /// Its id, the same in every attempt.
-    pub id: EventId,
-    /// The date of what it is about.
-    pub stamp: SystemTime,
-    /// The connection it comes from.
-    pub session: Arc<SessionContext>,
-    /// What it says.
-    pub body: Body,
+use crate::record::audience::{View, viewed};
+
+viewed! {
+    /// One record: what happened, when, in which connection.
+    #[derive(Clone, Debug)]
+    #[expect(
+        clippy::exhaustive_structs,
+        reason = "mirrors the wire's message, and is matched whole where it is mapped"
+    )]
+    pub struct Record {
+        /// Its id, the same in every attempt.
+        [everybody] pub id: EventId,
+        /// The date of what it is about.
+        [everybody] pub stamp: SystemTime,
+        /// The connection it comes from.
+        [everybody] pub session: Arc<SessionContext>,
+        /// What it says.
+        [everybody] pub body: Body,
+    }
 }
 
 impl Record {
+    /// What an audience sees of it: of its connection too. The text of an error is a copy.
+    pub fn seen_by(&self, audience: Audience) -> Record {
+        self.view(audience)
+    }
+
     /// How many bytes it takes, without error text, which counts by itself.
     pub(crate) fn bytes(&self) -> u64 {
         // Behind an `Arc` with two counters.

@@ -28,97 +28,97 @@ message! {
     /// ```
     ConnectionParams {
         /// The path of the warehouse or cluster, such as `/sql/1.0/warehouses/abc`. Its query is cut off.
-        http_path: String => url_without_query,
+        [vendor customer] http_path: String => url_without_query,
         /// The protocol spoken.
-        mode: DriverMode,
+        [vendor customer] mode: DriverMode,
         /// The workspace's host.
-        host_info: HostDetails => HostDetails::rule,
+        [vendor customer] host_info: HostDetails => HostDetails::rule,
         /// Whether a proxy is used.
-        use_proxy: bool,
+        [vendor customer] use_proxy: bool,
         /// What proves who connects.
-        auth_mech: AuthMech,
+        [vendor] auth_mech: AuthMech,
         /// How the driver obtains an OAuth token.
-        auth_flow: AuthFlow,
+        [vendor] auth_flow: AuthFlow,
         /// The OAuth scopes asked for.
-        auth_scope: String => field,
+        [vendor] auth_scope: String => field,
         /// Whether the system's proxy settings are used.
-        use_system_proxy: bool,
+        [vendor customer] use_system_proxy: bool,
         /// Hosts that are reached without the proxy.
-        non_proxy_hosts: Vec<String> => hosts,
+        [vendor customer] non_proxy_hosts: Vec<String> => hosts,
         /// Whether chunk downloads have a proxy of their own.
-        use_cf_proxy: bool,
+        [vendor customer] use_cf_proxy: bool,
         /// The proxy.
-        proxy_host_info: HostDetails => HostDetails::rule,
+        [vendor customer] proxy_host_info: HostDetails => HostDetails::rule,
         /// The proxy of chunk downloads.
-        cf_proxy_host_info: HostDetails => HostDetails::rule,
+        [vendor customer] cf_proxy_host_info: HostDetails => HostDetails::rule,
         /// Whether OAuth endpoints are discovered.
-        discovery_mode_enabled: bool,
+        [vendor] discovery_mode_enabled: bool,
         /// Where they are discovered. Its query is cut off.
-        discovery_url: String => url_without_query,
+        [vendor] discovery_url: String => url_without_query,
         /// Whether metadata calls answer with nothing.
-        use_empty_metadata: bool,
+        [vendor customer] use_empty_metadata: bool,
         /// Whether more than 256 parameters are supported.
-        support_many_parameters: bool,
+        [vendor customer] support_many_parameters: bool,
         /// The type of the trust store, such as `JKS` or `PEM`.
-        ssl_trust_store_type: String => field,
+        [vendor] ssl_trust_store_type: String => field,
         /// Whether a certificate's revocation is checked.
-        check_certificate_revocation: bool,
+        [vendor] check_certificate_revocation: bool,
         /// Whether a certificate of unknown revocation is accepted.
-        accept_undetermined_certificate_revocation: bool,
+        [vendor] accept_undetermined_certificate_revocation: bool,
         /// The Google service account's address. Redacted where it is an e-mail address.
-        google_service_account: String => field,
+        [vendor] google_service_account: String => field,
         /// The Google credential file: its base name alone is kept.
-        google_credential_file_path: String => base_name,
+        [vendor] google_credential_file_path: String => base_name,
         /// The size of the HTTP connection pool, in connections.
-        http_connection_pool_size: i64,
+        [vendor customer] http_connection_pool_size: i64,
         /// Whether small results of the REST API come inline.
-        enable_sea_hybrid_results: bool,
+        [vendor customer] enable_sea_hybrid_results: bool,
         /// Whether nested types are given as such.
-        enable_complex_datatype_support: bool,
+        [vendor customer] enable_complex_datatype_support: bool,
         /// Whether self-signed certificates are accepted.
-        allow_self_signed_support: bool,
+        [vendor] allow_self_signed_support: bool,
         /// Whether the system's trust store is used.
-        use_system_trust_store: bool,
+        [vendor] use_system_trust_store: bool,
         /// Rows asked for at a time.
-        rows_fetched_per_block: i64,
+        [vendor customer] rows_fetched_per_block: i64,
         /// The Azure resource id of the workspace.
-        azure_workspace_resource_id: String => field,
+        [vendor] azure_workspace_resource_id: String => field,
         /// The Azure tenant's id.
-        azure_tenant_id: String => field,
+        [vendor] azure_tenant_id: String => field,
         /// The length that string columns are described with, in characters.
-        string_column_length: i32,
+        [vendor customer] string_column_length: i32,
         /// Whether OAuth tokens are cached.
-        enable_token_cache: bool,
+        [vendor] enable_token_cache: bool,
         /// The OAuth token endpoint. Its query is cut off.
-        token_endpoint: String => url_without_query,
+        [vendor] token_endpoint: String => url_without_query,
         /// The OAuth authorisation endpoint. Its query is cut off.
-        auth_endpoint: String => url_without_query,
+        [vendor] auth_endpoint: String => url_without_query,
         /// Whether results come as Arrow.
-        enable_arrow: bool,
+        [vendor customer] enable_arrow: bool,
         /// Whether small results come with the answer to execution.
-        enable_direct_results: bool,
+        [vendor customer] enable_direct_results: bool,
         /// Whether a JWT assertion proves who connects.
-        enable_jwt_assertion: bool,
+        [vendor] enable_jwt_assertion: bool,
         /// The JWT's key file: its base name alone is kept.
-        jwt_key_file: String => base_name,
+        [vendor] jwt_key_file: String => base_name,
         /// The JWT's algorithm, such as `RS256`.
-        jwt_algorithm: String => field,
+        [vendor] jwt_algorithm: String => field,
         /// The socket timeout; whole **seconds** on the wire.
-        socket_timeout: Duration,
+        [vendor customer] socket_timeout: Duration,
         /// The local paths from which volumes may be filled. Redacted.
-        allowed_volume_ingestion_paths: String => field,
+        [vendor customer] allowed_volume_ingestion_paths: String => field,
         /// The wait between two polls of a statement; milliseconds on the wire.
-        async_poll_interval: Duration,
+        [vendor customer] async_poll_interval: Duration,
         /// The query tags that the connection sets. Redacted.
-        query_tags: String => field,
+        [vendor customer] query_tags: String => field,
         /// Whether metric views are described as such.
-        enable_metric_view_metadata: bool,
+        [vendor customer] enable_metric_view_metadata: bool,
         /// Whether statements commit by themselves.
-        auto_commit: bool,
+        [vendor customer] auto_commit: bool,
         /// Whether the service is asked for `auto_commit`.
-        fetch_auto_commit_from_server: bool,
+        [vendor customer] fetch_auto_commit_from_server: bool,
         /// Whether geospatial types are given as such.
-        enable_geospatial_support: bool,
+        [vendor customer] enable_geospatial_support: bool,
     }
 }
 
@@ -126,11 +126,11 @@ message! {
     /// A host and how it is reached, as a connection parameter.
     HostDetails {
         /// The bare host name. A scheme, a path or a port in it is cut off.
-        host_url: String => bare_host,
+        [vendor customer] host_url: String => bare_host,
         /// The port.
-        port: u16,
+        [vendor customer] port: u16,
         /// How it asks who is there, if it is a proxy.
-        proxy_auth_type: ProxyAuth,
+        [vendor customer] proxy_auth_type: ProxyAuth,
     }
 }
 

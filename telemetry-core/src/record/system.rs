@@ -10,25 +10,25 @@ message! {
     /// such as the runtime's name when the host language is Python.
     SystemInfo {
         /// The language runtime's name, such as `rust` or `Node.js`.
-        runtime_name: String => field,
+        [vendor customer] runtime_name: String => field,
         /// The language runtime's version; of Rust, the compiler's that built this.
-        runtime_version: String => field,
+        [vendor customer] runtime_version: String => field,
         /// Who makes the language runtime.
-        runtime_vendor: String => field,
+        [vendor customer] runtime_vendor: String => field,
         /// The operating system's name, such as `linux`.
-        os_name: String => field,
+        [vendor customer] os_name: String => field,
         /// The operating system's version; on Linux the kernel's.
-        os_version: String => field,
+        [vendor customer] os_version: String => field,
         /// The processor's architecture, such as `x86_64`.
-        os_arch: String => field,
+        [vendor customer] os_arch: String => field,
         /// The application that uses the driver, as its author names it. Never detected.
-        client_app_name: String => field,
+        [vendor customer] client_app_name: String => field,
         /// The locale, such as `en_US`.
-        locale_name: String => field,
+        [vendor customer] locale_name: String => field,
         /// The character set of the program's texts.
-        char_set_encoding: String => field,
+        [vendor customer] char_set_encoding: String => field,
         /// The base name of the program's file, without path or arguments.
-        process_name: String => base_name,
+        [vendor customer] process_name: String => base_name,
     }
 }
 

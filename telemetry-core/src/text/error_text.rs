@@ -32,10 +32,18 @@ impl ErrorText {
 
     /// A text for a record that belongs to no client: sanitized and cut as any other.
     pub fn detached(raw: &str) -> Self {
-        let text = kept(String::new(), raw, &TextRules::default()).into_boxed_str();
+        ErrorText::nobodys(kept(String::new(), raw, &TextRules::default()).into_boxed_str())
+    }
+
+    fn nobodys(text: Box<str>) -> Self {
         let memory = Arc::new(Memory::nobodys());
         memory.count(Part::Text, text.len() as u64);
         ErrorText { text, memory }
+    }
+
+    /// A copy that doesn't count towards the client's bound, for whoever counts it by themselves.
+    pub(crate) fn uncounted(&self) -> Self {
+        ErrorText::nobodys(self.text.clone())
     }
 
     /// Keeps what the rules leave of the text, if it fits; an error whose text doesn't fit travels by name.
