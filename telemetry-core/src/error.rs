@@ -29,6 +29,9 @@ pub enum BuildError {
     /// A word or package of an author's own has not the form of one.
     #[error("{0} may hold only words of 1 to 24 ASCII letters and digits, and names of packages")]
     InvalidWord(&'static str),
+    /// Two sinks have the same name.
+    #[error("two sinks are called {0:?}")]
+    SameName(String),
     /// A part without which nothing can be delivered was not given.
     #[error("{0} is missing")]
     Missing(&'static str),

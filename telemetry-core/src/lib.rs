@@ -97,7 +97,7 @@ mod pipeline;
 
 /// What holds for a connection and why, and the books.
 pub mod status {
-    pub use crate::client::status::{OffReason, Status, TelemetryState};
+    pub use crate::client::status::{OffReason, SinkStatus, Status, TelemetryState};
     pub use crate::ledger::{Counts, DropReason, EventLedger, Reason, RecordLedger, Refusal};
 }
 
@@ -122,6 +122,7 @@ pub use handle::shutdown::{ShutdownOnDrop, ShutdownOutcome};
 pub use handle::statement::Statement;
 pub use handle::target::Target;
 pub use host::{Host, HostPolicy, InvalidHost};
+pub use plugin::sink::Sink;
 pub use plugin::{Breaker, Clock, CredentialProvider, Exporter, FeatureFlagSource, StaticToken};
 pub use record::{
     Chunk, ConnectionParams, DriverIdentity, OperationType, ResultFormat, StatementType, SystemInfo,

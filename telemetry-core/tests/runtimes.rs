@@ -343,3 +343,61 @@ fn workers_moved_by_hand_need_no_runtime_for_the_machines_time() {
     _ = std::panic::take_hook();
     assert_eq!((panics.load(Ordering::SeqCst), exporter.accepted().len()), (0, 2));
 }
+
+/// One whose calls may hold up their threads.
+#[derive(Debug)]
+struct MayBlock(RecordingExporter);
+
+#[async_trait]
+impl Exporter for MayBlock {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
+        self.0.export(attempt).await
+    }
+}
+
+fn provider_with_sink(exporter: &RecordingExporter, sink: &RecordingExporter) -> ClientProvider {
+    ClientProvider::builder(identity())
+        .config(config().batch_size(1))
+        .exporter(MayBlock(exporter.clone()))
+        .flags(ScriptedFlags::fixed(FLAG, true))
+        .breakers(AlwaysClosed)
+        .sink(Sink::new("sink", MayBlock(sink.clone())))
+        .environment(|_| None)
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn a_close_ends_as_soon_as_the_last_sink_is_done() {
+    let (exporter, slow) = (RecordingExporter::new(), RecordingExporter::new());
+    drop(slow.script().clone().first(Do::Fail(PluginError::new(503))));
+    let lease = provider_with_sink(&exporter, &slow).acquire(Target::new(HOST));
+    open(&lease).statement().complete();
+    let start = std::time::Instant::now();
+    assert!(lease.close_blocking(LONG).is_delivered());
+    assert!(start.elapsed() < LONG / 2, "it waited for its deadline");
+    let sinks = lease.status().sinks;
+    assert_eq!((sinks[0].records.accepted, slow.accepted().len()), (2, 2));
+}
+
+#[test]
+fn a_sink_that_blocks_takes_no_thread_from_the_vendors_exporter() {
+    let (exporter, blocks) =
+        (RecordingExporter::new(), RecordingExporter::scripted(Script::always(Do::Block)));
+    let provider = provider_with_sink(&exporter, &blocks);
+    let host = |number: usize| format!("dbc-{number}.cloud.databricks.com");
+    let leases: Vec<_> = (0..20).map(|number| provider.acquire(Target::new(host(number)))).collect();
+    let sessions: Vec<_> = leases.iter().map(open).collect();
+    let start = std::time::Instant::now();
+    let until = |calls, accepted| {
+        while blocks.script().calls() < calls || exporter.accepted().len() < accepted {
+            assert!(start.elapsed() < LONG, "{} calls", blocks.script().calls());
+            std::thread::yield_now();
+        }
+    };
+    until(8, 0);
+    sessions.iter().for_each(|session| session.statement().complete());
+    until(8, 40);
+    assert_eq!(blocks.script().calls(), 8, "and it has eight threads itself");
+    blocks.script().release();
+}

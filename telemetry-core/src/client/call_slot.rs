@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::client::Client;
 use crate::client::call_pool::Call;
 use crate::client::runtime::Calls;
 use crate::client::safe_clock::SafeClock;
 use crate::fault::Fault;
 use crate::guard::panic::GuardedFuture;
+use crate::host::Host;
 use crate::plugin::clock::{BoxFuture, Tick};
 
 /// How much longer than the request timeout a call may take before it counts as lost: one that merely hangs
@@ -48,10 +48,16 @@ impl<T: Send + 'static> Slot<T> {
         self.deadline
     }
 
-    pub(crate) fn start(&mut self, client: &Client, may_block: bool, work: BoxFuture<'static, T>) {
-        self.deadline = client.plugins.clock.now() + client.plugins.config.request_timeout + GRACE;
+    pub(crate) fn start(
+        &mut self,
+        host: &Host,
+        deadline: Tick,
+        may_block: bool,
+        work: BoxFuture<'static, T>,
+    ) {
+        self.deadline = deadline + GRACE;
         self.job = Some(match self.calls.clone().filter(|_| may_block) {
-            Some(Calls { pool, on }) => pool.call(on, &client.host, work).map_or(Job::NoThread, Job::Pooled),
+            Some(Calls { pool, on }) => pool.call(on, host, work).map_or(Job::NoThread, Job::Pooled),
             None => Job::Here(GuardedFuture::new(|| work)),
         });
     }

@@ -3,26 +3,18 @@
 use std::sync::Arc;
 
 use crate::client::Client;
+use crate::client::destination::Delivered;
 use crate::client::logins::{TRIES, may_block};
 use crate::client::plugins::Plugins;
-use crate::client::safe_clock::SafeClock;
 use crate::fault::{Fault, PluginError};
-use crate::guard::panic::{DropGuarded, GuardedFuture, catch_panic};
-use crate::pipeline::delivery::{AttemptOutcome, outcome};
+use crate::guard::panic::{DropGuarded, GuardedFuture};
+use crate::pipeline::delivery::AttemptOutcome;
 use crate::pipeline::gate::NoAnswer;
-use crate::plugin::breaker::{BreakerState, Outcome, Permit};
 use crate::plugin::clock::Tick;
 use crate::plugin::exporter::Attempt;
 use crate::plugin::flags::{FlagQuery, FlagSet};
 use crate::plugin::headers::AuthHeaders;
 use crate::record::Record;
-
-/// How an attempt went, and what the breaker does after it.
-#[derive(Debug)]
-pub(crate) struct Delivered {
-    pub(crate) attempted: AttemptOutcome,
-    pub(crate) breaker: Option<BreakerState>,
-}
 
 /// Whether an attempt may hold up its thread: any of its parts may.
 pub(crate) fn deliver_may_block(client: &Client) -> bool {
@@ -44,7 +36,7 @@ fn credentials_may_block(client: &Client) -> bool {
 /// credentials of one connection are refused, those of another are tried.
 pub(crate) async fn deliver(client: Arc<Client>, batch: Vec<Arc<Record>>) -> Delivered {
     let clock = &client.plugins.clock;
-    let deadline = clock.now() + client.plugins.config.request_timeout;
+    let deadline = client.call_deadline();
     let mut tries = 1..TRIES;
     let attempted = loop {
         let mut login = None;
@@ -58,8 +50,7 @@ pub(crate) async fn deliver(client: Arc<Client>, batch: Vec<Arc<Record>>) -> Del
             break attempted;
         }
     };
-    let breaker = client.breaker().and_then(|breaker| catch_panic(|| breaker.state(clock.now())));
-    Delivered { attempted, breaker }
+    Delivered { attempted, breaker: client.destination().breaker_state(clock) }
 }
 
 /// Notes how the service took a connection's credentials; whether those of another are to be tried now.
@@ -73,15 +64,11 @@ async fn attempt(
     deadline: Tick,
     login: &mut Option<u64>,
 ) -> AttemptOutcome {
-    let plugins = &client.plugins;
-    let clock = &plugins.clock;
-    let now = clock.now();
-    let admitted = client.breaker().and_then(|breaker| catch_panic(|| breaker.admit(now)));
-    let permit = match admitted {
-        Some(Ok(permit)) => permit,
-        Some(Err(rejected)) => return AttemptOutcome::Rejected { retry_at: rejected.retry_at },
-        // A breaker that can't answer admits nothing.
-        None => return AttemptOutcome::Rejected { retry_at: now + client.config.flush_interval },
+    let clock = &client.plugins.clock;
+    let destination = client.destination();
+    let permit = match destination.admit(clock) {
+        Ok(permit) => permit,
+        Err(rejected) => return rejected,
     };
     // Without credentials the permit is dropped, which is neutral.
     let credentials = match client.authenticated {
@@ -95,39 +82,12 @@ async fn attempt(
     let attempt = Attempt::new(&client.host, batch, clock.wall())
         .with_credentials(credentials.as_ref())
         .of_workspace(client.workspace);
-    let mut permit = InFlight { permit: Some(permit), clock };
-    let export = GuardedFuture::new(|| plugins.exporter.export(&attempt));
-    let attempted = AttemptOutcome::Answered(
-        clock.limit(deadline, export).await.unwrap_or_else(|fault| Err(fault.into())),
-    );
-    permit.settle(outcome(&attempted));
-    attempted
-}
-
-/// A permit whose call is under way. A call that is given up, as at the deadline of a close, has failed:
-/// otherwise each close would wait for a service that hangs.
-struct InFlight<'a> {
-    permit: Option<Permit<'a>>,
-    clock: &'a SafeClock,
-}
-
-impl InFlight<'_> {
-    fn settle(&mut self, outcome: Outcome) {
-        if let Some(permit) = self.permit.take() {
-            catch_panic(|| permit.settle(outcome, self.clock.now()));
-        }
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.settle(Outcome::Failure { retry_after: None });
-    }
+    destination.export(permit, &attempt, deadline, clock).await
 }
 
 /// One question for the flag. When the credentials of one connection are refused, those of another are tried.
 pub(crate) async fn ask(client: Arc<Client>) -> Result<FlagSet, NoAnswer> {
-    let deadline = client.plugins.clock.now() + client.plugins.config.request_timeout;
+    let deadline = client.call_deadline();
     let mut tries = 1..TRIES;
     loop {
         let mut login = None;
@@ -178,12 +138,5 @@ async fn credentials(
     match client.plugins.clock.limit(deadline, headers).await {
         Ok(headers) => headers.map(Some),
         Err(fault) => Err(PluginError::new(fault)),
-    }
-}
-
-/// Of a job that didn't come back: its thread could not be started, hangs, or died.
-impl From<Fault> for Delivered {
-    fn from(fault: Fault) -> Self {
-        Delivered { attempted: AttemptOutcome::Answered(Err(PluginError::new(fault))), breaker: None }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Key {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Terms {
     /// Whatever the flag says.
-    pub(crate) forced: bool,
+    pub(crate) mode: Mode,
     /// Whether records travel under the principal's credentials, if there are any.
     pub(crate) authenticated: bool,
     batch_size: usize,
@@ -31,7 +31,7 @@ impl Terms {
     /// Those of a connection, whose settings have become part of `config`.
     pub(crate) fn new(config: &TelemetryConfig, settings: &ConnectionSettings) -> Self {
         Terms {
-            forced: config.mode == Mode::Forced,
+            mode: config.mode,
             authenticated: settings.authenticated.unwrap_or(true),
             batch_size: config.batch_size,
             flush_interval: config.flush_interval,
@@ -44,7 +44,7 @@ impl Terms {
 impl Key {
     /// One for a host, without a principal.
     pub(crate) fn of(host: Host) -> Self {
-        let terms = Terms::new(&TelemetryConfig::default(), &ConnectionSettings::default());
+        let terms = Terms::new(&TelemetryConfig::default().mode(Mode::On), &ConnectionSettings::default());
         Key { host, workspace: None, scope: None, terms }
     }
 }

@@ -4,9 +4,12 @@ pub(crate) mod buffer;
 pub(crate) mod call_pool;
 pub(crate) mod call_slot;
 pub(crate) mod calls;
+pub(crate) mod destination;
 pub(crate) mod key;
 pub(crate) mod lease_guard;
 pub(crate) mod logins;
+pub(crate) mod outlet;
+pub(crate) mod outlet_worker;
 #[cfg_attr(all(test, shuttle), path = "../interleavings/own_runtime.rs")]
 pub(crate) mod own_runtime;
 pub(crate) mod plugins;
@@ -26,12 +29,14 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 
 use crate::client::buffer::{BufferBooks, EventBuffer, Pushed};
+use crate::client::destination::{Destination, breaker};
 use crate::client::key::Key;
 use crate::client::logins::{Leftover, Logins, may_block};
+use crate::client::outlet::{Outlet, OutletSnapshot};
 use crate::client::plugins::Plugins;
 use crate::client::sessions::{SessionNumber, Sessions};
 use crate::client::wakeup::Wakeup;
-use crate::config::TelemetryConfig;
+use crate::config::{Mode, TelemetryConfig};
 use crate::fault::PluginError;
 use crate::guard::lock::lock;
 use crate::guard::memory::Memory;
@@ -43,12 +48,12 @@ use crate::guard::thread;
 use crate::host::Host;
 use crate::ledger::{DropReason, EventLedger, RecordLedger, Refusal};
 use crate::pipeline::event::Event;
-use crate::pipeline::gate::FlagState;
+use crate::pipeline::gate::{FlagState, Gate};
 use crate::pipeline::{Busy, Pipeline, Step};
 use crate::plugin::breaker::{Breaker, BreakerState};
 use crate::plugin::clock::Tick;
 use crate::plugin::credentials::CredentialProvider;
-use crate::record::SessionContext;
+use crate::record::{Record, SessionContext};
 
 /// Shared between the handles of its connections, which push into its buffer, and its worker, which does all
 /// else.
@@ -82,6 +87,8 @@ pub(crate) struct Client {
     /// The deadline of its close, in nanoseconds of its tick; that of [`Tick::MAX`] while nobody closes it.
     closing: AtomicU64,
     wakeup: Wakeup,
+    /// Its ways to the provider's sinks.
+    outlets: Vec<Arc<Outlet>>,
     finished: watch::Sender<bool>,
     /// The number of the oldest record that is still held.
     left: watch::Sender<u64>,
@@ -105,13 +112,27 @@ pub(crate) struct Snapshot {
     pub(crate) breaker: Option<BreakerState>,
     pub(crate) last_failure: Option<PluginError>,
     pub(crate) open_statements: usize,
+    pub(crate) sinks: Vec<OutletSnapshot>,
+}
+
+/// Up to where records are to leave: the vendor's, and each sink's.
+#[derive(Clone, Debug)]
+pub(crate) struct Upto {
+    pub(crate) records: u64,
+    pub(crate) outlets: Vec<u64>,
 }
 
 impl Client {
     pub(crate) fn new(plugins: Arc<Plugins>, key: &Key, config: TelemetryConfig) -> Self {
         let Key { host, workspace, scope, terms } = key;
         let flag = plugins.driver.identity.flag();
-        let pipeline = Pipeline::new(&config, flag, terms.forced, fastrand::u64(..));
+        let outlets: Vec<_> = plugins.sinks.iter().map(|sink| Outlet::new(&plugins, sink, host)).collect();
+        let gate = match terms.mode {
+            Mode::Off => Gate::off(),
+            Mode::On => Gate::new(config.flag_retry),
+            Mode::Forced => Gate::forced(),
+        };
+        let pipeline = Pipeline::new(&config, flag, gate, !outlets.is_empty(), fastrand::u64(..));
         let memory = Arc::new(Memory::new(config.max_bytes as u64, Arc::clone(&plugins.memory)));
         Client {
             host: host.clone(),
@@ -122,7 +143,7 @@ impl Client {
             next_lease: AtomicU64::new(0),
             logged_in: AtomicBool::new(false),
             malformed: AtomicU64::new(0),
-            forced: terms.forced,
+            forced: terms.mode == Mode::Forced,
             buffer: EventBuffer::new(config.max_events, Arc::clone(&memory)),
             memory,
             sessions: Sessions::default(),
@@ -130,6 +151,7 @@ impl Client {
             recording: AtomicBool::new(true),
             ended: AtomicBool::new(false),
             closing: AtomicU64::new(Tick::MAX.as_nanos()),
+            outlets,
             wakeup: Wakeup::new((config.max_events / 4).max(1)),
             finished: watch::Sender::new(false),
             left: watch::Sender::new(0),
@@ -264,8 +286,14 @@ impl Client {
                 }
                 pipeline.step(now, busy, self.closing())
             });
-            if let Some(step) = step {
-                return step;
+            match (step, self.closing()) {
+                (Some(Step::Finished), Some(deadline))
+                    if self.plugins.clock.now() < deadline && !self.outlets_are_done_by(deadline) =>
+                {
+                    return Step::Wait(deadline);
+                }
+                (Some(step), _) => return step,
+                (None, _) => {}
             }
         }
         Step::More
@@ -360,7 +388,9 @@ impl Client {
         self.recording.store(pipeline.is_recording(), Ordering::Release);
         self.memory.set_pipeline(pipeline.bytes());
         let left = pipeline.left();
+        let offered = pipeline.take_offered();
         drop(pipeline);
+        self.offer(offered);
         // Not under its lock: it may wake who waits for a flush. A thread that is late here has an older
         // number.
         self.left.send_if_modified(|before| {
@@ -371,9 +401,33 @@ impl Client {
         changed
     }
 
-    /// Takes in what was recorded so far, and sends it as soon as may be. The number up to which records are
-    /// to have [left](Self::left) then.
-    pub(crate) fn flush(&self) -> u64 {
+    /// Offers its sinks the records that were made.
+    fn offer(&self, records: Vec<(Arc<Record>, bool)>) {
+        if records.is_empty() {
+            return;
+        }
+        for outlet in &self.outlets {
+            let sink = &outlet.shared.sink;
+            let seen = |record: &Arc<Record>| Arc::new(record.seen_by(sink.audience));
+            let taken = records.iter().filter(|(record, _)| sink.takes(record));
+            outlet.offer(taken.map(|(record, urgent)| (seen(record), *urgent)));
+        }
+    }
+
+    /// Its ways to the provider's sinks.
+    pub(crate) fn outlets(&self) -> &[Arc<Outlet>] {
+        &self.outlets
+    }
+
+    /// Whether, of a close that is to end by then, nothing is left to its sinks.
+    fn outlets_are_done_by(&self, deadline: Tick) -> bool {
+        // Each is told of the close.
+        self.outlets.iter().filter(|outlet| !outlet.is_done_by(deadline)).count() == 0
+    }
+
+    /// Takes in what was recorded so far, and sends it as soon as may be. Up to where records are to have
+    /// [left](Self::left) then.
+    pub(crate) fn flush(&self) -> Upto {
         let (wall, mut ahead) = (self.plugins.clock.wall(), self.slices());
         let upto = loop {
             if let Some(upto) = self.absorb_slice(wall, &mut ahead, |pipeline, _| pipeline.flush()) {
@@ -381,15 +435,26 @@ impl Client {
             }
         };
         self.wake_up();
-        upto
+        Upto { records: upto, outlets: self.outlets.iter().map(|outlet| outlet.flush()).collect() }
     }
 
-    /// Completes when all records before this number have left, or the client is finished.
-    pub(crate) fn left(&self, upto: u64) -> impl Future<Output = ()> + Send + 'static {
-        let mut left = self.left.subscribe();
+    /// Completes when all records before have left for the vendor and for every sink, or the client is
+    /// finished.
+    pub(crate) fn left(&self, upto: &Upto) -> impl Future<Output = ()> + Send + 'static {
+        let (mut left, records) = (self.left.subscribe(), upto.records);
+        let outlets = self.outlets.iter().zip(&upto.outlets);
+        let outlets: Vec<_> = outlets.map(|(outlet, upto)| outlet.left(*upto)).collect();
         async move {
-            let _ = left.wait_for(|left| *left >= upto).await;
+            let _ = left.wait_for(|left| *left >= records).await;
+            for left in outlets {
+                left.await;
+            }
         }
+    }
+
+    /// Whether all records before have left for the vendor.
+    pub(crate) fn has_left(&self, upto: &Upto) -> bool {
+        *self.left.borrow() >= upto.records
     }
 
     /// The end: whatever is still held is dropped under `reason`, what is under way is given up, and nothing
@@ -416,6 +481,7 @@ impl Client {
             }
             Some(_) => {}
         }
+        self.outlets.iter().for_each(|outlet| outlet.finish(reason));
         self.sessions.forget_gone();
         self.finished.send_replace(true);
         if reason != DropReason::Closed {
@@ -441,6 +507,7 @@ impl Client {
         drop(pipeline);
         self.recording.store(false, Ordering::Release);
         self.left.send_replace(u64::MAX);
+        self.outlets.iter().for_each(|outlet| outlet.finish(DropReason::InternalFault));
         self.sessions.forget_gone();
         self.finished.send_replace(true);
         self.plugins.ended_early.fetch_add(1, Ordering::Release);
@@ -460,13 +527,19 @@ impl Client {
         }
     }
 
-    /// The host's breaker. `None` when its source panics.
-    pub(crate) fn breaker(&self) -> Option<&Arc<dyn Breaker>> {
-        if self.breaker.get().is_none() {
-            let breaker = catch_panic(|| self.plugins.breakers.breaker(&self.host))?;
-            let _ = self.breaker.set(breaker);
+    /// What its records are delivered to the vendor by.
+    pub(crate) fn destination(&self) -> Destination<'_> {
+        let Plugins { exporter, breakers, .. } = &*self.plugins;
+        Destination {
+            exporter: &**exporter,
+            breaker: breaker(&self.breaker, &**breakers, &self.host),
+            unanswered: self.config.flush_interval,
         }
-        self.breaker.get()
+    }
+
+    /// When a call of a plug-in that begins now is to have ended.
+    pub(crate) fn call_deadline(&self) -> Tick {
+        self.plugins.clock.now() + self.plugins.config.request_timeout
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
@@ -490,6 +563,7 @@ impl Client {
             breaker: pipeline.breaker(),
             last_failure: pipeline.last_failure(),
             open_statements: pipeline.open_statements(),
+            sinks: self.outlets.iter().map(|outlet| outlet.snapshot()).collect(),
         }
     }
 }
@@ -525,7 +599,7 @@ pub(crate) mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::client::plugins::DropThread;
+    use crate::client::plugins::{DropThread, SharedSink};
     use crate::client::safe_clock::SafeClock;
     use crate::fault::{Fault, PluginError};
     use crate::guard::fork::Process;
@@ -535,10 +609,11 @@ pub(crate) mod tests {
     use crate::plugin::breaker::AlwaysClosed;
     use crate::plugin::exporter::{Attempt, Exporter, Receipt};
     use crate::plugin::flags::{FeatureFlagSource, FlagQuery, FlagSet};
+    use crate::plugin::sink::Sink;
     use crate::text::rules::TextRules;
 
     #[derive(Debug)]
-    struct Nobody;
+    pub(crate) struct Nobody;
 
     #[async_trait]
     impl Exporter for Nobody {
@@ -575,6 +650,7 @@ pub(crate) mod tests {
             parent: Process::this(),
             memory: Arc::new(MemoryPool::new(u64::MAX)),
             ended_early: Arc::default(),
+            sinks: vec![Arc::new(SharedSink::new(Sink::new("sink", Nobody)))],
             last: DropThread::default(),
         }
     }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use crate::client::call_pool::CallPool;
 use crate::client::safe_clock::SafeClock;
 use crate::config::TelemetryConfig;
 use crate::guard::fork::Process;
@@ -13,6 +14,7 @@ use crate::guard::thread;
 use crate::plugin::breaker::BreakerSource;
 use crate::plugin::exporter::Exporter;
 use crate::plugin::flags::FeatureFlagSource;
+use crate::plugin::sink::Sink;
 use crate::record::DriverContext;
 use crate::text::rules::TextRules;
 
@@ -25,6 +27,8 @@ pub(crate) struct Plugins {
     pub(crate) exporter: Arc<dyn Exporter>,
     pub(crate) flags: Arc<dyn FeatureFlagSource>,
     pub(crate) breakers: Arc<dyn BreakerSource>,
+    /// What records go to beside the vendor's service.
+    pub(crate) sinks: Vec<Arc<SharedSink>>,
     pub(crate) clock: SafeClock,
     /// What its clients may hold together.
     pub(crate) memory: Arc<MemoryPool>,
@@ -36,6 +40,23 @@ pub(crate) struct Plugins {
     pub(crate) last: DropThread,
 }
 
+/// A provider's sink, with what its clients share of it.
+#[derive(Debug)]
+pub(crate) struct SharedSink {
+    pub(crate) sink: Sink,
+    /// Where its calls run that may block: threads of its own, so that it takes none from the others.
+    pub(crate) pool: Arc<CallPool>,
+    /// What may wait for it, of all clients.
+    pub(crate) memory: Arc<MemoryPool>,
+}
+
+impl SharedSink {
+    pub(crate) fn new(sink: Sink) -> Self {
+        let memory = Arc::new(MemoryPool::new(sink.config.max_total_bytes as u64));
+        SharedSink { sink, pool: Arc::default(), memory }
+    }
+}
+
 impl Plugins {
     /// Whether this is the process that built the provider, and no forked child of it.
     pub(crate) fn in_parent_process(&self) -> bool {
@@ -45,15 +66,19 @@ impl Plugins {
 
 impl Drop for Plugins {
     fn drop(&mut self) {
-        let Plugins { exporter, flags, breakers, .. } = &*self;
-        let held: [Part; 4] = [
+        let Plugins { exporter, flags, breakers, sinks, .. } = &*self;
+        let mut held: Vec<Part> = vec![
             Box::new(Arc::clone(exporter)),
             Box::new(Arc::clone(flags)),
             Box::new(Arc::clone(breakers)),
             Box::new(self.clock.inner()),
         ];
+        for shared in sinks {
+            held.push(Box::new(Arc::clone(&shared.sink.exporter)));
+            held.push(Box::new(Arc::clone(&shared.sink.breakers)));
+        }
         if self.in_parent_process() {
-            self.last.0 = held.map(Some);
+            self.last.0 = held;
         } else {
             // In a forked child the threads that they may wait for in the end aren't there.
             std::mem::forget(held);
@@ -64,17 +89,17 @@ impl Drop for Plugins {
 /// Holds the plug-ins longer than anybody else, and lets go of them on a thread of their own: the driver's,
 /// which may be a runtime's, is no place for what foreign code does in the end, and for how long.
 #[derive(Default)]
-pub(crate) struct DropThread([Option<Part>; 4]);
+pub(crate) struct DropThread(Vec<Part>);
 
 type Part = Box<dyn Any + Send + Sync>;
 
 impl Drop for DropThread {
     fn drop(&mut self) {
-        if self.0.iter().all(Option::is_none) {
+        if self.0.is_empty() {
             return;
         }
         // Each by itself: a panic while another unwinds would end the process.
-        let parts = std::mem::take(&mut self.0).map(DropGuarded);
+        let parts: Vec<_> = self.0.drain(..).map(|part| DropGuarded(Some(part))).collect();
         // Without a thread it happens here, when the closure is dropped.
         drop(thread::spawn("telemetry-drop", move || drop(parts)));
     }

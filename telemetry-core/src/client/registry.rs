@@ -167,6 +167,7 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
+    use crate::client::Upto;
     use crate::client::plugins::Plugins;
     use crate::client::tests::{client, client_of, plugins};
     use crate::pipeline::{Busy, Step};
@@ -216,7 +217,8 @@ mod tests {
     #[test]
     fn a_client_that_fails_of_itself_keeps_nobody_waiting() {
         let client = client();
-        let (mut left, mut finished) = (Box::pin(client.left(7)), Box::pin(client.finished()));
+        let (mut left, mut finished) =
+            (Box::pin(client.left(&Upto { records: 7, outlets: Vec::new() })), Box::pin(client.finished()));
         let context = &mut Context::from_waker(Waker::noop());
         assert!(left.as_mut().poll(context).is_pending() && finished.as_mut().poll(context).is_pending());
         client.fail();

@@ -57,7 +57,10 @@ impl Shared {
 
     pub(crate) fn step(&self) {
         if self.runner.is_manual() {
-            self.registry.clients().iter().for_each(|client| client.wake_up());
+            for client in self.registry.clients() {
+                client.wake_up();
+                client.outlets().iter().for_each(|outlet| outlet.wake_up());
+            }
             self.runner.step();
         }
     }

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::client::outlet::OutletSnapshot;
+use crate::client::plugins::SharedSink;
 use crate::client::{Client, Snapshot};
 use crate::fault::PluginError;
 use crate::guard::memory::Part;
@@ -13,6 +16,7 @@ use crate::ledger::{EventLedger, RecordLedger};
 use crate::pipeline::gate::FlagState;
 use crate::plugin::breaker::BreakerState;
 use crate::plugin::flags::FlagOrigin;
+use crate::plugin::sink::Sink;
 
 /// What holds for one connection, and why, at one moment. The books are those of its client, which it may
 /// share.
@@ -35,6 +39,8 @@ pub struct Status {
     pub dry_run: Option<PathBuf>,
     /// The last failure of an attempt, of the credentials or of the flag.
     pub last_failure: Option<PluginError>,
+    /// What the provider's [sinks](crate::Sink) are at, in the order they were given.
+    pub sinks: Vec<SinkStatus>,
     /// Statements open by id.
     pub open_statements: usize,
     /// Bytes held, of which [`max_bytes`](crate::TelemetryConfig::max_bytes) is the bound: events, open
@@ -47,6 +53,22 @@ pub struct Status {
     /// Names and SQLSTATEs of errors that have not the form of one: such a name travels as `unnamed`, such a
     /// SQLSTATE not at all.
     pub malformed_names: u64,
+}
+
+/// What a sink is at, of one client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SinkStatus {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What became of the records that it was offered, which are what its books count as made.
+    pub records: RecordLedger,
+    /// What its breaker did when it was last asked.
+    pub breaker: Option<BreakerState>,
+    /// The file that it writes to instead of sending, where its exporter does.
+    pub file: Option<PathBuf>,
+    /// The last failure of an attempt.
+    pub last_failure: Option<PluginError>,
 }
 
 /// Whether telemetry is on.
@@ -112,6 +134,7 @@ impl Status {
             breaker: None,
             dry_run: None,
             last_failure: None,
+            sinks: Vec::new(),
             open_statements: 0,
             held_bytes: 0,
             text_bytes: 0,
@@ -121,12 +144,14 @@ impl Status {
     }
 
     pub(crate) fn of(client: &Client) -> Self {
-        let Snapshot { known, finished, events, records, breaker, last_failure, open_statements } =
+        let Snapshot { known, finished, events, records, breaker, last_failure, open_statements, sinks } =
             client.snapshot();
+        let sinks = sinks.into_iter().zip(&client.plugins.sinks);
         let flag = || client.plugins.driver.identity.flag().to_owned();
         let state = match known {
             FlagState::Unknown | FlagState::Enabled(_) if finished => TelemetryState::Off(OffReason::Closed),
             _ if client.forced => TelemetryState::Forced,
+            FlagState::Unasked => TelemetryState::Off(OffReason::Setting),
             FlagState::Unknown => TelemetryState::Undecided,
             FlagState::Enabled(origin) => TelemetryState::On(origin),
             FlagState::Disabled(origin) => TelemetryState::Off(OffReason::FlagOff { flag: flag(), origin }),
@@ -141,6 +166,7 @@ impl Status {
             breaker,
             dry_run: catch_panic(|| client.plugins.exporter.dry_run()).flatten(),
             last_failure,
+            sinks: sinks.map(|(outlet, shared)| SinkStatus::of(outlet, shared)).collect(),
             open_statements,
             held_bytes: client.memory.held(),
             text_bytes: client.memory.of(Part::Text),
@@ -149,9 +175,20 @@ impl Status {
         }
     }
 
-    /// Whether both books balance.
+    /// Whether all books balance, those of the sinks too.
     pub fn balances(&self) -> bool {
-        self.events.balances() && self.records.balances()
+        self.events.balances()
+            && self.records.balances()
+            && self.sinks.iter().all(|sink| sink.records.balances())
+    }
+}
+
+impl SinkStatus {
+    fn of(outlet: OutletSnapshot, shared: &SharedSink) -> Self {
+        let OutletSnapshot { records, breaker, last_failure } = outlet;
+        let Sink { name, exporter, .. } = &shared.sink;
+        let file = catch_panic(|| exporter.dry_run()).flatten();
+        SinkStatus { name: Arc::clone(name), records, breaker, file, last_failure }
     }
 }
 

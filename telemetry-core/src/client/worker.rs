@@ -9,14 +9,13 @@ use std::time::Duration;
 use crate::client::Client;
 use crate::client::call_slot::Slot;
 use crate::client::calls;
-use crate::client::calls::Delivered;
+use crate::client::destination::{Delivered, log_outcome};
 use crate::client::key::Key;
 use crate::client::shared::Shared;
 use crate::fault::PluginError;
 use crate::guard::own_work::{log, own_work};
 use crate::guard::panic::catch_panic;
 use crate::ledger::DropReason;
-use crate::pipeline::delivery::AttemptOutcome;
 use crate::pipeline::gate::NoAnswer;
 use crate::pipeline::{Busy, Step};
 use crate::plugin::clock::Tick;
@@ -53,11 +52,13 @@ pub(crate) fn work(
                 Step::More => yield_now().await,
                 Step::Ask => {
                     let ask = Box::pin(calls::ask(Arc::clone(&client)));
-                    asking.start(&client, calls::ask_may_block(&client), ask);
+                    let deadline = client.call_deadline();
+                    asking.start(&client.host, deadline, calls::ask_may_block(&client), ask);
                 }
                 Step::Send(batch) => {
                     let deliver = Box::pin(calls::deliver(Arc::clone(&client), batch));
-                    sending.start(&client, calls::deliver_may_block(&client), deliver);
+                    let deadline = client.call_deadline();
+                    sending.start(&client.host, deadline, calls::deliver_may_block(&client), deliver);
                 }
                 Step::Wait(until) => match wait(&client, until, &mut pace, &mut sending, &mut asking).await {
                     Woken::Due => {}
@@ -183,21 +184,7 @@ fn settle(client: &Client, delivered: Delivered) {
     if let (Some(from), Some(to)) = (left, breaker) {
         log!(host = %client.host, ?from, ?to, "the breaker of telemetry's host changed");
     }
-    match attempted {
-        AttemptOutcome::Answered(Ok(receipt)) if receipt.written => {
-            log!(host = %client.host, written = receipt.accepted, "telemetry written to a file")
-        }
-        AttemptOutcome::Answered(Ok(receipt)) => {
-            log!(host = %client.host, accepted = receipt.accepted, "telemetry delivered")
-        }
-        AttemptOutcome::Answered(Err(failure)) => {
-            log!(host = %client.host, %failure, "telemetry not delivered")
-        }
-        AttemptOutcome::NoCredentials(failure) => {
-            log!(host = %client.host, %failure, "no credentials for telemetry")
-        }
-        AttemptOutcome::Rejected { .. } => log!(host = %client.host, "telemetry waits for the breaker"),
-    }
+    log_outcome(&client.host, "", attempted);
 }
 
 fn answered(client: &Client, answer: Result<FlagSet, NoAnswer>) {

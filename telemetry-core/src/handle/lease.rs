@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::Client;
 use crate::client::lease_guard::{LeaseGuard, NotLast};
 use crate::client::status::{OffReason, Status};
+use crate::client::{Client, Upto};
 use crate::guard::own_work::log;
 use crate::guard::panic::DropGuarded;
 use crate::handle::opening::{ConnectionInfo, Opening};
@@ -146,7 +146,8 @@ impl Lease {
             Ok(begun) => begun,
             Err(reason) => return FlushOutcome::Off(reason),
         };
-        let in_time = hold.waiting().wait(deadline, Until::Left(upto)).await;
+        let in_time = hold.waiting().wait(deadline, Until::Left(upto.clone())).await;
+        let in_time = in_time || hold.client.has_left(&upto);
         outcome::of_flush(&before, Status::of(&hold.client), in_time)
     }
 
@@ -157,11 +158,12 @@ impl Lease {
             Ok(begun) => begun,
             Err(reason) => return FlushOutcome::Off(reason),
         };
-        let in_time = hold.waiting().wait_blocking(deadline, Until::Left(upto));
+        let in_time = hold.waiting().wait_blocking(deadline, Until::Left(upto.clone()));
+        let in_time = in_time || hold.client.has_left(&upto);
         outcome::of_flush(&before, Status::of(&hold.client), in_time)
     }
 
-    fn begin_flush(&self, within: Duration) -> Result<(&Arc<LeaseGuard>, Status, Tick, u64), OffReason> {
+    fn begin_flush(&self, within: Duration) -> Result<(&Arc<LeaseGuard>, Status, Tick, Upto), OffReason> {
         let hold = self.held()?;
         let deadline = hold.client.plugins.clock.now() + within;
         let (before, upto) = (Status::of(&hold.client), hold.client.flush());

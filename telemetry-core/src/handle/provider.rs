@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::client::Client;
 use crate::client::key::{Key, Terms};
 use crate::client::lease_guard::LeaseGuard;
-use crate::client::plugins::{DropThread, Plugins};
+use crate::client::outlet_worker;
+use crate::client::plugins::{DropThread, Plugins, SharedSink};
 use crate::client::registry::{Leased, Registry};
 use crate::client::runtime::{Runner, Runtime};
 use crate::client::safe_clock::SafeClock;
@@ -27,6 +28,7 @@ use crate::plugin::breaker::BreakerSource;
 use crate::plugin::clock::Clock;
 use crate::plugin::exporter::Exporter;
 use crate::plugin::flags::FeatureFlagSource;
+use crate::plugin::sink::Sink;
 use crate::record::DriverContext;
 use crate::record::id::ScopeId;
 use crate::record::{DriverIdentity, SystemInfo};
@@ -53,6 +55,7 @@ impl ClientProvider {
             exporter: None,
             flags: None,
             breakers: None,
+            sinks: Vec::new(),
             clock: None,
             runtime: Runtime::default(),
             system: None,
@@ -148,7 +151,7 @@ impl ClientProvider {
             return Err(OffReason::OptOut(variable));
         }
         let config = settings.within(&shared.plugins.config);
-        if config.mode == Mode::Off {
+        if config.mode == Mode::Off && shared.plugins.sinks.is_empty() {
             return Err(OffReason::Setting);
         }
         let host = Host::parse(&host, config.host_policy).map_err(OffReason::InvalidHost)?;
@@ -175,6 +178,9 @@ impl ClientProvider {
             hold.provide(credentials);
         }
         if is_new {
+            for outlet in client.outlets() {
+                shared.runner.spawn(outlet_worker::work(Arc::clone(&client), Arc::clone(outlet), shared));
+            }
             shared.runner.spawn(work(client, key, Arc::clone(shared)));
         }
         Ok(hold)
@@ -216,6 +222,7 @@ pub struct ClientProviderBuilder {
     exporter: Option<Arc<dyn Exporter>>,
     flags: Option<Arc<dyn FeatureFlagSource>>,
     breakers: Option<Arc<dyn BreakerSource>>,
+    sinks: Vec<Sink>,
     clock: Option<Arc<dyn Clock>>,
     runtime: Runtime,
     system: Option<SystemInfo>,
@@ -265,6 +272,12 @@ impl ClientProviderBuilder {
         self
     }
 
+    /// A further place that records go to, beside the vendor's service; any number of them.
+    pub fn sink(mut self, sink: Sink) -> Self {
+        self.sinks.push(sink);
+        self
+    }
+
     /// The time; the machine's by default.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
@@ -304,6 +317,7 @@ impl ClientProviderBuilder {
             exporter,
             flags,
             breakers,
+            sinks,
             clock,
             runtime,
             system,
@@ -313,6 +327,7 @@ impl ClientProviderBuilder {
         config.validate()?;
         let level = config.error_text.narrowed(error_text.as_deref());
         let text = TextRules::new(level, config.own_words, config.own_packages)?;
+        let sinks = checked(sinks)?;
         let system = system.unwrap_or_else(SystemInfo::detect).sanitized();
         let timers = !matches!(runtime, Runtime::Manual);
         let plugins = Arc::new(Plugins {
@@ -320,6 +335,7 @@ impl ClientProviderBuilder {
             exporter: exporter.ok_or(BuildError::Missing("an exporter"))?,
             flags: flags.ok_or(BuildError::Missing("a source of feature flags"))?,
             breakers: breakers.ok_or(BuildError::Missing("a source of breakers"))?,
+            sinks: sinks.into_iter().map(|sink| Arc::new(SharedSink::new(sink))).collect(),
             clock: match clock {
                 Some(clock) => SafeClock::new(clock, timers),
                 None => SafeClock::machine(timers),
@@ -340,4 +356,15 @@ impl ClientProviderBuilder {
         };
         Ok(ClientProvider { shared: Arc::new(shared), child: None })
     }
+}
+
+/// The sinks, each well set and none named like another.
+fn checked(sinks: Vec<Sink>) -> Result<Vec<Sink>, BuildError> {
+    for (place, sink) in sinks.iter().enumerate() {
+        sink.validate()?;
+        if sinks.iter().take(place).any(|other| other.name == sink.name) {
+            return Err(BuildError::SameName(sink.name.to_string()));
+        }
+    }
+    Ok(sinks)
 }

@@ -8,21 +8,21 @@ use std::task::Poll;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-use crate::client::Client;
 use crate::client::lease_guard::LeaseGuard;
 use crate::client::shared::Shared;
+use crate::client::{Client, Upto};
 use crate::guard::own_work::own_work;
 use crate::guard::panic::catch_panic;
 use crate::ledger::DropReason;
 use crate::plugin::clock::{BoxFuture, Tick};
 
 /// What is waited for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Until {
     /// The client is finished; at the deadline it is.
     Finished,
     /// All records up to this one have left.
-    Left(u64),
+    Left(Upto),
 }
 
 /// Somebody who waits for a client.
@@ -47,12 +47,12 @@ impl Waiting {
     /// background.
     pub(super) async fn wait(self, deadline: Tick, until: Until) -> bool {
         if self.shared.runner.is_manual() {
-            let in_time = self.reach(deadline, until).await;
-            self.end(until);
+            let in_time = self.reach(deadline, &until).await;
+            self.end(&until);
             return in_time;
         }
         let (reached, answer) = oneshot::channel();
-        self.aside(deadline, until, move |in_time| _ = reached.send(in_time));
+        self.aside(deadline, until.clone(), move |in_time| _ = reached.send(in_time));
         match (answer.await, until) {
             (Ok(in_time), _) => in_time,
             // Without a thread it is the worker alone that ends the client at the deadline.
@@ -69,12 +69,12 @@ impl Waiting {
         // A runtime can't be driven on a thread of another, nor on one that is being torn down, as in an exit
         // hook: a thread beside it does, and this one waits as any thread does.
         if Handle::try_current().is_err_and(|error| error.is_missing_context()) {
-            return self.wait_here(deadline, until);
+            return self.wait_here(deadline, &until);
         }
         let (reached, answer) = mpsc::channel();
-        self.aside(deadline, until, move |in_time| _ = reached.send(in_time));
+        self.aside(deadline, until.clone(), move |in_time| _ = reached.send(in_time));
         answer.recv().unwrap_or_else(|_| {
-            self.end(until);
+            self.end(&until);
             false
         })
     }
@@ -85,15 +85,15 @@ impl Waiting {
         let Ok(on) = self.shared.beside() else { return };
         let (waiting, keeps) = (self.clone(), Arc::clone(&on));
         drop(on.handle.spawn(async move {
-            let in_time = waiting.reach(deadline, until).await;
-            waiting.end(until);
+            let in_time = waiting.reach(deadline, &until).await;
+            waiting.end(&until);
             then(in_time);
             drop(keeps);
         }));
     }
 
     /// Waits on this thread, which is no runtime's.
-    fn wait_here(&self, deadline: Tick, until: Until) -> bool {
+    fn wait_here(&self, deadline: Tick, until: &Until) -> bool {
         own_work(|| {
             let reached = catch_panic(|| {
                 let runtime = Builder::new_current_thread().enable_time().build().ok()?;
@@ -105,7 +105,7 @@ impl Waiting {
     }
 
     /// After the wait for its end, a client is finished, however the wait went.
-    fn end(&self, until: Until) {
+    fn end(&self, until: &Until) {
         if let Until::Finished = until
             && !self.client.is_finished()
         {
@@ -114,7 +114,7 @@ impl Waiting {
     }
 
     /// Completes when what is waited for has come, or the deadline; which of both.
-    async fn reach(&self, deadline: Tick, until: Until) -> bool {
+    async fn reach(&self, deadline: Tick, until: &Until) -> bool {
         let Waiting { client, shared } = self;
         let mut reached = match until {
             Until::Finished => Box::pin(client.finished()) as BoxFuture<'static, ()>,

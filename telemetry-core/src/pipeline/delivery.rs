@@ -148,6 +148,12 @@ impl Delivery {
     /// Takes a record in. Past the bound the oldest that is not an error makes room, or the oldest error if
     /// all are.
     pub(crate) fn push(&mut self, record: Arc<Record>, urgent: bool, now: Tick) {
+        let bytes = record.bytes();
+        self.push_counted(record, urgent, bytes, now);
+    }
+
+    /// The same with a record that takes so many bytes.
+    pub(crate) fn push_counted(&mut self, record: Arc<Record>, urgent: bool, bytes: u64, now: Tick) {
         if self.held() == 0 {
             self.fill_time = self.flush_interval;
             if self.calm_from <= now {
@@ -157,7 +163,7 @@ impl Delivery {
             }
         }
         self.urgent |= urgent;
-        let bytes = record.bytes() + size_of::<Queued>() as u64;
+        let bytes = bytes + size_of::<Queued>() as u64;
         self.bytes += bytes;
         self.queue.push_back(Queued { record, since: now, number: self.ledger.made, bytes });
         self.ledger.made += 1;

@@ -9,6 +9,8 @@ use crate::plugin::flags::{FlagOrigin, FlagSet, FlagValue};
 /// What is known of the flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FlagState {
+    /// It isn't asked for, as the setting is off.
+    Unasked,
     /// Nothing yet: record, and send nothing.
     Unknown,
     Enabled(FlagOrigin),
@@ -79,6 +81,11 @@ impl Gate {
         Gate { known: FlagState::Enabled(FlagOrigin::Fixed), ask_at: Tick::MAX, ..Gate::new(MAX_RETRY) }
     }
 
+    /// A gate that is closed whatever the service says, and never asks.
+    pub(crate) fn off() -> Self {
+        Gate { known: FlagState::Unasked, ask_at: Tick::MAX, ..Gate::new(MAX_RETRY) }
+    }
+
     pub(crate) fn flag_state(&self) -> FlagState {
         self.known
     }
@@ -143,7 +150,10 @@ impl Gate {
                     FlagState::Unknown | FlagState::Unreachable(_) => {
                         self.known = FlagState::Unreachable(failure);
                     }
-                    FlagState::Enabled(_) | FlagState::Disabled(_) | FlagState::Absent(_) => {}
+                    FlagState::Unasked
+                    | FlagState::Enabled(_)
+                    | FlagState::Disabled(_)
+                    | FlagState::Absent(_) => {}
                 }
                 let asked = failure.retry_after.unwrap_or_default().min(MAX_RETRY);
                 self.ask_at = now + self.retry.max(asked);

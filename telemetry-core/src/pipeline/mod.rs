@@ -81,6 +81,10 @@ pub(crate) struct Pipeline {
     last_failure: Option<PluginError>,
     breaker: Option<BreakerState>,
     drafts: Vec<Draft>,
+    /// Whether there are sinks beside the vendor's service, which take records whatever the gate says.
+    has_sinks: bool,
+    /// What was made for them and isn't taken yet; of each, whether it is urgent.
+    offered: Vec<(Arc<Record>, bool)>,
     /// The present as tick and date, by which events' ticks are dated.
     present: (Tick, SystemTime),
     /// After so many records and events, a panic.
@@ -89,10 +93,10 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    pub(crate) fn new(config: &TelemetryConfig, flag: &str, forced: bool, seed: u64) -> Self {
+    pub(crate) fn new(config: &TelemetryConfig, flag: &str, gate: Gate, has_sinks: bool, seed: u64) -> Self {
         Pipeline {
             aggregator: Aggregator::new(config),
-            gate: if forced { Gate::forced() } else { Gate::new(config.flag_retry) },
+            gate,
             delivery: Delivery::new(config, seed),
             books: TakenBooks::default(),
             flag: flag.to_owned(),
@@ -100,6 +104,8 @@ impl Pipeline {
             last_failure: None,
             breaker: None,
             drafts: Vec::new(),
+            has_sinks,
+            offered: Vec::new(),
             present: (Tick::ZERO, SystemTime::UNIX_EPOCH),
             #[cfg(test)]
             planted: None,
@@ -111,7 +117,7 @@ impl Pipeline {
     }
 
     pub(crate) fn is_recording(&self) -> bool {
-        self.gate.is_recording() && !self.finished
+        (self.gate.is_recording() || self.has_sinks) && !self.finished
     }
 
     pub(crate) fn books(&self) -> TakenBooks {
@@ -207,13 +213,14 @@ impl Pipeline {
     pub(crate) fn step(&mut self, now: Tick, busy: Busy, closing: Option<Tick>) -> Step {
         self.delivery.close_by(closing);
         let discarded = match self.gate.flag_state() {
-            FlagState::Unknown | FlagState::Enabled(_) => None,
+            FlagState::Unasked | FlagState::Unknown | FlagState::Enabled(_) => None,
             FlagState::Disabled(_) | FlagState::Absent(_) => Some(DropReason::FlagOff),
             FlagState::Unreachable(_) => Some(DropReason::FlagUnreachable),
         };
         // At a close, what was on its way when it began has come. Without delivery, nothing is worth waiting
         // for.
-        let ends = if closing.is_some() || discarded.is_some() { Tick::MAX } else { now };
+        let in_vain = discarded.is_some() && !self.has_sinks;
+        let ends = if closing.is_some() || in_vain { Tick::MAX } else { now };
         let all = self.aggregator.end_quiet(ends, STATEMENTS_AT_ONCE, &mut self.drafts);
         self.make_records(now);
         self.delivery.expire(now);
@@ -310,6 +317,11 @@ impl Pipeline {
         self.delivery.fail();
     }
 
+    /// Takes what was made for the sinks.
+    pub(crate) fn take_offered(&mut self) -> Vec<(Arc<Record>, bool)> {
+        std::mem::take(&mut self.offered)
+    }
+
     fn make_records(&mut self, now: Tick) {
         let ids = EventId::random_many(self.drafts.len());
         for (Draft { at, session, body }, id) in self.drafts.drain(..).zip(ids) {
@@ -317,7 +329,13 @@ impl Pipeline {
             tests::strike(&mut self.planted);
             let urgent = body.is_urgent();
             let record = Record { id, stamp: date(self.present, at), session, body };
-            self.delivery.push(Arc::new(record), urgent, now);
+            let record = Arc::new(record);
+            if self.has_sinks {
+                self.offered.push((Arc::clone(&record), urgent));
+            }
+            if self.gate.flag_state() != FlagState::Unasked {
+                self.delivery.push(record, urgent, now);
+            }
         }
     }
 }

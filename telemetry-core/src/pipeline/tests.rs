@@ -24,9 +24,13 @@ fn at(seconds: u32) -> Tick {
     Tick::ZERO + SECOND * seconds
 }
 
+fn gate() -> Gate {
+    Gate::new(TelemetryConfig::default().flag_retry)
+}
+
 #[test]
 fn a_close_does_not_wait_for_a_flag_that_is_known_and_due() {
-    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", gate(), false, 1);
     pipeline.flags(Ok(&flags(true, 10 * SECOND)), at(0));
     pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH, |bytes| bytes);
     assert!(matches!(pipeline.step(at(12), Busy::default(), Some(at(20))), Step::Send(_)));
@@ -36,7 +40,7 @@ fn a_close_does_not_wait_for_a_flag_that_is_known_and_due() {
 
 #[test]
 fn after_a_long_sleep_the_flag_is_asked_for_before_anything_is_sent() {
-    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", gate(), false, 1);
     pipeline.flags(Ok(&flags(true, 10 * SECOND)), at(0));
     pipeline.absorb(vec![event(1)], at(990), SystemTime::UNIX_EPOCH, |bytes| bytes);
     for closing in [None, Some(at(1002))] {
@@ -51,7 +55,7 @@ fn after_a_long_sleep_the_flag_is_asked_for_before_anything_is_sent() {
 
 #[test]
 fn the_breaker_is_in_the_state_that_it_was_last_seen_in_and_a_change_is_told_once() {
-    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", gate(), false, 1);
     let open = |second| BreakerState::Open { until: at(second) };
     assert_eq!(pipeline.breaker(), None);
     assert_eq!(pipeline.saw_breaker(Some(BreakerState::Closed)), None, "it begins so");
@@ -66,7 +70,7 @@ fn the_breaker_is_in_the_state_that_it_was_last_seen_in_and_a_change_is_told_onc
 
 #[test]
 fn the_last_failure_is_that_of_an_attempt_of_the_credentials_or_of_the_flag() {
-    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", gate(), false, 1);
     assert_eq!(pipeline.last_failure(), None);
     pipeline.flags(Err(PluginError::new(500).into()), at(0));
     assert_eq!(pipeline.last_failure(), Some(PluginError::new(500)));
@@ -85,7 +89,7 @@ fn the_last_failure_is_that_of_an_attempt_of_the_credentials_or_of_the_flag() {
 
 #[test]
 fn what_is_dropped_by_the_end_is_told_from_what_may_have_arrived() {
-    let mut pipeline = Pipeline::new(&TelemetryConfig::default().batch_size(2), "flag", false, 1);
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default().batch_size(2), "flag", gate(), false, 1);
     pipeline.flags(Ok(&flags(true, 900 * SECOND)), at(0));
     let session = event(0).session;
     let start = happened(Action::Start(0)).unwrap();
@@ -105,7 +109,7 @@ fn what_is_dropped_by_the_end_is_told_from_what_may_have_arrived() {
 
 #[test]
 fn a_fault_of_our_own_loses_of_the_events_taken_in_those_that_are_in_no_book() {
-    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", gate(), false, 1);
     let session = event(0).session;
     let start =
         || Event { at: at(0), session: Arc::clone(&session), kind: happened(Action::Start(0)).unwrap() };
@@ -118,7 +122,7 @@ fn a_fault_of_our_own_loses_of_the_events_taken_in_those_that_are_in_no_book() {
 
 #[test]
 fn nothing_is_sent_while_an_attempt_is_under_way() {
-    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", gate(), false, 1);
     pipeline.flags(Ok(&flags(true, 900 * SECOND)), at(0));
     pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH, |bytes| bytes);
     let sending = Busy { sending: true, asking: false };
@@ -128,7 +132,7 @@ fn nothing_is_sent_while_an_attempt_is_under_way() {
 
 #[test]
 fn while_the_flag_is_off_events_on_their_way_are_refused_as_many_as_they_stand_for() {
-    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", gate(), false, 1);
     pipeline.flags(Ok(&flags(false, 900 * SECOND)), at(0));
     let mut whole = StatementAggregate::start(at(0), 1);
     whole.complete(None, None);
@@ -154,7 +158,7 @@ fn waits_until(step: Step) -> Tick {
 
 #[test]
 fn with_nothing_held_it_waits_for_the_flag_to_grow_old_or_for_a_statement_to_be_quiet_for_too_long() {
-    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", gate(), false, 1);
     pipeline.flags(Ok(&flags(true, 900 * SECOND)), at(0));
     assert_eq!(waits_until(pipeline.step(at(1), Busy::default(), None)), at(900));
     assert!(matches!(pipeline.step(at(900), Busy::default(), None), Step::Ask), "exactly then");
@@ -172,7 +176,7 @@ fn a_close_ends_where_nothing_is_held_or_nothing_will_be_known_in_time() {
     let pending = NoAnswer { pending: true, ..PluginError::new(401).into() };
     let asking = Busy { asking: true, sending: false };
     for held in [false, true] {
-        let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+        let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", gate(), false, 1);
         assert!(matches!(pipeline.step(at(0), Busy::default(), Some(at(2))), Step::Ask));
         if held {
             pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH, |bytes| bytes);
@@ -192,7 +196,7 @@ fn a_close_ends_where_nothing_is_held_or_nothing_will_be_known_in_time() {
 
 #[test]
 fn at_its_deadline_a_close_is_over_whatever_is_under_way() {
-    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", gate(), false, 1);
     pipeline.flags(Ok(&flags(true, 900 * SECOND)), at(0));
     pipeline.absorb(vec![event(1)], at(0), SystemTime::UNIX_EPOCH, |bytes| bytes);
     assert!(matches!(pipeline.step(at(0), Busy::default(), Some(at(2))), Step::Send(_)));
@@ -203,7 +207,7 @@ fn at_its_deadline_a_close_is_over_whatever_is_under_way() {
 
 #[test]
 fn thousands_of_open_statements_end_a_part_at_a_time() {
-    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", false, 1);
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", gate(), false, 1);
     let session = event(0).session;
     let start = |number| {
         let id = StatementId::new(&format!("s{number}")).unwrap();
@@ -229,7 +233,7 @@ fn the_books_balance_after_a_panic_of_our_own_wherever_it_strikes() {
     };
     let mut struck = 0;
     for after in 0..40 {
-        let mut pipeline = Pipeline::new(&config, "flag", false, 1);
+        let mut pipeline = Pipeline::new(&config, "flag", gate(), false, 1);
         pipeline.flags(Ok(&flags(true, 900 * SECOND)), at(0));
         pipeline.planted = Some(after);
         let mut taken = 0;
@@ -321,7 +325,7 @@ proptest! {
         actions in proptest::collection::vec(action(), 1..120),
     ) {
         let config = TelemetryConfig::default().max_records(10).batch_size(4).max_errors(2).max_open_statements(3);
-        let mut pipeline = Pipeline::new(&config, "flag", false, 7);
+        let mut pipeline = Pipeline::new(&config, "flag", gate(), false, 7);
         let session = event(0).session;
         let mut now = at(1000);
         let mut seen = 0;

@@ -25,6 +25,7 @@ pub(crate) mod flags;
 pub(crate) mod headers;
 pub(crate) mod per_policy;
 pub(crate) mod resolver;
+pub(crate) mod sink;
 pub(crate) mod transport;
 
 pub use breaker::{

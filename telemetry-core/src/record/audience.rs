@@ -1,9 +1,7 @@
 //! Who may see which field of a record: said once, where the field is.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::record::context::{DriverContext, SessionContext};
 use crate::text::error_text::ErrorText;
 
 /// Whom a record is for.
@@ -70,19 +68,6 @@ impl<T: View> View for Option<T> {
     }
 }
 
-impl View for Arc<DriverContext> {
-    fn view(&self, audience: Audience) -> Self {
-        Arc::new((**self).view(audience))
-    }
-}
-
-impl View for Arc<SessionContext> {
-    /// Made once for a connection, and shared by its records.
-    fn view(&self, audience: Audience) -> Self {
-        self.encoded.view(audience, || (**self).view(audience))
-    }
-}
-
 impl View for ErrorText {
     fn view(&self, _audience: Audience) -> Self {
         self.uncounted()
@@ -127,9 +112,12 @@ pub(crate) use viewed;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::fault::ErrorClass;
     use crate::pipeline::event::tests::session;
+    use crate::record::context::SessionContext;
     use crate::record::error_info::ErrorInfo;
     use crate::record::id::{EventId, SessionId, StatementId};
     use crate::record::{Body, ConnectionParams, Record, RecordKind, SystemInfo};

@@ -63,12 +63,18 @@ impl SessionContext {
         2 * (self.params.heap_bytes() + texts) as u64
     }
 
+    /// How many bytes it takes besides its texts, with the names of all fields, as an exporter keeps them.
+    const OWN_BYTES: u64 = size_of::<SessionContext>() as u64 + 1024;
+
+    /// How many bytes it takes, and what an exporter keeps of it.
+    pub(crate) fn bytes(&self) -> u64 {
+        SessionContext::OWN_BYTES + self.text_bytes()
+    }
+
     /// No handle speaks of the connection any more: now it counts towards what its client holds.
     pub(crate) fn left(&self) {
-        // With the names of all fields, as an exporter keeps them.
-        const FIELDS: usize = 1024;
         if let Some(counted) = &self.encoded.counted {
-            counted.grow((size_of::<SessionContext>() + FIELDS) as u64);
+            counted.grow(SessionContext::OWN_BYTES);
         }
     }
 }
@@ -161,6 +167,19 @@ impl Encoded {
             Ok(()) => self.kept.get().map_or(Cow::Borrowed(""), |(_, text)| Cow::Borrowed(&**text)),
             Err((_, made)) => Cow::Owned(made.into_string()),
         })
+    }
+}
+
+impl View for Arc<DriverContext> {
+    fn view(&self, audience: Audience) -> Self {
+        Arc::new((**self).view(audience))
+    }
+}
+
+impl View for Arc<SessionContext> {
+    /// Made once for a connection, and shared by its records.
+    fn view(&self, audience: Audience) -> Self {
+        self.encoded.view(audience, || (**self).view(audience))
     }
 }
 

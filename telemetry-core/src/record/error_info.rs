@@ -28,8 +28,8 @@ viewed! {
         [everybody] pub http_status: Option<u16>,
         /// The number that the database gives it, such as MySQL's `1064`.
         [everybody] pub vendor_code: Option<i64>,
-        /// Its message and stack, sanitized and cut. `None` when there is none, or when as much text is held as
-        /// may be.
+        /// Its message and stack, sanitized and cut. `None` when there is none, or when as much text is held
+        /// as may be.
         [vendor customer] pub text: Option<ErrorText>,
     }
 }

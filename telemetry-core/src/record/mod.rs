@@ -64,6 +64,12 @@ impl Record {
         self.view(audience)
     }
 
+    /// How many bytes its error's text takes.
+    pub(crate) fn text_bytes(&self) -> u64 {
+        let text = self.body.error.as_ref().and_then(|error| error.text.as_deref());
+        text.map_or(0, |text| text.len() as u64)
+    }
+
     /// How many bytes it takes, without error text, which counts by itself.
     pub(crate) fn bytes(&self) -> u64 {
         // Behind an `Arc` with two counters.

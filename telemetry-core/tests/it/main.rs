@@ -21,6 +21,7 @@ mod logins;
 mod pipeline;
 mod recovery;
 mod settings;
+mod sinks;
 mod text;
 mod text_corpus;
 mod vocabulary;
