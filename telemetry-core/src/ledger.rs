@@ -193,6 +193,16 @@ pub struct EventLedger {
 }
 
 impl EventLedger {
+    /// Adds up another's.
+    pub(crate) fn add(&mut self, other: &EventLedger) {
+        let EventLedger { seen, folded, made, refused, waiting } = other;
+        self.seen += seen;
+        self.folded += folded;
+        self.made += made;
+        self.refused.merge(refused);
+        self.waiting += waiting;
+    }
+
     /// Whether the books balance.
     pub fn balances(&self) -> bool {
         self.seen == self.folded + self.made + self.refused.total() + self.waiting
@@ -227,6 +237,16 @@ pub struct RecordLedger {
 }
 
 impl RecordLedger {
+    /// Adds up another's.
+    pub(crate) fn add(&mut self, other: &RecordLedger) {
+        let RecordLedger { made, accepted, written, dropped, held } = other;
+        self.made += made;
+        self.accepted += accepted;
+        self.written += written;
+        self.dropped.merge(dropped);
+        self.held += held;
+    }
+
     /// Whether the books balance.
     pub fn balances(&self) -> bool {
         self.made == self.accepted + self.written + self.dropped.total() + self.held

@@ -97,7 +97,9 @@ mod pipeline;
 
 /// What holds for a connection and why, and the books.
 pub mod status {
-    pub use crate::client::status::{OffReason, SinkStatus, Status, TelemetryState};
+    pub use crate::client::status::{
+        ClientStatus, OffReason, ProviderStatus, SinkStatus, Status, TelemetryState,
+    };
     pub use crate::ledger::{Counts, DropReason, EventLedger, Reason, RecordLedger, Refusal};
 }
 

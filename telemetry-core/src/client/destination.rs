@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::client::safe_clock::SafeClock;
 use crate::fault::{Fault, PluginError};
-use crate::guard::own_work::log;
 use crate::guard::panic::{GuardedFuture, catch_panic};
 use crate::host::Host;
 use crate::pipeline::delivery::{AttemptOutcome, outcome};
@@ -92,7 +91,7 @@ impl Drop for InFlight<'_> {
 }
 
 /// How an attempt went, and what the breaker does after it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Delivered {
     pub(crate) attempted: AttemptOutcome,
     pub(crate) breaker: Option<BreakerState>,
@@ -102,20 +101,5 @@ pub(crate) struct Delivered {
 impl From<Fault> for Delivered {
     fn from(fault: Fault) -> Self {
         Delivered { attempted: AttemptOutcome::Answered(Err(PluginError::new(fault))), breaker: None }
-    }
-}
-
-/// Says how an attempt ended; `sink` is empty for the vendor's service.
-pub(crate) fn log_outcome(host: &Host, sink: &str, attempted: AttemptOutcome) {
-    match attempted {
-        AttemptOutcome::Answered(Ok(receipt)) if receipt.written => {
-            log!(%host, sink, written = receipt.accepted, "telemetry written to a file")
-        }
-        AttemptOutcome::Answered(Ok(receipt)) => {
-            log!(%host, sink, accepted = receipt.accepted, "telemetry delivered")
-        }
-        AttemptOutcome::Answered(Err(failure)) => log!(%host, sink, %failure, "telemetry not delivered"),
-        AttemptOutcome::NoCredentials(failure) => log!(%host, sink, %failure, "no credentials for telemetry"),
-        AttemptOutcome::Rejected { .. } => log!(%host, sink, "telemetry waits for the breaker"),
     }
 }

@@ -8,18 +8,21 @@ pub(crate) mod destination;
 pub(crate) mod key;
 pub(crate) mod lease_guard;
 pub(crate) mod logins;
+pub(crate) mod observing;
 pub(crate) mod outlet;
 pub(crate) mod outlet_worker;
 #[cfg_attr(all(test, shuttle), path = "../interleavings/own_runtime.rs")]
 pub(crate) mod own_runtime;
 pub(crate) mod plugins;
 pub(crate) mod registry;
+pub(crate) mod roll;
 pub(crate) mod runtime;
 pub(crate) mod safe_clock;
 pub(crate) mod sessions;
 pub(crate) mod shared;
 pub(crate) mod status;
 pub(crate) mod wakeup;
+
 pub(crate) mod worker;
 
 use std::fmt;
@@ -46,7 +49,7 @@ use crate::guard::sync::Mutex;
 use crate::guard::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::guard::thread;
 use crate::host::Host;
-use crate::ledger::{DropReason, EventLedger, RecordLedger, Refusal};
+use crate::ledger::{Counts, DropReason, EventLedger, RecordLedger, Refusal};
 use crate::pipeline::event::Event;
 use crate::pipeline::gate::{FlagState, Gate};
 use crate::pipeline::{Busy, Pipeline, Step};
@@ -542,6 +545,14 @@ impl Client {
         self.plugins.clock.now() + self.plugins.config.request_timeout
     }
 
+    /// What was dropped and refused.
+    pub(crate) fn losses(&self) -> (Counts<DropReason>, Counts<Refusal>) {
+        let pipeline = lock(&self.pipeline);
+        let mut refused = self.buffer.books().refused;
+        refused.merge(&pipeline.books().refused);
+        (pipeline.ledger().dropped, refused)
+    }
+
     pub(crate) fn snapshot(&self) -> Snapshot {
         let pipeline = lock(&self.pipeline);
         // Under the pipeline's lock, so that nothing is between the buffer and the pipeline.
@@ -579,6 +590,11 @@ impl Drop for Client {
             // In a forked child the threads that they may wait for in the end aren't there.
             return std::mem::forget((credentials, breaker));
         }
+        let this: *const Client = self;
+        self.plugins.roll.retire(this, |totals| {
+            let Snapshot { events, records, sinks, .. } = self.snapshot();
+            totals.add(&events, &records, sinks.into_iter().map(|sink| sink.records));
+        });
         catch_panic(move || drop(breaker));
         let credentials: Vec<_> = credentials.into_iter().map(|one| DropGuarded(Some(one))).collect();
         if blocks {
@@ -600,6 +616,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::client::plugins::{DropThread, SharedSink};
+    use crate::client::roll::Roll;
     use crate::client::safe_clock::SafeClock;
     use crate::fault::{Fault, PluginError};
     use crate::guard::fork::Process;
@@ -650,6 +667,8 @@ pub(crate) mod tests {
             parent: Process::this(),
             memory: Arc::new(MemoryPool::new(u64::MAX)),
             ended_early: Arc::default(),
+            observer: None,
+            roll: Roll::default(),
             sinks: vec![Arc::new(SharedSink::new(Sink::new("sink", Nobody)))],
             last: DropThread::default(),
         }

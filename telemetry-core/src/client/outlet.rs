@@ -5,12 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Notify, watch};
 
-use crate::client::destination::{Delivered, Destination, breaker, log_outcome};
+use crate::client::destination::{Delivered, Destination, breaker};
 use crate::client::plugins::{Plugins, SharedSink};
 use crate::fault::PluginError;
 use crate::guard::lock::lock;
 use crate::guard::memory::Memory;
-use crate::guard::own_work::log;
 use crate::guard::panic::catch_panic;
 use crate::guard::sync::Mutex;
 use crate::host::Host;
@@ -161,9 +160,9 @@ impl Outlet {
         })
     }
 
-    /// Notes how an attempt ended.
-    pub(crate) fn settle(&self, Delivered { attempted, breaker }: Delivered) {
-        let from = self.change(|state, now| {
+    /// Notes how an attempt ended; what the breaker did before, if that is something else now.
+    pub(crate) fn settle(&self, Delivered { attempted, breaker }: Delivered) -> Option<BreakerState> {
+        self.change(|state, now| {
             if let AttemptOutcome::Answered(Err(failure)) = attempted {
                 state.last_failure = Some(failure);
             }
@@ -172,12 +171,8 @@ impl Outlet {
             }
             let before = state.breaker.unwrap_or(BreakerState::Closed);
             state.breaker = breaker.or(state.breaker);
-            before
-        });
-        if let Some(to) = breaker.filter(|to| std::mem::discriminant(to) != std::mem::discriminant(&from)) {
-            log!(host = %self.host, sink = %self.shared.sink.name, ?from, ?to, "the breaker of a sink changed");
-        }
-        log_outcome(&self.host, &self.shared.sink.name, attempted);
+            breaker.filter(|now| !now.is_like(before)).map(|_| before)
+        })
     }
 
     /// The end: what waits is dropped under `reason`, what is in flight may have arrived.

@@ -9,12 +9,13 @@ use crate::client::Client;
 use crate::client::call_slot::Slot;
 use crate::client::destination::Delivered;
 use crate::client::logins::may_block;
+use crate::client::observing::Watch;
 use crate::client::outlet::{Outlet, Step};
 use crate::client::runtime::Calls;
 use crate::client::shared::Shared;
 use crate::guard::own_work::{log, own_work};
 use crate::guard::panic::catch_panic;
-use crate::ledger::DropReason;
+use crate::ledger::{Counts, DropReason};
 use crate::plugin::clock::Tick;
 use crate::plugin::exporter::Attempt;
 use crate::plugin::sink::Sink;
@@ -32,16 +33,21 @@ pub(crate) fn work(
     let mut work = Box::pin(async move {
         let clock = &client.plugins.clock;
         let mut sending: Slot<Delivered> = Slot::new(calls);
+        let sink = Some(Arc::clone(&outlet.shared.sink.name));
+        let mut watch = Watch::new(&client.plugins, &client.host, sink);
+        let mut began = Tick::ZERO;
         loop {
             if client.is_finished() {
                 outlet.finish(DropReason::Closed);
             }
+            watch.saw_losses(outlet.snapshot().records.dropped, Counts::default());
             let until = match outlet.step(sending.is_taken(), client.closing()) {
                 Step::Finished => return,
                 Step::Send(batch) => {
                     let Sink { exporter, breakers, config, .. } = &outlet.shared.sink;
                     let blocks = may_block(|| exporter.may_block() || breakers.may_block());
-                    let deadline = clock.now() + config.request_timeout;
+                    began = clock.now();
+                    let deadline = began + config.request_timeout;
                     let deliver = Box::pin(deliver(Arc::clone(&outlet), batch, deadline));
                     sending.start(&client.host, deadline, blocks, deliver);
                     continue;
@@ -61,7 +67,11 @@ pub(crate) fn work(
             })
             .await;
             if let Some(delivered) = delivered {
-                outlet.settle(delivered);
+                let Delivered { attempted, breaker } = delivered;
+                if let (Some(from), Some(to)) = (outlet.settle(delivered), breaker) {
+                    watch.saw_breaker(from, to);
+                }
+                watch.saw_attempt(attempted, began);
                 if client.closing().is_some() {
                     client.wake_up();
                 }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use crate::client::call_pool::CallPool;
+use crate::client::roll::Roll;
 use crate::client::safe_clock::SafeClock;
 use crate::config::TelemetryConfig;
 use crate::guard::fork::Process;
@@ -14,6 +15,7 @@ use crate::guard::thread;
 use crate::plugin::breaker::BreakerSource;
 use crate::plugin::exporter::Exporter;
 use crate::plugin::flags::FeatureFlagSource;
+use crate::plugin::observer::Observer;
 use crate::plugin::sink::Sink;
 use crate::record::DriverContext;
 use crate::text::rules::TextRules;
@@ -29,9 +31,13 @@ pub(crate) struct Plugins {
     pub(crate) breakers: Arc<dyn BreakerSource>,
     /// What records go to beside the vendor's service.
     pub(crate) sinks: Vec<Arc<SharedSink>>,
+    /// Who is told of deliveries, losses and breakers.
+    pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) clock: SafeClock,
     /// What its clients may hold together.
     pub(crate) memory: Arc<MemoryPool>,
+    /// All of its clients.
+    pub(crate) roll: Roll,
     /// How many of its clients have ended otherwise than by their close.
     pub(crate) ended_early: Arc<AtomicU64>,
     /// The process that built the provider. A forked child has another, and keeps silent.
@@ -66,13 +72,14 @@ impl Plugins {
 
 impl Drop for Plugins {
     fn drop(&mut self) {
-        let Plugins { exporter, flags, breakers, sinks, .. } = &*self;
+        let Plugins { exporter, flags, breakers, sinks, observer, .. } = &*self;
         let mut held: Vec<Part> = vec![
             Box::new(Arc::clone(exporter)),
             Box::new(Arc::clone(flags)),
             Box::new(Arc::clone(breakers)),
             Box::new(self.clock.inner()),
         ];
+        held.extend(observer.clone().map(|observer| Box::new(observer) as Part));
         for shared in sinks {
             held.push(Box::new(Arc::clone(&shared.sink.exporter)));
             held.push(Box::new(Arc::clone(&shared.sink.breakers)));

@@ -88,6 +88,7 @@ impl Registry {
             return Leased::Full;
         }
         let client = Arc::new(make());
+        client.plugins.roll.add(&client);
         let replaced = entries.clients.insert(key.clone(), Entry { client: Arc::clone(&client), leases: 1 });
         drop(entries);
         // Clients hold credential providers, and so foreign code.

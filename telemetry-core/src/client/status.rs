@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use crate::client::outlet::OutletSnapshot;
 use crate::client::plugins::SharedSink;
+use crate::client::shared::Shared;
 use crate::client::{Client, Snapshot};
 use crate::fault::PluginError;
 use crate::guard::memory::Part;
 use crate::guard::panic::catch_panic;
-use crate::host::InvalidHost;
+use crate::host::{Host, InvalidHost};
 use crate::ledger::{EventLedger, RecordLedger};
 use crate::pipeline::gate::FlagState;
 use crate::plugin::breaker::BreakerState;
@@ -69,6 +70,63 @@ pub struct SinkStatus {
     pub file: Option<PathBuf>,
     /// The last failure of an attempt.
     pub last_failure: Option<PluginError>,
+}
+
+/// What a provider is at, taken client by client.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ProviderStatus {
+    /// Its clients, while they live: until their last lease is closed and the last handle of theirs is
+    /// dropped.
+    pub clients: Vec<ClientStatus>,
+    /// What became of all events.
+    pub events: EventLedger,
+    /// What became of all records on their way to the vendor's service.
+    pub records: RecordLedger,
+    /// What became of those that each sink was offered, by the sink's name.
+    pub sinks: Vec<(Arc<str>, RecordLedger)>,
+}
+
+/// One client of a provider.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClientStatus {
+    /// Whose it is.
+    pub host: Host,
+    /// Which of the host's workspaces, where the driver says.
+    pub workspace: Option<i64>,
+    /// How it is.
+    pub status: Status,
+}
+
+impl ProviderStatus {
+    pub(crate) fn of(shared: &Shared) -> Self {
+        let (clients, mut totals) = shared.plugins.roll.all::<Client>();
+        let of = |client: Arc<Client>| ClientStatus {
+            host: client.host.clone(),
+            workspace: client.workspace,
+            status: Status::of(&client),
+        };
+        let clients: Vec<_> = clients.into_iter().map(of).collect();
+        for ClientStatus { status, .. } in &clients {
+            totals.add(&status.events, &status.records, status.sinks.iter().map(|sink| sink.records));
+        }
+        totals.sinks.resize(shared.plugins.sinks.len(), RecordLedger::default());
+        let names = shared.plugins.sinks.iter().map(|shared| Arc::clone(&shared.sink.name));
+        ProviderStatus {
+            clients,
+            events: totals.events,
+            records: totals.records,
+            sinks: names.zip(totals.sinks).collect(),
+        }
+    }
+
+    /// Whether all books balance.
+    pub fn balances(&self) -> bool {
+        self.events.balances()
+            && self.records.balances()
+            && self.sinks.iter().all(|(_, records)| records.balances())
+    }
 }
 
 /// Whether telemetry is on.

@@ -9,8 +9,9 @@ use std::time::Duration;
 use crate::client::Client;
 use crate::client::call_slot::Slot;
 use crate::client::calls;
-use crate::client::destination::{Delivered, log_outcome};
+use crate::client::destination::Delivered;
 use crate::client::key::Key;
+use crate::client::observing::Watch;
 use crate::client::shared::Shared;
 use crate::fault::PluginError;
 use crate::guard::own_work::{log, own_work};
@@ -38,7 +39,11 @@ pub(crate) fn work(
         let mut ahead = client.slices();
         let mut pace = Pace::default();
         let mut retired = false;
+        let mut watch = Watch::new(&client.plugins, &client.host, None);
+        let mut began = Tick::ZERO;
         loop {
+            let (dropped, refused) = client.losses();
+            watch.saw_losses(dropped, refused);
             if client.is_finished() {
                 return;
             }
@@ -57,17 +62,17 @@ pub(crate) fn work(
                 }
                 Step::Send(batch) => {
                     let deliver = Box::pin(calls::deliver(Arc::clone(&client), batch));
+                    began = client.plugins.clock.now();
                     let deadline = client.call_deadline();
                     sending.start(&client.host, deadline, calls::deliver_may_block(&client), deliver);
                 }
                 Step::Wait(until) => match wait(&client, until, &mut pace, &mut sending, &mut asking).await {
                     Woken::Due => {}
-                    Woken::Sent(delivered) => settle(&client, delivered),
+                    Woken::Sent(delivered) => settle(&client, delivered, &watch, began),
                     Woken::Asked(answer) => answered(&client, answer),
                 },
                 Step::Finished if retired => {
                     client.finish(DropReason::Closed);
-                    return;
                 }
                 // What was recorded until then may have come after the look into the buffer: one look more,
                 // into a buffer that nothing is added to.
@@ -175,16 +180,16 @@ async fn wait(
     .await
 }
 
-fn settle(client: &Client, delivered: Delivered) {
+fn settle(client: &Client, delivered: Delivered, watch: &Watch, began: Tick) {
     let Delivered { attempted, breaker } = delivered;
     let left = client.with_pipeline(|pipeline, now| {
         pipeline.settle(attempted, now);
         pipeline.saw_breaker(breaker)
     });
     if let (Some(from), Some(to)) = (left, breaker) {
-        log!(host = %client.host, ?from, ?to, "the breaker of telemetry's host changed");
+        watch.saw_breaker(from, to);
     }
-    log_outcome(&client.host, "", attempted);
+    watch.saw_attempt(attempted, began);
 }
 
 fn answered(client: &Client, answer: Result<FlagSet, NoAnswer>) {

@@ -9,10 +9,11 @@ use crate::client::lease_guard::LeaseGuard;
 use crate::client::outlet_worker;
 use crate::client::plugins::{DropThread, Plugins, SharedSink};
 use crate::client::registry::{Leased, Registry};
+use crate::client::roll::Roll;
 use crate::client::runtime::{Runner, Runtime};
 use crate::client::safe_clock::SafeClock;
 use crate::client::shared::Shared;
-use crate::client::status::OffReason;
+use crate::client::status::{OffReason, ProviderStatus};
 use crate::client::worker::work;
 use crate::config::{Mode, TEXT_LEVEL_VARIABLE, TelemetryConfig, opt_out};
 use crate::error::BuildError;
@@ -28,6 +29,7 @@ use crate::plugin::breaker::BreakerSource;
 use crate::plugin::clock::Clock;
 use crate::plugin::exporter::Exporter;
 use crate::plugin::flags::FeatureFlagSource;
+use crate::plugin::observer::Observer;
 use crate::plugin::sink::Sink;
 use crate::record::DriverContext;
 use crate::record::id::ScopeId;
@@ -56,6 +58,7 @@ impl ClientProvider {
             flags: None,
             breakers: None,
             sinks: Vec::new(),
+            observer: None,
             clock: None,
             runtime: Runtime::default(),
             system: None,
@@ -186,6 +189,13 @@ impl ClientProvider {
         Ok(hold)
     }
 
+    /// All clients of this provider, and what all books came to since it was built, those of clients that are
+    /// gone included. For operators: it locks one client after another for a moment. In a forked child it is
+    /// the status of the child's own provider.
+    pub fn status(&self) -> ProviderStatus {
+        self.here().map_or_else(ProviderStatus::default, |provider| ProviderStatus::of(&provider.shared))
+    }
+
     /// Moves every worker for as long as it can, when the provider was built with [`Runtime::Manual`]; else
     /// it does nothing.
     ///
@@ -223,6 +233,7 @@ pub struct ClientProviderBuilder {
     flags: Option<Arc<dyn FeatureFlagSource>>,
     breakers: Option<Arc<dyn BreakerSource>>,
     sinks: Vec<Sink>,
+    observer: Option<Arc<dyn Observer>>,
     clock: Option<Arc<dyn Clock>>,
     runtime: Runtime,
     system: Option<SystemInfo>,
@@ -272,6 +283,12 @@ impl ClientProviderBuilder {
         self
     }
 
+    /// Who is told, as it happens, of deliveries, losses and breakers. Nobody by default.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// A further place that records go to, beside the vendor's service; any number of them.
     pub fn sink(mut self, sink: Sink) -> Self {
         self.sinks.push(sink);
@@ -318,6 +335,7 @@ impl ClientProviderBuilder {
             flags,
             breakers,
             sinks,
+            observer,
             clock,
             runtime,
             system,
@@ -343,6 +361,8 @@ impl ClientProviderBuilder {
             parent: Process::this(),
             memory: Arc::new(MemoryPool::new(config.max_total_bytes as u64)),
             ended_early: Arc::default(),
+            observer,
+            roll: Roll::default(),
             config,
             text,
             last: DropThread::default(),

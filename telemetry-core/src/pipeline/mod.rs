@@ -144,8 +144,7 @@ impl Pipeline {
     pub(crate) fn saw_breaker(&mut self, state: Option<BreakerState>) -> Option<BreakerState> {
         let before = self.breaker.unwrap_or(BreakerState::Closed);
         self.breaker = state.or(self.breaker);
-        let kind = |state: BreakerState| std::mem::discriminant(&state);
-        state.filter(|state| kind(*state) != kind(before)).map(|_| before)
+        state.filter(|state| !state.is_like(before)).map(|_| before)
     }
 
     pub(crate) fn is_finished(&self) -> bool {

@@ -113,6 +113,13 @@ pub enum BreakerState {
     HalfOpen,
 }
 
+impl BreakerState {
+    /// Whether this is the same, but perhaps for when it ends.
+    pub(crate) fn is_like(self, other: BreakerState) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&other)
+    }
+}
+
 /// Watches the calls to one host, and stops them while the host doesn't work.
 ///
 /// An implementation never waits and reads no clock: the caller passes `now`, which may be a little older

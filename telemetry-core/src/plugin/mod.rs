@@ -12,6 +12,7 @@
 //! | `BreakerSource::breaker`, `Breaker`, `Permit` | that of the call they admit | no: the call is late |
 //! | what is `async` in an exporter, flags, credentials | one of 8 for calls | not past the request timeout |
 //! | the same, where `may_block` is `false` | the provider's | no: all clients wait |
+//! | `Observer::observed` | the provider's | no: all clients wait |
 //!
 //! A call is given up a second after the request timeout. One that blocks its thread keeps it until it comes
 //! back: of the 8 threads for calls, one host has two at the most, and what finds none waits for one, or for
@@ -23,6 +24,7 @@ pub(crate) mod credentials;
 pub(crate) mod exporter;
 pub(crate) mod flags;
 pub(crate) mod headers;
+pub(crate) mod observer;
 pub(crate) mod per_policy;
 pub(crate) mod resolver;
 pub(crate) mod sink;
@@ -36,6 +38,7 @@ pub use credentials::{CredentialProvider, StaticToken};
 pub use exporter::{Attempt, Exporter, Receipt};
 pub use flags::{FeatureFlagSource, FlagOrigin, FlagQuery, FlagSet, FlagValue};
 pub use headers::{AuthHeaders, Headers};
+pub use observer::{Observation, Observed, Observer};
 pub use per_policy::PerPolicy;
 pub use resolver::Resolver;
 pub use transport::{HttpRequest, HttpResponse, Method, Transport};

@@ -46,8 +46,8 @@ pub(crate) fn as_it_is<T: NoText>(value: T) -> Option<T> {
     Some(value)
 }
 
-/// A struct of optional fields, what an [audience](crate::record::audience) sees of it, its `sanitized`, and a
-/// `Debug` that shows what `sanitized` would leave. A field of text without a rule doesn't compile.
+/// A struct of optional fields, what an [audience](crate::record::audience) sees of it, its `sanitized`, and
+/// a `Debug` that shows what `sanitized` would leave. A field of text without a rule doesn't compile.
 macro_rules! message {
     (@rule) => { $crate::record::message::as_it_is };
     (@rule $rule:path) => { $rule };

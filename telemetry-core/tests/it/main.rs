@@ -18,6 +18,7 @@ mod handles;
 mod hanging;
 mod leases;
 mod logins;
+mod operators;
 mod pipeline;
 mod recovery;
 mod settings;
