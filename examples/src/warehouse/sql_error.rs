@@ -12,7 +12,7 @@ pub(crate) fn is_interrupt(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
 }
 
-/// Its text says so as well, save where a statement is made of others, as `VACUUM INTO` is.
+/// Some of what is denied says so by its code alone, as `VACUUM INTO` does, and some by its text alone.
 fn is_denied(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::AuthorizationForStatementDenied)
 }
