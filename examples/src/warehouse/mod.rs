@@ -108,8 +108,8 @@ fn open(uri: &str) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Statements come from anybody, and have the database in memory alone: no files, which `VACUUM INTO` attaches
-/// as well, no settings, and no code from outside.
+/// Statements come from anybody, and have the database in memory alone: no files, which `VACUUM INTO`
+/// attaches as well, no settings, and no code from outside.
 fn authorize(context: AuthContext<'_>) -> Authorization {
     match context.action {
         AuthAction::Attach { .. }
