@@ -439,7 +439,8 @@ fn what_a_service_asks_for_is_waited_for_also_before_half_of_a_batch() {
         delivery.take(now);
         let too_large = PluginError::new(413).with_retry_after(Some(7 * SECOND));
         delivery.settle(AttemptOutcome::Answered(Err(too_large)), now);
-        assert_eq!(delivery.not_before - now, 7 * SECOND);
+        let waits = delivery.not_before - now;
+        assert!(waits >= 7 * SECOND && waits <= 9 * SECOND, "{waits:?}");
     }
 }
 
