@@ -155,6 +155,47 @@ async fn errors_carry_their_class_and_sqlstate_and_telemetry_none_of_their_sql()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_statement_touches_a_file() {
+    let bench = bench();
+    let connection = bench.connect().await;
+    let directory = std::env::temp_dir().join(format!("warehouse-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("file.db");
+    let file = file.to_str().unwrap();
+    let touching = [
+        format!("ATTACH '{file}' AS other"),
+        format!("ATTACH '{file}' || '' AS other"),
+        format!("ATTACH 'file:{file}?mode=rwc' AS other"),
+        format!("VACUUM INTO '{file}'"),
+        format!("VACUUM INTO '{file}' || ''"),
+        format!("PRAGMA temp_store_directory = '{}'", directory.display()),
+        "PRAGMA journal_mode = WAL".to_owned(),
+        "SELECT * FROM pragma_database_list".to_owned(),
+        "DETACH main".to_owned(),
+        format!("SELECT load_extension('{file}')"),
+    ];
+    for sql in touching {
+        match connection.query(&sql, Fetch::Inline).await.unwrap_err() {
+            Error::Statement { class, sql_state, .. } => {
+                assert_eq!(
+                    (class.as_str(), sql_state.as_deref()),
+                    ("INSUFFICIENT_PERMISSIONS", Some("42501")),
+                    "{sql}"
+                );
+            }
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+    for unknown in ["readfile", "writefile", "edit"] {
+        let error = connection.query(&format!("SELECT {unknown}('{file}')"), Fetch::Inline).await;
+        assert!(matches!(error, Err(Error::Statement { .. })), "{unknown}");
+    }
+    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0);
+    std::fs::remove_dir_all(directory).unwrap();
+    bench.close(connection).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_busy_service_is_tried_again_and_the_retry_is_recorded() {
     let warehouse = Warehouse::new(&["token"], 100, tpch::create).unwrap();
     let routed = warehouse.clone();

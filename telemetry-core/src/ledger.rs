@@ -41,7 +41,9 @@ reasons! {
         BufferFull = "buffer full",
         /// As many bytes were held as may be, by the client or by all of the provider's.
         MemoryFull = "memory full",
-        /// No part of the buffer could be locked at once: possible only in a forked child.
+        /// No part of the buffer could be locked at once, which is possible only in a forked child; or a
+        /// [`SharedStatement`](crate::SharedStatement) was spoken to from within, where nothing is waited
+        /// for.
         Contended = "buffer contended",
         /// The client had been closed.
         Closed = "client closed",

@@ -24,7 +24,8 @@ use super::{Outcome, Violation};
 const HOSTS: usize = 3;
 const PRINCIPALS: usize = 2;
 const MAX_EVENTS: usize = 64;
-const MAX_RECORDS: usize = 20;
+/// As few as come before the bound in bytes does.
+const MAX_RECORDS: usize = 10;
 const MAX_OPEN: usize = 3;
 const MAX_BYTES: usize = 16 * 1024;
 const MAX_TOTAL_BYTES: usize = 40 * 1024;

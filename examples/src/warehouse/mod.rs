@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{Connection, OpenFlags};
 
 use execution::{Execution, value_as_text};
@@ -101,7 +102,24 @@ impl Warehouse {
 }
 
 fn open(uri: &str) -> rusqlite::Result<Connection> {
-    Connection::open_with_flags(uri, OpenFlags::default() | OpenFlags::SQLITE_OPEN_URI)
+    let flags = OpenFlags::default() | OpenFlags::SQLITE_OPEN_URI;
+    let mut connection = Connection::open_with_flags(uri, flags)?;
+    connection.authorizer(Some(authorize))?;
+    Ok(connection)
+}
+
+/// Statements come from anybody, and have the database in memory alone: no files, which `VACUUM INTO`
+/// attaches as well, no settings, and no code from outside.
+fn authorize(context: AuthContext<'_>) -> Authorization {
+    match context.action {
+        AuthAction::Attach { .. }
+        | AuthAction::Detach { .. }
+        | AuthAction::Pragma { .. }
+        | AuthAction::Function { function_name: "load_extension" }
+        // To attach what an expression names is one of these.
+        | AuthAction::Unknown { .. } => Authorization::Deny,
+        _ => Authorization::Allow,
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

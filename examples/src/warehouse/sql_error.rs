@@ -12,6 +12,11 @@ pub(crate) fn is_interrupt(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
 }
 
+/// Some of what is denied says so by its code alone, as `VACUUM INTO` does, and some by its text alone.
+fn is_denied(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::AuthorizationForStatementDenied)
+}
+
 impl SqlError {
     pub(crate) fn new(error: &rusqlite::Error, sql: &str) -> Self {
         let text = error.to_string();
@@ -32,6 +37,8 @@ impl SqlError {
         } else if text.contains("syntax error") {
             let near = quoted("near \"").unwrap_or_default();
             ("PARSE_SYNTAX_ERROR", "42601", format!("Syntax error at or near '{near}'."))
+        } else if text.contains("not authorized") || is_denied(error) {
+            ("INSUFFICIENT_PERMISSIONS", "42501", "Insufficient privileges.".to_owned())
         } else {
             ("INTERNAL_ERROR", "XX000", "The statement could not be executed.".to_owned())
         };

@@ -229,7 +229,7 @@ settings! {
     close_timeout: Duration = DEFAULT_CLOSE, |_| Duration::ZERO..=MINUTE, "at most 1 min";
     /// The longest pause of a client that the service refuses. 15 min by default; 1 ms to 1 day.
     pause_max: Duration = 15 * MINUTE, |_| MS..=DAY, "1 ms to 1 day";
-    /// The first pause of a client that the service refuses (400, 401, 403, 404, 413) or that has no
+    /// The first pause of a client that the service refuses (400, 401, 403, 404) or that has no
     /// credentials; it doubles with each in a row. 1 min by default; 1 ms to [`pause_max`](Self::pause_max).
     pause_base: Duration = MINUTE, |config| MS..=config.pause_max, "1 ms to pause_max";
     /// How long until a flag that could not be had is asked for again. 1 min by default; 1 s to 1 h.

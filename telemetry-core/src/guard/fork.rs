@@ -1,4 +1,8 @@
 //! Which process this is: a forked child shares the memory of its parent, but none of its threads.
+//!
+//! A process is told by its id. That doesn't tell PID 1 from a child that it forks into a namespace of its
+//! own. What would, a page that a fork wipes or a handler that runs at one, isn't to be had in safe code; the
+//! ids of sessions and groups change without a fork; and a driver's thread reads no file to find out.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};

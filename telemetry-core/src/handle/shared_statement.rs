@@ -1,14 +1,22 @@
 //! A statement that many hold.
 
+use std::cell::Cell;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::guard::fork::Process;
-use crate::guard::lock::lock;
-use crate::guard::sync::Mutex;
+use crate::guard::lock::{lock, try_lock};
+use crate::guard::sync::{Mutex, thread_local};
 use crate::handle::error_details::ErrorDetails;
+use crate::handle::session_scope::SessionScope;
 use crate::handle::statement::Statement;
+use crate::ledger::Refusal;
+
+thread_local! {
+    /// Whether this thread speaks to a shared statement.
+    static SPEAKS: Cell<bool> = const { Cell::new(false) };
+}
 
 /// A [`Statement`] that is spoken to through `&self`, and by all who hold a clone: for a driver whose own
 /// traits give no more, or whose statement is shared by tasks. It costs a lock that is held for some
@@ -32,6 +40,8 @@ use crate::handle::statement::Statement;
 #[derive(Clone)]
 pub struct SharedStatement {
     statement: Arc<Mutex<Statement>>,
+    /// To count what can't be said to the statement.
+    session: Weak<SessionScope>,
     process: Process,
 }
 
@@ -39,7 +49,8 @@ impl Statement {
     /// The same, to be spoken to through `&self` and by many.
     #[must_use = "dropped at once, the statement is over"]
     pub fn shared(self) -> SharedStatement {
-        SharedStatement { statement: Arc::new(Mutex::new(self)), process: Process::this() }
+        let session = self.session().map(Arc::downgrade).unwrap_or_default();
+        SharedStatement { statement: Arc::new(Mutex::new(self)), session, process: Process::this() }
     }
 }
 
@@ -49,15 +60,28 @@ impl SharedStatement {
         Statement::disabled().shared()
     }
 
-    /// Speaks to the statement. Once it is completed, what is said is ignored. It may not be spoken to again
-    /// from within, which would wait for itself.
+    /// Speaks to the statement. Once it is completed, what is said is ignored.
+    ///
+    /// From within, nothing is waited for: what is said there to the same statement, or to one that somebody
+    /// else is speaking to, goes to a statement that records nothing, and one event counts as refused
+    /// ([`Contended`](Refusal::Contended)).
     pub fn with<T>(&self, tell: impl FnOnce(&mut Statement) -> T) -> T {
-        if self.process.is_this() {
-            tell(&mut lock(&self.statement))
-        } else {
+        if !self.process.is_this() {
             // A forked child: the lock may be held for ever.
-            tell(&mut Statement::disabled())
+            return tell(&mut Statement::disabled());
         }
+        let speaking = Speaking::begin();
+        if !speaking.within {
+            return tell(&mut lock(&self.statement));
+        }
+        // Whoever holds the lock may be this thread, or wait for it.
+        if let Some(mut statement) = try_lock(&self.statement) {
+            return tell(&mut statement);
+        }
+        if let Some(session) = self.session.upgrade() {
+            session.client().refuse(Refusal::Contended, 1);
+        }
+        tell(&mut Statement::disabled())
     }
 
     /// Records that it is over, now. The first end counts.
@@ -73,6 +97,24 @@ impl SharedStatement {
     /// Records that it failed, now, and of what; see [`Statement::failed`]. The first end counts.
     pub fn failed(&self, details: impl FnOnce() -> ErrorDetails) {
         self.with(std::mem::take).failed(details);
+    }
+}
+
+/// A thread speaks to a shared statement.
+struct Speaking {
+    /// Whether it did already.
+    within: bool,
+}
+
+impl Speaking {
+    fn begin() -> Self {
+        Speaking { within: SPEAKS.try_with(|speaks| speaks.replace(true)).unwrap_or(false) }
+    }
+}
+
+impl Drop for Speaking {
+    fn drop(&mut self) {
+        let _ = SPEAKS.try_with(|speaks| speaks.set(self.within));
     }
 }
 

@@ -61,6 +61,10 @@ impl Statement {
         }))
     }
 
+    pub(super) fn session(&self) -> Option<&Arc<SessionScope>> {
+        self.0.as_ref().map(|active| &active.session)
+    }
+
     #[inline]
     fn apply(&mut self, event: StatementEvent) {
         if let Some(active) = &mut self.0 {

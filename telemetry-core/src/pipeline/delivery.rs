@@ -82,6 +82,8 @@ pub(crate) struct Delivery {
     /// Whether there are other credentials since the batch in flight left.
     logged_in: bool,
     batch_limit: BatchLimit,
+    /// How many records in a row were too large by themselves, and nothing was accepted in between.
+    too_large: u32,
     urgent: bool,
     /// Nothing goes early before then only because it is urgent.
     urgent_from: Tick,
@@ -117,6 +119,7 @@ impl Delivery {
             refused: false,
             logged_in: false,
             batch_limit: BatchLimit::new(config.batch_size),
+            too_large: 0,
             urgent: false,
             urgent_from: Tick::ZERO,
             flush_to: 0,
@@ -290,6 +293,7 @@ impl Delivery {
         self.attempt = 0;
         self.retrying = None;
         self.batch_limit.accepted(sent);
+        self.too_large = 0;
         self.pause.reset();
     }
 
@@ -297,10 +301,12 @@ impl Delivery {
         let PluginError { fault, retry_after } = failure;
         let retry_after = self.backoff.spread(self.capped(retry_after).unwrap_or_default());
         let sent = self.in_flight.len();
-        if is_too_large(fault)
-            && let Some(half) = self.batch_limit.too_large(sent)
-        {
-            self.give_back(Some(half));
+        if is_too_large(fault) {
+            self.not_before = now + retry_after;
+            match self.batch_limit.too_large(sent) {
+                Some(half) => self.give_back(Some(half)),
+                None => self.one_was_too_large(now),
+            }
             return;
         }
         match classify(fault) {
@@ -322,7 +328,6 @@ impl Delivery {
                 Fault::BadAnswer => DropReason::BadAnswer,
                 Fault::Panicked => DropReason::Panicked,
                 Fault::Write(_) => DropReason::NotWritten,
-                fault if is_too_large(fault) => DropReason::TooLarge,
                 _ => DropReason::Unclassified,
             }),
         }
@@ -332,6 +337,21 @@ impl Delivery {
         } else {
             self.not_before = now + retry_after;
         }
+    }
+
+    /// That says nothing of the others, which go at once. Where nothing is accepted between several, the
+    /// service may take nothing at all: then it is asked as seldom as one that fails.
+    fn one_was_too_large(&mut self, now: Tick) {
+        self.drop_in_flight(DropReason::TooLarge);
+        self.attempt = 0;
+        if let Some(before) = self.too_large.checked_sub(1) {
+            if before < self.max_retries {
+                self.not_before = self.not_before.max(now + self.backoff.draw(before));
+            } else {
+                self.spaced_until = now + self.flush_interval;
+            }
+        }
+        self.too_large = self.too_large.saturating_add(1);
     }
 
     /// Sends what waits now as soon as may be. The number of the first record that isn't among it.
@@ -420,10 +440,7 @@ fn is_too_large(fault: Fault) -> bool {
 fn refuses_the_caller(fault: Fault) -> bool {
     matches!(
         fault,
-        Fault::Status(400 | 401 | 403 | 404 | 413)
-            | Fault::Authentication
-            | Fault::RefusedHost
-            | Fault::Unsendable
+        Fault::Status(400 | 401 | 403 | 404) | Fault::Authentication | Fault::RefusedHost | Fault::Unsendable
     )
 }
 
@@ -433,8 +450,8 @@ pub(crate) fn outcome(attempted: &AttemptOutcome) -> Outcome {
         AttemptOutcome::Rejected { .. } | AttemptOutcome::NoCredentials(_) => Outcome::Neutral,
         AttemptOutcome::Answered(Ok(_)) => Outcome::Success,
         AttemptOutcome::Answered(Err(PluginError { fault, retry_after })) => match fault {
-            fault if refuses_the_caller(*fault) => Outcome::Neutral,
-            Fault::TooLarge | Fault::Panicked | Fault::NoResources => Outcome::Neutral,
+            fault if refuses_the_caller(*fault) || is_too_large(*fault) => Outcome::Neutral,
+            Fault::Panicked | Fault::NoResources => Outcome::Neutral,
             _ => Outcome::Failure { retry_after: *retry_after },
         },
     }

@@ -262,6 +262,53 @@ fn a_shared_statement_is_told_by_many_and_ends_once() {
 }
 
 #[test]
+fn a_shared_statement_that_is_spoken_to_from_within_waits_for_nobody_and_what_is_said_is_counted() {
+    let bench = Bench::new();
+    let lease = bench.lease();
+    let session = open(&lease);
+    let (one, other) = (session.statement().shared(), session.statement().shared());
+    one.with(|statement| {
+        statement.chunk(Chunk::new(1, MS));
+        one.with(|same| same.chunk(Chunk::new(2, MS)));
+        one.clone().complete();
+        // Another is spoken to, as long as nobody else does: who does may be waiting for this one.
+        other.with(|other| other.chunk(Chunk::new(3, MS)));
+        std::thread::scope(|scope| {
+            let (holds, held) = std::sync::mpsc::channel();
+            let (go, goes) = std::sync::mpsc::channel::<()>();
+            let other = &other;
+            scope.spawn(move || {
+                other.with(|other| {
+                    holds.send(()).unwrap();
+                    goes.recv().unwrap();
+                    other.chunk(Chunk::new(4, MS));
+                })
+            });
+            held.recv().unwrap();
+            other.with(|other| other.chunk(Chunk::new(5, MS)));
+            go.send(()).unwrap();
+        });
+    });
+    assert_eq!(lease.status().events.refused.get(Refusal::Contended), 3);
+    // After a panic within it is as before.
+    let panics = || one.with(|_| panic!("planted"));
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
+    one.with(|statement| statement.chunk(Chunk::new(6, MS)));
+    one.complete();
+    other.complete();
+    bench.pass(10 * SECOND);
+    let chunks: Vec<_> = bench
+        .exporter
+        .accepted()
+        .iter()
+        .filter_map(|record| record.body.sql.as_ref()?.chunks)
+        .map(|chunks| chunks.iterated)
+        .collect();
+    assert_eq!(chunks, [2, 2]);
+    assert_balanced(&lease);
+}
+
+#[test]
 fn statements_by_id_add_up_like_handles() {
     let bench = Bench::new();
     let lease = bench.lease();

@@ -74,7 +74,7 @@
 //! | `NoSuchHost` | it waits for the next flush |
 //! | `NoResources` | it is tried again; the breaker isn't told |
 //! | `Write` of a full disk, or interrupted | as 503 |
-//! | 413, `TooLarge` | goes again by halves, and a larger one is tried after 100 of that size; a single record is dropped: `too large`, and after a 413 the client pauses |
+//! | 413, `TooLarge` | goes again by halves, and a larger one is tried after 100 of that size; a single record is dropped: `too large`, and the others go at once |
 //! | 400, 401, 403, 404, `Authentication`, `RefusedHost` | dropped: `refused for good`, and the client pauses for 1 min or longer |
 //! | `Redirect`, other 3xx | dropped: `refused for good` |
 //! | `BadAnswer` | dropped: `unreadable answer` |

@@ -33,7 +33,7 @@
 //! | --- | --- | --- |
 //! | `buffer full` | events came faster than the worker takes them | raise `max_events`; use handles rather than ids |
 //! | `memory full` | the client holds `max_bytes`, or all clients together `max_total_bytes` | raise them; find out why records don't leave |
-//! | `buffer contended` | a forked child inherited a lock | nothing: only there |
+//! | `buffer contended` | a forked child inherited a lock; or a shared statement was spoken to while the same thread spoke to it, or to another | nothing in a child; else speak to one at a time |
 //! | `client closed` | recorded after the close | close telemetry last |
 //! | `telemetry off` | it went off meanwhile | nothing |
 //! | `invalid id` | not 1 to 63 letters, digits or `-_.:`, or a token | pass the service's id as it is |

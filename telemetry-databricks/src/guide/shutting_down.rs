@@ -97,6 +97,12 @@
 //! parent held, the parent delivers, once. A server that forks workers may so build the driver before the
 //! fork, and open connections after. A worker closes its own leases before it ends.
 //!
+//! A child is known by its process id. One that has its parent's isn't: that of a PID 1, as in a container,
+//! which calls `unshare(CLONE_NEWPID)` and forks, so that its child is PID 1 as well. There, acquire the
+//! first lease after the fork, in the child, or fork once more and open connections in the grandchild, which
+//! has another id. In a child that isn't known, nothing of the parent's leases is delivered, and closing one
+//! may wait for a thread that isn't there.
+//!
 //! [`Shared`]: crate::CloseOutcome::Shared
 //! [`close_timeout`]: crate::TelemetryConfig::close_timeout
 //! [`flush_interval`]: crate::TelemetryConfig::flush_interval

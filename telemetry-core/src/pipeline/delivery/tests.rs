@@ -311,11 +311,8 @@ fn too_large_halves_down_to_one_record_and_grows_again() {
             delivery.settle(fail(fault), at(5));
         }
         assert_eq!(delivery.ledger().dropped.get(DropReason::TooLarge), 1, "alone, and still too large");
-        let now = delivery.pause.until().max(at(5));
         for size in [1, 2, 4] {
-            assert_eq!(delivery.next(now), Next::Send);
-            assert_eq!(delivery.take(now).len(), size);
-            delivery.settle(accept(size), now);
+            send(&mut delivery, size, at(5));
         }
         assert_eq!(delivery.ledger().accepted, 7);
     }
@@ -356,6 +353,94 @@ proptest! {
         }
         prop_assert_eq!(send_full(&mut delivery, &one, usize::MAX), batch_size);
         prop_assert_eq!(delivery.ledger().dropped.total(), 0);
+    }
+}
+
+/// How often a batch is halved, or doubled, between one record and the most.
+fn halvings(batch_size: usize) -> usize {
+    batch_size.next_power_of_two().ilog2() as usize
+}
+
+/// Delivers all to a service that refuses each batch with one of these in it; the times of the attempts.
+fn deliver_around(delivery: &mut Delivery, too_large: &[EventId]) -> Vec<Tick> {
+    delivery.flush();
+    let (mut now, mut attempts) = (at(5), Vec::new());
+    while delivery.held() > 0 {
+        match delivery.next(now) {
+            Next::Send => {
+                attempts.push(now);
+                let batch = ids(&delivery.take(now));
+                let is_refused = batch.iter().any(|id| too_large.contains(id));
+                delivery.settle(if is_refused { fail(413) } else { accept(batch.len()) }, now);
+            }
+            Next::Wait(Some(until)) => now = until,
+            other => panic!("{other:?}"),
+        }
+        delivery.expire(now);
+    }
+    attempts
+}
+
+proptest! {
+    /// A record that is too large takes no other with it, wherever it stands and however many there are: each
+    /// costs some attempts, of which none waits where no two stand side by side.
+    #[test]
+    fn records_that_are_too_large_hold_up_no_others(
+        are_too_large in proptest::collection::vec(prop::bool::weighted(0.1), 1..200),
+        batch_size in 1usize..=64,
+    ) {
+        let all = are_too_large.len();
+        let mut delivery = with(TelemetryConfig::default().batch_size(batch_size), all);
+        let too_large: Vec<_> = queued(&delivery)
+            .into_iter()
+            .zip(&are_too_large)
+            .filter_map(|(id, is_too_large)| is_too_large.then_some(id))
+            .collect();
+        let attempts = deliver_around(&mut delivery, &too_large);
+        let ledger = delivery.ledger();
+        prop_assert_eq!(ledger.accepted as usize, all - too_large.len(), "{}", ledger);
+        prop_assert_eq!(ledger.dropped.get(DropReason::TooLarge) as usize, too_large.len());
+        let for_each = 4 * halvings(batch_size) + 1;
+        let most = all.div_ceil(batch_size) + too_large.len() * for_each;
+        prop_assert!(attempts.len() <= most, "{} of {}", attempts.len(), most);
+        let side_by_side = are_too_large.windows(2).any(|two| two[0] && two[1]);
+        prop_assert!(side_by_side || attempts.iter().all(|then| *then == at(5)), "{:?}", attempts);
+        // And the batch is soon as large as it was.
+        delivery.flush();
+        let one = record(RecordKind::Statement);
+        for _ in 0..=halvings(batch_size) {
+            (0..batch_size).for_each(|_| delivery.push(Arc::clone(&one), false, at(5)));
+            let taken = delivery.take(at(600)).len();
+            delivery.settle(accept(taken), at(600));
+        }
+        prop_assert_eq!(delivery.batch_limit.records(), batch_size);
+    }
+}
+
+#[test]
+fn a_service_that_takes_nothing_is_asked_as_seldom_as_one_that_fails() {
+    let mut delivery = with(TelemetryConfig::default().batch_size(64), 100);
+    let all = queued(&delivery);
+    let attempts = deliver_around(&mut delivery, &all);
+    assert_eq!(delivery.ledger().dropped.get(DropReason::TooLarge), 100, "each by itself");
+    let at_once = attempts.iter().filter(|then| **then == at(5)).count();
+    assert_eq!(at_once, halvings(64) + 2, "down to one record, and one more");
+    let quick = attempts.iter().filter(|then| **then - at(5) < SECOND).count();
+    assert_eq!(quick, at_once + 3);
+    let later = &attempts[quick..];
+    assert!(later.windows(2).all(|two| two[1] - two[0] == 5 * SECOND), "{later:?}");
+}
+
+#[test]
+fn what_a_service_asks_for_is_waited_for_also_before_half_of_a_batch() {
+    let mut delivery = with(TelemetryConfig::default(), 2);
+    for _ in [2, 1] {
+        let now = at(5).max(delivery.not_before);
+        delivery.take(now);
+        let too_large = PluginError::new(413).with_retry_after(Some(7 * SECOND));
+        delivery.settle(AttemptOutcome::Answered(Err(too_large)), now);
+        let waits = delivery.not_before - now;
+        assert!(waits >= 7 * SECOND && waits <= 9 * SECOND, "{waits:?}");
     }
 }
 
@@ -661,7 +746,7 @@ fn faults() -> Vec<Fault> {
 
 #[test]
 fn what_concerns_one_client_alone_pauses_it_and_nothing_else_does() {
-    let concern = [400, 401, 403, 404, 413].map(Fault::Status);
+    let concern = [400, 401, 403, 404].map(Fault::Status);
     let others = [Fault::Authentication, Fault::RefusedHost, Fault::Unsendable];
     let asked = 100 * SECOND;
     for fault in faults() {
