@@ -247,6 +247,11 @@ impl<S> EventBuffer<S> {
 
     fn lock_any(&self) -> Option<MutexGuard<'_, Shard<S>>> {
         let own = thread::number();
+        try_lock(&self.shards[own % SHARDS]).or_else(|| self.lock_another(own))
+    }
+
+    #[cold]
+    fn lock_another(&self, own: usize) -> Option<MutexGuard<'_, Shard<S>>> {
         for _ in 0..ROUNDS {
             for offset in 0..SHARDS {
                 if let Some(shard) = try_lock(&self.shards[own.wrapping_add(offset) % SHARDS]) {

@@ -10,11 +10,11 @@ use crate::handle::error_details::{ErrorDetails, describe};
 use crate::handle::session_scope::SessionScope;
 use crate::ledger::Refusal;
 use crate::pipeline::event::EventKind;
+use crate::pipeline::packed_id::PackedId;
 use crate::pipeline::statement::StatementEvent;
 use crate::pipeline::statement::{Applied, StatementAggregate};
 use crate::record::chunk::Chunk;
 use crate::record::error_info::ErrorInfo;
-use crate::record::id::StatementId;
 use crate::record::{OperationType, ResultFormat, StatementType};
 
 /// A statement that runs. It gathers what happens in itself, so that a chunk costs a few nanoseconds and no
@@ -53,12 +53,9 @@ impl Statement {
         Statement(None)
     }
 
+    #[inline]
     pub(crate) fn start(session: Option<&Arc<SessionScope>>) -> Self {
-        Statement(session.map(|session| {
-            let max_errors = session.client().config.max_errors;
-            let aggregate = Box::new(StatementAggregate::start(session.now(), max_errors));
-            Active { session: Arc::clone(session), aggregate, tally: None, errors: 0 }
-        }))
+        Statement(session.map(Active::start))
     }
 
     #[inline]
@@ -231,8 +228,14 @@ impl Statement {
 }
 
 impl Active {
+    fn start(session: &Arc<SessionScope>) -> Self {
+        let max_errors = session.client().config.max_errors;
+        let aggregate = Box::new(StatementAggregate::start(session.now(), max_errors));
+        Active { session: Arc::clone(session), aggregate, tally: None, errors: 0 }
+    }
+
     fn id(&mut self, id: &str) {
-        match StatementId::new(id) {
+        match PackedId::new(id) {
             Some(id) => self.aggregate.set_id(id),
             None => self.session.client().refuse(Refusal::InvalidId, 1),
         }
@@ -275,6 +278,7 @@ impl Active {
 
 impl Drop for Statement {
     /// A statement that was never completed is reported as it is, without a latency.
+    #[inline]
     fn drop(&mut self) {
         if let Some(active) = self.0.take() {
             active.finish(None, None);
