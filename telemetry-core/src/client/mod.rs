@@ -13,6 +13,7 @@ pub(crate) mod outlet_worker;
 #[cfg_attr(all(test, shuttle), path = "../interleavings/own_runtime.rs")]
 pub(crate) mod own_runtime;
 pub(crate) mod plugins;
+pub(crate) mod queue;
 pub(crate) mod registry;
 pub(crate) mod runtime;
 pub(crate) mod safe_clock;

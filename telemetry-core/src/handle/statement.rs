@@ -13,6 +13,7 @@ use crate::pipeline::event::EventKind;
 use crate::pipeline::packed_id::PackedId;
 use crate::pipeline::statement::StatementEvent;
 use crate::pipeline::statement::{Applied, StatementAggregate};
+use crate::plugin::clock::Tick;
 use crate::record::chunk::Chunk;
 use crate::record::error_info::ErrorInfo;
 use crate::record::{OperationType, ResultFormat, StatementType};
@@ -125,7 +126,7 @@ impl Statement {
     #[inline]
     pub fn result_ready(&mut self) {
         if let Some(active) = &mut self.0 {
-            let latency = active.since_start();
+            let (_, latency) = active.now();
             active.apply(StatementEvent::ResultReady(latency));
         }
     }
@@ -140,7 +141,7 @@ impl Statement {
     #[inline]
     pub fn result_consumed(&mut self) {
         if let Some(active) = &mut self.0 {
-            let latency = active.since_start();
+            let (_, latency) = active.now();
             active.apply(StatementEvent::ResultConsumed(latency));
         }
     }
@@ -193,8 +194,8 @@ impl Statement {
     #[inline]
     pub fn complete(mut self) {
         if let Some(active) = self.0.take() {
-            let latency = active.since_start();
-            active.finish(Some(latency), None);
+            let (now, latency) = active.now();
+            active.finish(now, Some(latency), None);
         }
     }
 
@@ -202,7 +203,8 @@ impl Statement {
     #[inline]
     pub fn complete_after(mut self, latency: Duration) {
         if let Some(active) = self.0.take() {
-            active.finish(Some(latency), None);
+            let (now, _) = active.now();
+            active.finish(now, Some(latency), None);
         }
     }
 
@@ -222,8 +224,8 @@ impl Statement {
         let Some(active) = self.0.take() else { return };
         let client = active.session.client();
         let failure = if client.is_recording() { describe(client, details).map(Box::new) } else { None };
-        let latency = active.since_start();
-        active.finish(Some(latency), failure);
+        let (now, latency) = active.now();
+        active.finish(now, Some(latency), failure);
     }
 }
 
@@ -241,8 +243,10 @@ impl Active {
         }
     }
 
-    fn since_start(&self) -> Duration {
-        self.session.now().since(self.aggregate.started())
+    /// The time, and how long the statement has run.
+    fn now(&self) -> (Tick, Duration) {
+        let now = self.session.now();
+        (now, now.since(self.aggregate.started()))
     }
 
     fn apply(&mut self, event: StatementEvent) {
@@ -264,7 +268,7 @@ impl Active {
         self.session.client().memory.give_back(Part::Handles, bytes - kept);
     }
 
-    fn finish(mut self, latency: Option<Duration>, failure: Option<Box<ErrorInfo>>) {
+    fn finish(mut self, now: Tick, latency: Option<Duration>, failure: Option<Box<ErrorInfo>>) {
         // Not in a forked child, where its lock may be held for ever.
         if let Some(tally) = self.tally.take().filter(|_| self.session.client().plugins.in_parent_process()) {
             let (chunks, events) = tally.close();
@@ -272,7 +276,7 @@ impl Active {
         }
         self.aggregate.complete(latency, failure);
         self.session.client().memory.give_back(Part::Handles, self.errors);
-        self.session.record(EventKind::Finished(self.aggregate));
+        self.session.record_at(|| now, EventKind::Finished(self.aggregate));
     }
 }
 
@@ -281,7 +285,8 @@ impl Drop for Statement {
     #[inline]
     fn drop(&mut self) {
         if let Some(active) = self.0.take() {
-            active.finish(None, None);
+            let (now, _) = active.now();
+            active.finish(now, None, None);
         }
     }
 }

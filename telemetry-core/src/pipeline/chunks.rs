@@ -60,8 +60,10 @@ impl ChunkTotals {
         self.slowest = self.slowest.max(slowest);
         self.sum = self.sum.saturating_add(sum);
         self.bytes = self.bytes.saturating_add(bytes);
-        // One compressed chunk makes the result a compressed one.
-        self.compressed = self.compressed.max(compressed);
+        if compressed.is_some() {
+            // One compressed chunk makes the result a compressed one.
+            self.compressed = self.compressed.max(compressed);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
