@@ -21,7 +21,7 @@ use crate::record::{OperationType, ResultFormat, StatementType};
 /// [`max_open_statements`](crate::TelemetryConfig::max_open_statements).
 ///
 /// No method fails, waits, or does I/O. What isn't an id (see [`StatementId`](crate::record::StatementId)) is
-/// refused and counted.
+/// refused and counted. An id that is no UUID in small letters takes 64 bytes more, with each call.
 ///
 /// ```
 /// use std::time::Duration;

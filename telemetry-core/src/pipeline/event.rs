@@ -69,9 +69,9 @@ impl<S> Event<S> {
             EventKind::Started { .. } | EventKind::Happened { .. } | EventKind::Completed { .. } => 0,
         };
         let id = match &self.kind {
-            EventKind::Started { id, .. } | EventKind::Happened { id, .. } | EventKind::Completed { id, .. } => {
-                id.heap_bytes()
-            }
+            EventKind::Started { id, .. }
+            | EventKind::Happened { id, .. }
+            | EventKind::Completed { id, .. } => id.heap_bytes(),
             EventKind::Single(_) | EventKind::Finished(_) => 0,
         };
         // With its number in the buffer.

@@ -296,14 +296,14 @@ fn happened(what: Action) -> Option<EventKind> {
     let id = |number: u8| PackedId::new(&format!("s{number}")).unwrap();
     Some(match what {
         Action::Single => event(1).kind,
-        Action::Start(number) => {
-            EventKind::Started { id: id(number), kind: StatementType::Query }
-        }
+        Action::Start(number) => EventKind::Started { id: id(number), kind: StatementType::Query },
         Action::Error(number) => {
             let error = crate::pipeline::statement::tests::error(crate::ErrorClass::Retryable);
             EventKind::Happened { id: id(number), what: StatementEvent::Failed(error) }
         }
-        Action::Complete(number) => EventKind::Completed { id: id(number), latency: Elapsed::UNKNOWN, failure: None },
+        Action::Complete(number) => {
+            EventKind::Completed { id: id(number), latency: Elapsed::UNKNOWN, failure: None }
+        }
         _ => return None,
     })
 }
