@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use benches::connection::{Connection, HOST, ID, MS, by_handle, chunk, config};
 use benches::messages::{MESSAGE_100, MESSAGE_500};
-use benches::work::work;
+use benches::work::statement;
 use benches::{BATCH, Known, batch, params};
 use telemetry_breaker::{BreakerConfig, CircuitBreaker};
 use telemetry_core::plugin::{Outcome, Tick};
@@ -156,15 +156,13 @@ fn wire() -> u64 {
     ROUNDS * BATCH
 }
 
-/// A driver's statement, with about 20 µs of work of its own, and the worker's part of it.
+/// A driver's statement, with some 20 µs of work of its own, and the worker's part of it.
 fn driver(mode: Mode) -> u64 {
+    const STEPS: u64 = 16_000;
     let connection = Connection::unattended(config().mode(mode));
     for _ in 0..ROUNDS {
         counted(1, || {
-            for _ in 0..TIMES {
-                work(Duration::from_micros(20).as_nanos() as u64);
-                by_handle(black_box(&connection.session));
-            }
+            (0..TIMES).for_each(|_| statement(&connection.session, STEPS));
             connection.provider.step();
         });
     }
