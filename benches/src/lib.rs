@@ -1,16 +1,24 @@
-//! What the benches encode and send.
+//! What the benches record, encode and send.
+
+pub mod connection;
+pub mod messages;
+pub mod work;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use telemetry_core::plugin::{AuthHeaders, HttpRequest, HttpResponse, PluginError, Transport};
+use telemetry_core::plugin::{Attempt, AuthHeaders, HttpRequest, HttpResponse, PluginError, Transport};
 use telemetry_core::record::{
-    AuthFlow, AuthMech, Body, ChunkDetails, DriverContext, DriverMode, Encoded, EventId, HostDetails, OperationDetail,
-    Record, RecordKind, SessionContext, SessionId, SqlExecution, StatementId,
+    AuthFlow, AuthMech, Body, ChunkDetails, DriverContext, DriverMode, Encoded, EventId, HostDetails,
+    OperationDetail, Record, RecordKind, SessionContext, SessionId, SqlExecution, StatementId,
 };
 use telemetry_core::{
-    ConnectionParams, DriverIdentity, OperationType, ResultFormat, StatementType, SystemInfo, async_trait,
+    ConnectionParams, DriverIdentity, Host, HostPolicy, OperationType, ResultFormat, StatementType,
+    SystemInfo, async_trait,
 };
+use telemetry_export_http::HttpExporter;
+
+use crate::connection::HOST;
 
 /// The flag of the driver that is measured.
 pub const FLAG: &str = "flag";
@@ -26,7 +34,13 @@ pub enum Known {
 
 /// The driver that is measured.
 pub fn identity() -> DriverIdentity {
-    DriverIdentity::builder().name("Bench Driver").version("1.0.0").client("BENCH").flag(FLAG).build().unwrap()
+    DriverIdentity::builder()
+        .name("Bench Driver")
+        .version("1.0.0")
+        .client("BENCH")
+        .flag(FLAG)
+        .build()
+        .unwrap()
 }
 
 /// The parameters of a connection.
@@ -108,6 +122,23 @@ pub fn session(known: Known) -> Arc<SessionContext> {
 pub fn records(known: Known, count: u64) -> Vec<Arc<Record>> {
     let session = session(known);
     (0..count).map(|number| Arc::new(statement(&session, number))).collect()
+}
+
+/// How many records a batch has.
+pub const BATCH: u64 = 100;
+
+/// What encodes a batch of a connection whose first record was encoded before.
+pub fn batch() -> impl Fn() -> Vec<u8> {
+    let exporter = HttpExporter::new(Arc::new(Nowhere::default()));
+    let host = Host::parse(HOST, HostPolicy::Public).expect("it is a host");
+    let (records, credentials) = (records(Known::All, BATCH), credentials());
+    let encode = move || {
+        let attempt =
+            Attempt::new(&host, &records, SystemTime::UNIX_EPOCH).with_credentials(Some(&credentials));
+        exporter.request(&attempt).expect("it can be encoded").body
+    };
+    encode();
+    encode
 }
 
 fn statement(session: &Arc<SessionContext>, number: u64) -> Record {

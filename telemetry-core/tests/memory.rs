@@ -14,7 +14,7 @@ use telemetry_testkit::*;
 
 const MIB: usize = 1024 * 1024;
 /// How many of the smallest events fill two of them, and of those that are larger.
-const SMALL: usize = 12_000;
+const SMALL: usize = 30_000;
 const LARGE: usize = 3000;
 /// And of connections that come and go.
 const CONNECTIONS: usize = 1300;

@@ -5,9 +5,9 @@
 //! forked child that inherited a locked shard goes on to the next. Each shard keeps its own books, in which
 //! `seen = taken + refused + waiting` holds whenever nobody holds its lock.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::client::queue::Queue;
 use crate::guard::lock::{lock, try_lock};
 use crate::guard::memory::{Memory, Waiting};
 use crate::guard::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,8 +19,6 @@ use crate::record::SessionContext;
 
 const SHARDS: usize = 8;
 const ROUNDS: usize = 64;
-/// For how many events an empty shard keeps its place.
-const KEPT: usize = 256;
 
 #[derive(Debug)]
 pub(crate) struct EventBuffer<S = Arc<SessionContext>> {
@@ -47,7 +45,7 @@ struct TooMany {
 
 #[derive(Debug)]
 struct Shard<S> {
-    events: VecDeque<(u64, Event<S>)>,
+    events: Queue<(u64, Event<S>)>,
     seen: u64,
     /// What the events in it stand for.
     waiting: u64,
@@ -58,7 +56,7 @@ struct Shard<S> {
 
 impl<S> Default for Shard<S> {
     fn default() -> Self {
-        Shard { events: VecDeque::new(), seen: 0, waiting: 0, bytes: 0, refused: Counts::default() }
+        Shard { events: Queue::default(), seen: 0, waiting: 0, bytes: 0, refused: Counts::default() }
     }
 }
 
@@ -180,17 +178,13 @@ impl<S> EventBuffer<S> {
         let mut bytes = 0;
         for shard in &self.shards {
             let mut shard = lock(shard);
-            let upto = shard.events.partition_point(|(number, _)| *number < end);
             let before = taken.len();
-            taken.extend(shard.events.drain(..upto));
+            shard.events.take_while(|(number, _)| *number < end, &mut taken);
             let events = || taken[before..].iter().map(|(_, event)| event);
             shard.waiting -= events().map(Event::<S>::weight).sum::<u64>();
             let out = events().map(Event::<S>::bytes).sum::<u64>();
             shard.bytes -= out;
             bytes += out;
-            if shard.events.is_empty() {
-                shard.events.shrink_to(KEPT);
-            }
         }
         self.memory.pop(Waiting { count: taken.len(), bytes });
         taken.sort_unstable_by_key(|(number, _)| *number);
@@ -198,7 +192,7 @@ impl<S> EventBuffer<S> {
     }
 
     /// Refuses what is in the buffer. What it was is for the caller to drop, without a lock in hand.
-    pub(crate) fn refuse_all(&self, reason: Refusal) -> Vec<VecDeque<(u64, Event<S>)>> {
+    pub(crate) fn refuse_all(&self, reason: Refusal) -> Vec<Queue<(u64, Event<S>)>> {
         let refuse = |shard: &Mutex<Shard<S>>| {
             let mut shard = lock(shard);
             let waiting = std::mem::take(&mut shard.waiting);
@@ -247,6 +241,11 @@ impl<S> EventBuffer<S> {
 
     fn lock_any(&self) -> Option<MutexGuard<'_, Shard<S>>> {
         let own = thread::number();
+        try_lock(&self.shards[own % SHARDS]).or_else(|| self.lock_another(own))
+    }
+
+    #[cold]
+    fn lock_another(&self, own: usize) -> Option<MutexGuard<'_, Shard<S>>> {
         for _ in 0..ROUNDS {
             for offset in 0..SHARDS {
                 if let Some(shard) = try_lock(&self.shards[own.wrapping_add(offset) % SHARDS]) {
@@ -307,7 +306,7 @@ pub(crate) mod tests {
         (0..5).for_each(|number| _ = buffer.push(event(number)));
         assert_eq!(buffer.take(2).events.len(), 2);
         buffer.close();
-        let refused: usize = buffer.refuse_all(Refusal::Closed).iter().map(VecDeque::len).sum();
+        let refused: usize = buffer.refuse_all(Refusal::Closed).iter().map(Queue::len).sum();
         let books = buffer.books();
         assert_eq!((refused, books.refused.get(Refusal::Closed)), (3, 3));
         assert_eq!((books.seen, books.waiting, buffer.is_empty()), (5, 0, true));

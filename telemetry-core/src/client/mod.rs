@@ -14,6 +14,7 @@ pub(crate) mod outlet_worker;
 #[cfg_attr(all(test, shuttle), path = "../interleavings/own_runtime.rs")]
 pub(crate) mod own_runtime;
 pub(crate) mod plugins;
+pub(crate) mod queue;
 pub(crate) mod registry;
 pub(crate) mod roll;
 pub(crate) mod runtime;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use crate::handle::error_details::{ErrorDetails, describe};
 use crate::handle::session_scope::SessionScope;
 use crate::pipeline::event::EventKind;
+use crate::pipeline::packed_id::PackedId;
 use crate::pipeline::statement::StatementEvent;
 use crate::record::chunk::Chunk;
-use crate::record::id::StatementId;
 use crate::record::{OperationType, ResultFormat, StatementType};
 
 /// Records what happens to statements by their ids. Every call is one event in the client's bounded buffer.
@@ -21,7 +21,7 @@ use crate::record::{OperationType, ResultFormat, StatementType};
 /// [`max_open_statements`](crate::TelemetryConfig::max_open_statements).
 ///
 /// No method fails, waits, or does I/O. What isn't an id (see [`StatementId`](crate::record::StatementId)) is
-/// refused and counted.
+/// refused and counted. An id that is no UUID in small letters takes 64 bytes more, with each call.
 ///
 /// ```
 /// use std::time::Duration;
@@ -52,7 +52,7 @@ impl Emitter {
     }
 
     #[inline]
-    fn emit(&self, id: &str, make: impl FnOnce(&SessionScope, StatementId) -> Option<EventKind>) {
+    fn emit(&self, id: &str, make: impl FnOnce(&SessionScope, PackedId) -> Option<EventKind>) {
         if let Some(session) = self.live()
             && let Some(id) = session.statement(id)
             && let Some(kind) = make(session, id)
@@ -71,7 +71,7 @@ impl Emitter {
     /// Records that the statement starts, now.
     #[inline]
     pub fn started(&self, id: &str, kind: StatementType) {
-        self.emit(id, |_, id| Some(EventKind::Started { id, what: StatementEvent::Kind(kind) }));
+        self.emit(id, |_, id| Some(EventKind::Started { id, kind }));
     }
 
     /// Records the call by which it runs; [`OperationType::ExecuteStatement`] unless said otherwise.
@@ -152,7 +152,7 @@ impl Emitter {
     /// Records that it is over, and how long it took.
     #[inline]
     pub fn completed(&self, id: &str, latency: Duration) {
-        self.emit(id, |_, id| Some(EventKind::Completed { id, latency: Some(latency), failure: None }));
+        self.emit(id, |_, id| Some(EventKind::Completed { id, latency: latency.into(), failure: None }));
     }
 
     /// Records that it failed, after how long, and of what; see
@@ -161,7 +161,7 @@ impl Emitter {
     pub fn failed(&self, id: &str, latency: Duration, details: impl FnOnce() -> ErrorDetails) {
         self.emit(id, |session, id| {
             let failure = describe(session.client(), details).map(Box::new);
-            Some(EventKind::Completed { id, latency: Some(latency), failure })
+            Some(EventKind::Completed { id, latency: latency.into(), failure })
         });
     }
 }

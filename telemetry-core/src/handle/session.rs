@@ -43,6 +43,7 @@ impl Session {
     }
 
     /// The session while it records.
+    #[inline]
     fn live(&self) -> Option<&Arc<SessionScope>> {
         self.0.as_ref().filter(|inner| inner.client().may_record())
     }
@@ -50,6 +51,7 @@ impl Session {
     /// Records that a statement starts, now. The handle gathers what happens to it, and reports it whole when
     /// it ends.
     #[must_use = "dropped at once, the statement is over"]
+    #[inline]
     pub fn statement(&self) -> Statement {
         Statement::start(self.live())
     }

@@ -7,11 +7,11 @@ use crate::client::lease_guard::LeaseGuard;
 use crate::client::sessions::SessionNumber;
 use crate::ledger::Refusal;
 use crate::pipeline::event::{Event, EventKind};
+use crate::pipeline::packed_id::PackedId;
 use crate::pipeline::statement::StatementEvent;
 use crate::plugin::clock::Tick;
 use crate::record::SessionContext;
 use crate::record::body::Body;
-use crate::record::id::StatementId;
 
 /// What all handles of one connection share.
 #[derive(Debug)]
@@ -55,8 +55,8 @@ impl SessionScope {
     }
 
     /// The id of a statement; what isn't one is refused, and counted.
-    pub(crate) fn statement(&self, id: &str) -> Option<StatementId> {
-        let known = StatementId::new(id);
+    pub(crate) fn statement(&self, id: &str) -> Option<PackedId> {
+        let known = PackedId::new(id);
         if known.is_none() {
             self.client().refuse(Refusal::InvalidId, 1);
         }

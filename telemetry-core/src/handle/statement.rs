@@ -10,11 +10,12 @@ use crate::handle::error_details::{ErrorDetails, describe};
 use crate::handle::session_scope::SessionScope;
 use crate::ledger::Refusal;
 use crate::pipeline::event::EventKind;
+use crate::pipeline::packed_id::PackedId;
 use crate::pipeline::statement::StatementEvent;
 use crate::pipeline::statement::{Applied, StatementAggregate};
+use crate::plugin::clock::Tick;
 use crate::record::chunk::Chunk;
 use crate::record::error_info::ErrorInfo;
-use crate::record::id::StatementId;
 use crate::record::{OperationType, ResultFormat, StatementType};
 
 /// A statement that runs. It gathers what happens in itself, so that a chunk costs a few nanoseconds and no
@@ -53,12 +54,9 @@ impl Statement {
         Statement(None)
     }
 
+    #[inline]
     pub(crate) fn start(session: Option<&Arc<SessionScope>>) -> Self {
-        Statement(session.map(|session| {
-            let max_errors = session.client().config.max_errors;
-            let aggregate = Box::new(StatementAggregate::start(session.now(), max_errors));
-            Active { session: Arc::clone(session), aggregate, tally: None, errors: 0 }
-        }))
+        Statement(session.map(Active::start))
     }
 
     pub(super) fn session(&self) -> Option<&Arc<SessionScope>> {
@@ -132,7 +130,7 @@ impl Statement {
     #[inline]
     pub fn result_ready(&mut self) {
         if let Some(active) = &mut self.0 {
-            let latency = active.since_start();
+            let (_, latency) = active.now();
             active.apply(StatementEvent::ResultReady(latency));
         }
     }
@@ -147,7 +145,7 @@ impl Statement {
     #[inline]
     pub fn result_consumed(&mut self) {
         if let Some(active) = &mut self.0 {
-            let latency = active.since_start();
+            let (_, latency) = active.now();
             active.apply(StatementEvent::ResultConsumed(latency));
         }
     }
@@ -200,8 +198,8 @@ impl Statement {
     #[inline]
     pub fn complete(mut self) {
         if let Some(active) = self.0.take() {
-            let latency = active.since_start();
-            active.finish(Some(latency), None);
+            let (now, latency) = active.now();
+            active.finish(now, Some(latency), None);
         }
     }
 
@@ -209,7 +207,8 @@ impl Statement {
     #[inline]
     pub fn complete_after(mut self, latency: Duration) {
         if let Some(active) = self.0.take() {
-            active.finish(Some(latency), None);
+            let (now, _) = active.now();
+            active.finish(now, Some(latency), None);
         }
     }
 
@@ -229,21 +228,29 @@ impl Statement {
         let Some(active) = self.0.take() else { return };
         let client = active.session.client();
         let failure = if client.is_recording() { describe(client, details).map(Box::new) } else { None };
-        let latency = active.since_start();
-        active.finish(Some(latency), failure);
+        let (now, latency) = active.now();
+        active.finish(now, Some(latency), failure);
     }
 }
 
 impl Active {
+    fn start(session: &Arc<SessionScope>) -> Self {
+        let max_errors = session.client().config.max_errors;
+        let aggregate = Box::new(StatementAggregate::start(session.now(), max_errors));
+        Active { session: Arc::clone(session), aggregate, tally: None, errors: 0 }
+    }
+
     fn id(&mut self, id: &str) {
-        match StatementId::new(id) {
+        match PackedId::new(id) {
             Some(id) => self.aggregate.set_id(id),
             None => self.session.client().refuse(Refusal::InvalidId, 1),
         }
     }
 
-    fn since_start(&self) -> Duration {
-        self.session.now().since(self.aggregate.started())
+    /// The time, and how long the statement has run.
+    fn now(&self) -> (Tick, Duration) {
+        let now = self.session.now();
+        (now, now.since(self.aggregate.started()))
     }
 
     fn apply(&mut self, event: StatementEvent) {
@@ -265,7 +272,7 @@ impl Active {
         self.session.client().memory.give_back(Part::Handles, bytes - kept);
     }
 
-    fn finish(mut self, latency: Option<Duration>, failure: Option<Box<ErrorInfo>>) {
+    fn finish(mut self, now: Tick, latency: Option<Duration>, failure: Option<Box<ErrorInfo>>) {
         // Not in a forked child, where its lock may be held for ever.
         if let Some(tally) = self.tally.take().filter(|_| self.session.client().plugins.in_parent_process()) {
             let (chunks, events) = tally.close();
@@ -273,15 +280,17 @@ impl Active {
         }
         self.aggregate.complete(latency, failure);
         self.session.client().memory.give_back(Part::Handles, self.errors);
-        self.session.record(EventKind::Finished(self.aggregate));
+        self.session.record_at(|| now, EventKind::Finished(self.aggregate));
     }
 }
 
 impl Drop for Statement {
     /// A statement that was never completed is reported as it is, without a latency.
+    #[inline]
     fn drop(&mut self) {
         if let Some(active) = self.0.take() {
-            active.finish(None, None);
+            let (now, _) = active.now();
+            active.finish(now, None, None);
         }
     }
 }

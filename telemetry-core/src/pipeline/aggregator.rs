@@ -9,9 +9,10 @@ use crate::pipeline::event::{Event, EventKind};
 use crate::plugin::clock::Tick;
 use crate::record::SessionContext;
 use crate::record::body::Body;
-use crate::record::id::StatementId;
+use crate::record::enums::StatementType;
 
 use crate::pipeline::open_statements::{Open, OpenStatements};
+use crate::pipeline::packed_id::PackedId;
 use crate::pipeline::statement::{Applied, StatementAggregate, StatementEvent};
 
 /// A record to be, from the aggregator to delivery.
@@ -79,18 +80,18 @@ impl Aggregator {
                 finish(at, &session, *statement, out);
                 Absorbed { folded: weight - refused, made: 0, refused: refusal }
             }
-            EventKind::Started { id, what } => self.start(at, session, id, what, out),
-            EventKind::Happened { id, what } => self.happen(at, &session, id, what, out),
+            EventKind::Started { id, kind } => self.start(at, session, id, kind, out),
+            EventKind::Happened { id, what } => self.happen(at, &session, &id, what, out),
             EventKind::Completed { id, latency, failure } => {
-                match (self.open.remove(&session, id), failure) {
+                match (self.open.remove(&session, &id), failure) {
                     (Some(mut open), failure) => {
-                        open.statement.complete(latency, failure);
+                        open.statement.complete(latency.known(), failure);
                         open.end(at, out);
                         Absorbed { folded: 1, ..Absorbed::default() }
                     }
                     // An error is never lost for lack of a statement.
                     (None, Some(failure)) => {
-                        out.push(Draft { at, session, body: Body::error(Some(id), *failure) });
+                        out.push(Draft { at, session, body: Body::error(Some(id.unpack()), *failure) });
                         Absorbed { made: 1, ..Absorbed::default() }
                     }
                     (None, None) => refuse(Refusal::UnknownStatement),
@@ -103,11 +104,11 @@ impl Aggregator {
         &mut self,
         at: Tick,
         session: Arc<SessionContext>,
-        id: StatementId,
-        what: StatementEvent,
+        id: PackedId,
+        kind: StatementType,
         out: &mut Vec<Draft>,
     ) -> Absorbed {
-        if self.open.contains(&session, id) {
+        if self.open.contains(&session, &id) {
             return refuse(Refusal::StartedTwice);
         }
         while self.open.len() >= self.max_open {
@@ -115,7 +116,7 @@ impl Aggregator {
         }
         let mut statement = StatementAggregate::start(at, self.max_errors);
         // A start carries one thing that is known from the start; it is one event all the same.
-        statement.apply(what);
+        statement.apply(StatementEvent::Kind(kind));
         self.open.insert(at, session, id, statement);
         Absorbed { folded: 1, ..Absorbed::default() }
     }
@@ -124,7 +125,7 @@ impl Aggregator {
         &mut self,
         at: Tick,
         session: &Arc<SessionContext>,
-        id: StatementId,
+        id: &PackedId,
         what: StatementEvent,
         out: &mut Vec<Draft>,
     ) -> Absorbed {
@@ -138,7 +139,7 @@ impl Aggregator {
                 Applied::TooManyErrors => refuse(Refusal::TooManyErrors),
                 Applied::AtOnce(body) => error(*body),
             },
-            (None, StatementEvent::Failed(failure)) => error(Body::error(Some(id), *failure)),
+            (None, StatementEvent::Failed(failure)) => error(Body::error(Some(id.unpack()), *failure)),
             (None, _) => refuse(Refusal::UnknownStatement),
         }
     }

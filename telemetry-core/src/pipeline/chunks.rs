@@ -34,6 +34,7 @@ impl Default for ChunkTotals {
 }
 
 impl ChunkTotals {
+    #[inline]
     pub(crate) fn record(&mut self, chunk: Chunk) {
         let Chunk { index, latency, bytes, compressed } = chunk;
         self.merge(&ChunkTotals {
@@ -47,6 +48,7 @@ impl ChunkTotals {
         });
     }
 
+    #[inline]
     pub(crate) fn merge(&mut self, other: &ChunkTotals) {
         let ChunkTotals { iterated, first, first_latency, slowest, sum, bytes, compressed } = *other;
         self.iterated = self.iterated.saturating_add(iterated);
@@ -58,8 +60,10 @@ impl ChunkTotals {
         self.slowest = self.slowest.max(slowest);
         self.sum = self.sum.saturating_add(sum);
         self.bytes = self.bytes.saturating_add(bytes);
-        // One compressed chunk makes the result a compressed one.
-        self.compressed = self.compressed.max(compressed);
+        if compressed.is_some() {
+            // One compressed chunk makes the result a compressed one.
+            self.compressed = self.compressed.max(compressed);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

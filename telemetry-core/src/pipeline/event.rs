@@ -1,15 +1,16 @@
 //! What happened, on its way from a driver's thread to the aggregator.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::fault::ErrorClass;
+use crate::nanos::Elapsed;
+use crate::pipeline::packed_id::PackedId;
 use crate::pipeline::statement::{StatementAggregate, StatementEvent};
 use crate::plugin::clock::Tick;
 use crate::record::body::Body;
 use crate::record::context::SessionContext;
+use crate::record::enums::StatementType;
 use crate::record::error_info::ErrorInfo;
-use crate::record::id::StatementId;
 
 /// One thing that happened, in one session, which is known by what it is or, in the buffer, by a number.
 #[derive(Debug)]
@@ -24,11 +25,11 @@ pub(crate) enum EventKind {
     /// Something that is a record by itself.
     Single(Box<Body>),
     /// A statement began, which will be spoken of by its id.
-    Started { id: StatementId, what: StatementEvent },
+    Started { id: PackedId, kind: StatementType },
     /// Something happened to the statement with this id.
-    Happened { id: StatementId, what: StatementEvent },
+    Happened { id: PackedId, what: StatementEvent },
     /// The statement with this id ended.
-    Completed { id: StatementId, latency: Option<Duration>, failure: Option<Box<ErrorInfo>> },
+    Completed { id: PackedId, latency: Elapsed, failure: Option<Box<ErrorInfo>> },
     /// A statement whose handle gathered it ended.
     Finished(Box<StatementAggregate>),
 }
@@ -67,8 +68,14 @@ impl<S> Event<S> {
             EventKind::Completed { failure: Some(failure), .. } => failure.bytes(),
             EventKind::Started { .. } | EventKind::Happened { .. } | EventKind::Completed { .. } => 0,
         };
+        let id = match &self.kind {
+            EventKind::Started { id, .. }
+            | EventKind::Happened { id, .. }
+            | EventKind::Completed { id, .. } => id.heap_bytes(),
+            EventKind::Single(_) | EventKind::Finished(_) => 0,
+        };
         // With its number in the buffer.
-        size_of::<(u64, Event<S>)>() as u64 + boxed
+        size_of::<(u64, Event<S>)>() as u64 + boxed + id
     }
 
     /// Whether the worker is to be woken for it: a terminal error.
@@ -87,7 +94,10 @@ impl<S> Event<S> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::record::id::StatementId;
     use crate::record::kind::RecordKind;
     use crate::record::{ConnectionParams, DriverIdentity, SystemInfo};
     use crate::record::{DriverContext, Encoded};
@@ -121,22 +131,22 @@ pub(crate) mod tests {
     fn a_terminal_error_is_urgent_however_it_is_told_and_nothing_else_is() {
         use crate::pipeline::statement::StatementAggregate;
         use crate::pipeline::statement::tests::error;
-        let id = StatementId::new("s").unwrap();
+        let id = || PackedId::new("s").unwrap();
         let finished = |failure: Option<ErrorInfo>| {
             let mut statement = StatementAggregate::start(Tick::ZERO, 1);
             statement.complete(None, failure.map(Box::new));
             EventKind::Finished(Box::new(statement))
         };
         let completed = |failure: Option<ErrorInfo>| EventKind::Completed {
-            id,
-            latency: None,
+            id: id(),
+            latency: Elapsed::UNKNOWN,
             failure: failure.map(Box::new),
         };
         let is_urgent = |kind| Event { at: Tick::ZERO, session: session(), kind }.is_urgent();
         for class in [ErrorClass::Terminal, ErrorClass::Retryable, ErrorClass::Unknown] {
             for told in [
-                EventKind::Single(Box::new(Body::error(Some(id), *error(class)))),
-                EventKind::Happened { id, what: StatementEvent::Failed(error(class)) },
+                EventKind::Single(Box::new(Body::error(StatementId::new("s"), *error(class)))),
+                EventKind::Happened { id: id(), what: StatementEvent::Failed(error(class)) },
                 completed(Some(*error(class))),
                 finished(Some(*error(class))),
             ] {
@@ -148,10 +158,15 @@ pub(crate) mod tests {
             completed(None),
             finished(None),
             EventKind::Single(Box::new(Body::new(RecordKind::Operation))),
-            EventKind::Happened { id, what: StatementEvent::Polled(Duration::ZERO) },
+            EventKind::Happened { id: id(), what: StatementEvent::Polled(Duration::ZERO) },
         ] {
             assert!(!is_urgent(told));
         }
+    }
+
+    #[test]
+    fn it_stays_small() {
+        assert_eq!(size_of::<Event<u32>>(), 64);
     }
 
     pub(crate) fn number_of(event: &Event) -> u64 {

@@ -9,6 +9,7 @@ pub(crate) mod delivery;
 pub(crate) mod event;
 pub(crate) mod gate;
 pub(crate) mod open_statements;
+pub(crate) mod packed_id;
 pub(crate) mod statement;
 
 use std::sync::Arc;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
+use crate::pipeline::packed_id::PackedId;
 use crate::pipeline::statement::StatementAggregate;
 use crate::plugin::clock::Tick;
 use crate::record::SessionContext;
-use crate::record::id::StatementId;
 
 /// One open statement.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl OpenStatements {
         self.bytes
     }
 
-    pub(crate) fn contains(&self, session: &Arc<SessionContext>, id: StatementId) -> bool {
+    pub(crate) fn contains(&self, session: &Arc<SessionContext>, id: &PackedId) -> bool {
         self.find(session, id).is_some()
     }
 
@@ -78,11 +78,11 @@ impl OpenStatements {
         &mut self,
         at: Tick,
         session: Arc<SessionContext>,
-        id: StatementId,
+        id: PackedId,
         mut statement: StatementAggregate,
     ) {
+        let hash = hash(&self.hasher, &session, &id);
         statement.set_id(id);
-        let hash = hash(&self.hasher, &session, id);
         let open = Open { session, statement, touched: at, quieter: NONE, livelier: NONE };
         self.bytes += open.bytes();
         let place = match self.vacant.pop() {
@@ -109,7 +109,7 @@ impl OpenStatements {
         &mut self,
         at: Tick,
         session: &Arc<SessionContext>,
-        id: StatementId,
+        id: &PackedId,
     ) -> Option<Touched<'_>> {
         let place = self.find(session, id)?;
         if place != self.liveliest {
@@ -121,7 +121,7 @@ impl OpenStatements {
         Some(Touched { before: open.bytes(), open, bytes: &mut self.bytes })
     }
 
-    pub(crate) fn remove(&mut self, session: &Arc<SessionContext>, id: StatementId) -> Option<Open> {
+    pub(crate) fn remove(&mut self, session: &Arc<SessionContext>, id: &PackedId) -> Option<Open> {
         let place = self.find(session, id)?;
         self.take(place)
     }
@@ -139,7 +139,7 @@ impl OpenStatements {
         self.places.get(place as usize)?.as_ref()
     }
 
-    fn find(&self, session: &Arc<SessionContext>, id: StatementId) -> Option<u32> {
+    fn find(&self, session: &Arc<SessionContext>, id: &PackedId) -> Option<u32> {
         let is_it = |place: &u32| {
             let open = self.get(*place);
             open.is_some_and(|open| Arc::ptr_eq(&open.session, session) && open.statement.id() == Some(id))
@@ -229,7 +229,7 @@ impl Drop for Touched<'_> {
     }
 }
 
-fn hash(hasher: &RandomState, session: &Arc<SessionContext>, id: StatementId) -> u64 {
+fn hash(hasher: &RandomState, session: &Arc<SessionContext>, id: &PackedId) -> u64 {
     hasher.hash_one((Arc::as_ptr(session).addr(), id))
 }
 
@@ -274,7 +274,7 @@ mod tests {
             // Even numbers are of one session, odd ones of another, with the same ids.
             let sessions = [session(), session()];
             let of = |number: u8| &sessions[usize::from(number % 2)];
-            let id = |number: u8| StatementId::new(&format!("s{}", number / 2)).unwrap();
+            let id = |number: u8| PackedId::new(&format!("s{}", number / 2)).unwrap();
             let mut open = OpenStatements::default();
             let mut model: Vec<(u8, Tick, u64)> = Vec::new();
             for (step, action) in actions.into_iter().enumerate() {
@@ -285,9 +285,9 @@ mod tests {
                         open.insert(now, Arc::clone(of(number)), id(number), StatementAggregate::start(now, 3));
                         model.push((number, now, 0));
                     }
-                    Action::Insert(number) => prop_assert!(open.contains(of(number), id(number))),
+                    Action::Insert(number) => prop_assert!(open.contains(of(number), &id(number))),
                     Action::Touch(number, fails) => {
-                        let touched = open.touch(now, of(number), id(number));
+                        let touched = open.touch(now, of(number), &id(number));
                         let place = known(&model, number);
                         prop_assert_eq!(touched.is_some(), place.is_some());
                         let Some((mut touched, place)) = touched.zip(place) else { continue };
@@ -298,12 +298,12 @@ mod tests {
                         model.push((number, now, (errors + u64::from(fails)).min(3)));
                     }
                     Action::Remove(number) => {
-                        let removed = open.remove(of(number), id(number));
+                        let removed = open.remove(of(number), &id(number));
                         let place = known(&model, number);
                         prop_assert_eq!(removed.map(|open| open.touched), place.map(|place| model.remove(place).1));
                     }
                     Action::RemoveQuietest => {
-                        let removed = open.remove_quietest().map(|open| (open.statement.id(), open.touched));
+                        let removed = open.remove_quietest().map(|open| (open.statement.id().cloned(), open.touched));
                         let first = (!model.is_empty()).then(|| model.remove(0));
                         prop_assert_eq!(removed, first.map(|(number, at, _)| (Some(id(number)), at)));
                     }
@@ -312,7 +312,8 @@ mod tests {
                 prop_assert_eq!(open.quietest(), model.first().map(|(_, at, _)| *at));
                 let places = open.places.iter().flatten();
                 prop_assert_eq!(open.bytes(), places.map(Open::bytes).sum::<u64>());
-                let kept = |open: &Open| open.statement.bytes() > size_of::<StatementAggregate>() as u64;
+                let bare = size_of::<StatementAggregate>() as u64 + id(0).heap_bytes();
+                let kept = |open: &Open| open.statement.bytes() > bare;
                 let with_errors = open.places.iter().flatten().filter(|open| kept(open)).count();
                 prop_assert_eq!(with_errors, model.iter().filter(|(_, _, errors)| *errors > 0).count());
             }
@@ -325,7 +326,7 @@ mod tests {
     fn a_place_is_used_again_and_many_are_not_kept_for_none() {
         let session = session();
         let mut open = OpenStatements::default();
-        let id = |number: u32| StatementId::new(&format!("s{number}")).unwrap();
+        let id = |number: u32| PackedId::new(&format!("s{number}")).unwrap();
         let insert = |open: &mut OpenStatements, number| {
             open.insert(
                 Tick::ZERO,
@@ -336,7 +337,7 @@ mod tests {
         };
         for number in 0..1000 {
             insert(&mut open, number);
-            assert!(open.remove(&session, id(number)).is_some());
+            assert!(open.remove(&session, &id(number)).is_some());
         }
         assert_eq!(open.places.len(), 1);
         (0..1000).for_each(|number| insert(&mut open, number));

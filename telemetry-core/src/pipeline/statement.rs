@@ -7,17 +7,17 @@ use crate::nanos::{Elapsed, nanos};
 use crate::plugin::clock::Tick;
 use crate::record::body::Body;
 use crate::record::chunk::Chunk;
-use crate::record::id::StatementId;
 use crate::record::{ErrorInfo, OperationDetail, RecordKind, SqlExecution};
 use crate::record::{OperationType, ResultFormat, StatementType};
 
 use crate::pipeline::chunks::ChunkTotals;
+use crate::pipeline::packed_id::PackedId;
 
 /// One statement, from its start to its end. Whatever happens to it goes through [`apply`](Self::apply),
 /// whether a handle owns it or the aggregator does; [`into_bodies`](Self::into_bodies) makes its records.
 #[derive(Debug)]
 pub(crate) struct StatementAggregate {
-    id: Option<StatementId>,
+    id: Option<PackedId>,
     started: Tick,
     latency: Elapsed,
     ready: Elapsed,
@@ -104,12 +104,12 @@ impl StatementAggregate {
         }
     }
 
-    pub(crate) fn set_id(&mut self, id: StatementId) {
+    pub(crate) fn set_id(&mut self, id: PackedId) {
         self.id = Some(id);
     }
 
-    pub(crate) fn id(&self) -> Option<StatementId> {
-        self.id
+    pub(crate) fn id(&self) -> Option<&PackedId> {
+        self.id.as_ref()
     }
 
     pub(crate) fn started(&self) -> Tick {
@@ -125,7 +125,8 @@ impl StatementAggregate {
     pub(crate) fn bytes(&self) -> u64 {
         let failure = self.failure.as_ref().map_or(0, |failure| failure.bytes());
         let errors = self.errors.as_ref().map_or(0, |errors| size_of::<Errors>() as u64 + errors.bytes);
-        size_of::<StatementAggregate>() as u64 + errors + failure
+        let id = self.id.as_ref().map_or(0, PackedId::heap_bytes);
+        size_of::<StatementAggregate>() as u64 + id + errors + failure
     }
 
     /// How many bytes more it takes with this error.
@@ -172,7 +173,7 @@ impl StatementAggregate {
         if error.class == ErrorClass::Terminal {
             // It leaves as an event of its own.
             self.events -= 1;
-            return Applied::AtOnce(Box::new(Body::error(self.id, error)));
+            return Applied::AtOnce(Box::new(Body::error(self.id.as_ref().map(PackedId::unpack), error)));
         }
         let errors = self.errors.get_or_insert_default();
         if errors.kept.len() >= usize::from(self.max_errors) {
@@ -232,6 +233,7 @@ impl StatementAggregate {
             failure,
             events: _,
         } = self;
+        let id = id.map(|id| id.unpack());
         let polled = polls > 0;
         let sql = SqlExecution {
             statement_type: kind,
@@ -266,6 +268,7 @@ impl StatementAggregate {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::record::id::StatementId;
 
     pub(crate) fn error(class: ErrorClass) -> Box<ErrorInfo> {
         Box::new(ErrorInfo::new("E", class))
@@ -282,7 +285,7 @@ pub(crate) mod tests {
     #[test]
     fn everything_adds_up_in_one_record() {
         let mut statement = StatementAggregate::start(Tick::ZERO, 50);
-        statement.set_id(StatementId::new("s1").unwrap());
+        statement.set_id(PackedId::new("s1").unwrap());
         for event in [
             StatementEvent::Kind(StatementType::Query),
             StatementEvent::Polled(3 * MS),
@@ -348,7 +351,7 @@ pub(crate) mod tests {
     #[test]
     fn a_terminal_error_leaves_at_once_and_is_not_kept() {
         let mut statement = StatementAggregate::start(Tick::ZERO, 2);
-        statement.set_id(StatementId::new("s1").unwrap());
+        statement.set_id(PackedId::new("s1").unwrap());
         let applied = statement.apply(StatementEvent::Failed(Box::new(ErrorInfo {
             chunk: Some(4),
             ..*error(ErrorClass::Terminal)

@@ -6,13 +6,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::fault::Fault;
 use crate::guard::panic::catch_panic;
+use crate::nanos::Elapsed;
 use crate::pipeline::event::EventKind;
 use crate::pipeline::event::tests::event;
+use crate::pipeline::packed_id::PackedId;
 use crate::pipeline::statement::{StatementAggregate, StatementEvent};
 use crate::plugin::exporter::Receipt;
 use crate::plugin::flags::FlagOrigin;
 use crate::record::StatementType;
-use crate::record::id::StatementId;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -210,8 +211,8 @@ fn thousands_of_open_statements_end_a_part_at_a_time() {
     let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", gate(), false, 1);
     let session = event(0).session;
     let start = |number| {
-        let id = StatementId::new(&format!("s{number}")).unwrap();
-        let kind = EventKind::Started { id, what: StatementEvent::Kind(StatementType::Query) };
+        let id = PackedId::new(&format!("s{number}")).unwrap();
+        let kind = EventKind::Started { id, kind: StatementType::Query };
         Event { at: at(0), session: Arc::clone(&session), kind }
     };
     pipeline.absorb((0..600).map(start).collect(), at(0), SystemTime::UNIX_EPOCH, |bytes| bytes);
@@ -292,17 +293,17 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 fn happened(what: Action) -> Option<EventKind> {
-    let id = |number: u8| StatementId::new(&format!("s{number}")).unwrap();
+    let id = |number: u8| PackedId::new(&format!("s{number}")).unwrap();
     Some(match what {
         Action::Single => event(1).kind,
-        Action::Start(number) => {
-            EventKind::Started { id: id(number), what: StatementEvent::Kind(StatementType::Query) }
-        }
+        Action::Start(number) => EventKind::Started { id: id(number), kind: StatementType::Query },
         Action::Error(number) => {
             let error = crate::pipeline::statement::tests::error(crate::ErrorClass::Retryable);
             EventKind::Happened { id: id(number), what: StatementEvent::Failed(error) }
         }
-        Action::Complete(number) => EventKind::Completed { id: id(number), latency: None, failure: None },
+        Action::Complete(number) => {
+            EventKind::Completed { id: id(number), latency: Elapsed::UNKNOWN, failure: None }
+        }
         _ => return None,
     })
 }

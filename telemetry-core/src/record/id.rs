@@ -134,6 +134,16 @@ inline_id! {
     StatementId
 }
 
+impl StatementId {
+    /// The id that is a UUID with this text: hexadecimal digits and hyphens.
+    pub(crate) fn of_uuid(text: [u8; 36]) -> Self {
+        const LEN: NonZeroU8 = NonZeroU8::new(36).unwrap();
+        let mut bytes = [0; MAX_ID_BYTES];
+        bytes[..36].copy_from_slice(&text);
+        StatementId(Inline { len: LEN, bytes })
+    }
+}
+
 /// The id of one record, a random UUID: made once, and the same in every attempt to deliver it, so that the
 /// service can tell a duplicate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

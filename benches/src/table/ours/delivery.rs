@@ -7,10 +7,10 @@ use benches::{Known, params};
 use telemetry_core::{ConnectionInfo, HostPolicy, StaticToken, Target};
 use telemetry_export_http::{HttpExporter, ReqwestTransport};
 
-use super::connection::{Connection, Discard, HOST, by_handle, config, provider};
 use super::subject::{CALL, DELIVERED};
 use crate::table::measure::{Meter, Row};
 use crate::table::server::Server;
+use benches::connection::{Connection, Discard, HOST, by_handle, config, provider};
 
 pub fn rows() -> Vec<Row> {
     vec![

@@ -1,7 +1,6 @@
 //! What the library does, and floors beside it.
 
 mod breaker;
-mod connection;
 mod delivery;
 mod floors;
 mod off;
@@ -12,8 +11,7 @@ mod text;
 mod wire;
 
 pub use sizes::{Size, sizes};
-pub use text::{MESSAGE_100, MESSAGE_500};
-pub use wire::{batch, in_batches};
+pub use wire::in_batches;
 
 use super::measure::Row;
 

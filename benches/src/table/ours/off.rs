@@ -8,9 +8,9 @@ use telemetry_core::status::TelemetryState;
 use telemetry_core::{Mode, Target};
 use telemetry_flags::StaticFlags;
 
-use super::connection::{Connection, HOST, ID, MS, by_handle, chunk, config, provider};
 use super::subject::{OFF, STATEMENT_OFF};
 use crate::table::measure::Row;
+use benches::connection::{Connection, HOST, ID, MS, by_handle, chunk, config, provider};
 
 pub fn rows() -> Vec<Row> {
     let off = Rc::new(Connection::new(config().mode(Mode::Off)));

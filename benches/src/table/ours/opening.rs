@@ -3,9 +3,9 @@
 use benches::{Known, params};
 use telemetry_core::{ConnectionInfo, StaticToken, Target};
 
-use super::connection::{Connection, HOST, config};
 use super::subject::OPENING;
 use crate::table::measure::{Meter, Row};
+use benches::connection::{Connection, HOST, config};
 
 pub fn rows() -> Vec<Row> {
     vec![

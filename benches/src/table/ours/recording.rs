@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use telemetry_core::StatementType;
 
-use super::connection::{Connection, Gained, ID, MS, by_handle, chunk, config};
 use super::subject::{EVENT, FULL, STATEMENT, TAKE, THREADS_2, THREADS_8};
 use crate::table::measure::{Meter, Row};
+use benches::connection::{Connection, Gained, ID, MS, by_handle, chunk, config};
 
 /// How many statements are recorded at once by their ids.
 const IDS: u64 = 1024;

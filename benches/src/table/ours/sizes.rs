@@ -5,8 +5,8 @@ use std::time::Duration;
 use benches::{Known, params};
 use telemetry_core::{ConnectionInfo, StatementType, StaticToken, Target};
 
-use super::connection::{Connection, HOST, MS, by_handle, config};
 use crate::table::allocations;
+use benches::connection::{Connection, HOST, MS, by_handle, config};
 
 /// Bytes of one of many.
 pub struct Size {

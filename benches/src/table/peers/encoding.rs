@@ -1,11 +1,12 @@
 //! The same records by libraries for JSON: each a string in the body, from structs that stand ready, into
 //! buffers that are kept from one batch to the next.
 
+use benches::batch;
 use telemetry_export_http::wire::{Frontend, Upload};
 
 use crate::table::measure::Row;
+use crate::table::ours::in_batches;
 use crate::table::ours::subject::WIRE;
-use crate::table::ours::{batch, in_batches};
 
 /// Writes what the library itself has written.
 struct Again {

@@ -3,11 +3,11 @@
 
 use std::hint::black_box;
 
+use benches::messages::{MESSAGE_100, MESSAGE_500};
 use regex::{Regex, RegexSet};
 
 use crate::table::measure::{Meter, Row};
 use crate::table::ours::subject::{ERROR_100, ERROR_500};
-use crate::table::ours::{MESSAGE_100, MESSAGE_500};
 
 const PATTERNS: [&str; 12] = [
     r"dapi[0-9a-f]{32}",

@@ -26,7 +26,7 @@ impl Bench {
     }
 
     fn start(&mut self, at: u64, name: &str) -> Absorbed {
-        self.absorb(at, EventKind::Started { id: id(name), what: StatementEvent::Kind(StatementType::Query) })
+        self.absorb(at, EventKind::Started { id: id(name), kind: StatementType::Query })
     }
 
     fn happen(&mut self, at: u64, name: &str, what: StatementEvent) -> Absorbed {
@@ -34,7 +34,7 @@ impl Bench {
     }
 
     fn complete(&mut self, at: u64, name: &str) -> Absorbed {
-        self.absorb(at, EventKind::Completed { id: id(name), latency: Some(SECOND), failure: None })
+        self.absorb(at, EventKind::Completed { id: id(name), latency: SECOND.into(), failure: None })
     }
 
     fn kinds(&mut self) -> Vec<(RecordKind, String)> {
@@ -45,8 +45,8 @@ impl Bench {
     }
 }
 
-fn id(name: &str) -> StatementId {
-    StatementId::new(name).unwrap()
+fn id(name: &str) -> PackedId {
+    PackedId::new(name).unwrap()
 }
 
 fn failed(class: ErrorClass) -> StatementEvent {

@@ -2,16 +2,17 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use benches::{FLAG, identity};
-use telemetry_core::plugin::{AlwaysClosed, Attempt, BoxFuture, PluginError, Receipt, SystemClock, Tick};
+use telemetry_core::plugin::{AlwaysClosed, Attempt, PluginError, Receipt};
 use telemetry_core::status::{Refusal, Status};
 use telemetry_core::{
-    Chunk, ClientProvider, ClientProviderBuilder, Clock, ConnectionInfo, Exporter, FlushOutcome, Lease, Mode,
+    Chunk, ClientProvider, ClientProviderBuilder, ConnectionInfo, Exporter, FlushOutcome, Lease, Mode,
     Runtime, Session, StatementType, StaticToken, Target, TelemetryConfig, async_trait,
 };
 use telemetry_flags::StaticFlags;
+
+use crate::{FLAG, identity};
 
 pub const MS: Duration = Duration::from_millis(1);
 pub const ID: &str = "01f0a1b2-c3d4-1e5f-8a9b-0c1d2e3f4a5b";
@@ -54,24 +55,6 @@ impl Exporter for Discard {
     }
 }
 
-/// The machine's time, for workers that nothing wakes.
-#[derive(Debug)]
-struct Sleepless(SystemClock);
-
-impl Clock for Sleepless {
-    fn now(&self) -> Tick {
-        self.0.now()
-    }
-
-    fn wall(&self) -> SystemTime {
-        self.0.wall()
-    }
-
-    fn sleep_until(&self, _at: Tick) -> BoxFuture<'static, ()> {
-        Box::pin(std::future::pending())
-    }
-}
-
 /// A connection that is open.
 pub struct Connection {
     pub provider: ClientProvider,
@@ -97,7 +80,7 @@ impl Connection {
     /// One that records into a buffer that nobody empties.
     pub fn unattended(config: TelemetryConfig) -> Self {
         let target = Target::new(HOST).credentials(StaticToken::new("a-token"));
-        Connection::of(provider(config).runtime(Runtime::Manual).clock(Sleepless(SystemClock::new())), target)
+        Connection::of(provider(config).runtime(Runtime::Manual), target)
     }
 
     pub fn of(provider: ClientProviderBuilder, target: Target) -> Self {

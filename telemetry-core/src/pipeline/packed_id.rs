@@ -1,0 +1,118 @@
+//! A statement's id from a driver's thread to its record: small, as nearly all ids are UUIDs.
+
+use crate::record::id::StatementId;
+
+/// The id of a statement. A UUID as services write it, in small letters, takes 16 bytes; any other is boxed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum PackedId {
+    Uuid([u8; 16]),
+    Other(Box<StatementId>),
+}
+
+/// How long a UUID is as text.
+const TEXT: usize = 36;
+/// Where its digits are, between hyphens: from, to.
+const GROUPS: [(usize, usize); 5] = [(0, 8), (9, 13), (14, 18), (19, 23), (24, TEXT)];
+
+impl PackedId {
+    /// Reads an id; `None` where the text isn't one.
+    pub(crate) fn new(text: &str) -> Option<Self> {
+        match text.as_bytes().try_into().ok().and_then(pack) {
+            Some(uuid) => Some(PackedId::Uuid(uuid)),
+            None => StatementId::new(text).map(|id| PackedId::Other(Box::new(id))),
+        }
+    }
+
+    /// The id as records have it.
+    pub(crate) fn unpack(&self) -> StatementId {
+        match self {
+            PackedId::Uuid(uuid) => StatementId::of_uuid(unpack(uuid)),
+            PackedId::Other(id) => **id,
+        }
+    }
+
+    /// How many bytes it takes beside itself.
+    pub(crate) fn heap_bytes(&self) -> u64 {
+        match self {
+            PackedId::Uuid(_) => 0,
+            PackedId::Other(_) => size_of::<StatementId>() as u64,
+        }
+    }
+}
+
+/// The digits of a UUID: in each byte one of the first half and one of the second, so that all are read
+/// alike, some at once.
+fn pack(text: &[u8; TEXT]) -> Option<[u8; 16]> {
+    let mut digits = [0; 32];
+    let mut at = 0;
+    for (from, to) in GROUPS {
+        digits[at..at + to - from].copy_from_slice(&text[from..to]);
+        at += to - from;
+    }
+    let mut is_uuid = GROUPS[1..].iter().fold(true, |is_uuid, (from, _)| is_uuid & (text[from - 1] == b'-'));
+    for digit in &mut digits {
+        let (figure, letter) = (digit.wrapping_sub(b'0'), digit.wrapping_sub(b'a'));
+        is_uuid &= (figure < 10) | (letter < 6);
+        *digit = if figure < 10 { figure } else { letter.wrapping_add(10) };
+    }
+    is_uuid.then(|| std::array::from_fn(|at| (digits[at] << 4) | digits[at + 16]))
+}
+
+fn unpack(uuid: &[u8; 16]) -> [u8; TEXT] {
+    let mut digits = [0; 32];
+    for (at, byte) in uuid.iter().enumerate() {
+        (digits[at], digits[at + 16]) = (byte >> 4, byte & 15);
+    }
+    for digit in &mut digits {
+        *digit += if *digit < 10 { b'0' } else { b'a' - 10 };
+    }
+    let mut text = [b'-'; TEXT];
+    let mut at = 0;
+    for (from, to) in GROUPS {
+        text[from..to].copy_from_slice(&digits[at..at + to - from]);
+        at += to - from;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const UUID: &str = "01ef7b1c-94d2-1a6e-8f0b-3c51d7e2a940";
+
+    #[test]
+    fn a_uuid_is_packed_and_whatever_differs_from_one_is_not() {
+        assert!(matches!(PackedId::new(UUID), Some(PackedId::Uuid(_))));
+        for at in 0..TEXT {
+            for other in "-0g/:@`GF~\u{0}".chars() {
+                let mut text: Vec<char> = UUID.chars().collect();
+                text[at] = other;
+                let text = String::from_iter(text);
+                let is_uuid = uuid::Uuid::parse_str(&text).is_ok() && text.to_lowercase() == text;
+                let packed = PackedId::new(&text);
+                assert_eq!(matches!(packed, Some(PackedId::Uuid(_))), is_uuid, "{text}");
+                assert_eq!(packed.map(|id| id.unpack()), StatementId::new(&text), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn it_is_small() {
+        assert_eq!(size_of::<Option<PackedId>>(), 24);
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_comes_out_as_it_went_in_and_is_only_equal_to_itself(
+            first in "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[A-Za-z0-9_.:-]{1,63}|.{0,70}",
+            second in "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+        ) {
+            let packed = PackedId::new(&first);
+            prop_assert_eq!(packed.as_ref().map(PackedId::unpack), StatementId::new(&first));
+            prop_assert_eq!(packed == PackedId::new(&second), first == second);
+        }
+    }
+}
