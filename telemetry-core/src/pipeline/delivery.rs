@@ -405,10 +405,14 @@ impl Delivery {
 
     /// The batch goes back to the head of the queue, to go again in this size or in any.
     fn give_back(&mut self, retry: Option<usize>) {
+        let is_error = |held: &&Queued| held.record.body.error.is_some();
+        let errors = self.in_flight.iter().take_while(is_error).count();
+        // Where all of it are errors, those behind it are still known.
+        let all = errors == self.in_flight.len();
+        self.errors_ahead = if all { errors + self.errors_ahead } else { errors };
         for held in self.in_flight.drain(..).rev() {
             self.queue.push_front(held);
         }
-        self.errors_ahead = 0;
         self.retrying = retry;
     }
 

@@ -935,3 +935,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn after_a_failure_overflow_does_not_look_again_at_errors_that_it_has_seen() {
+    for (statements, known) in [(0, 5), (1, 2)] {
+        let mut delivery = with(TelemetryConfig::default().max_records(100).batch_size(3), 0);
+        // Two errors, then perhaps a statement, then three more errors.
+        let kinds = [RecordKind::Error; 2].into_iter().chain(vec![RecordKind::Statement; statements]);
+        let kinds = kinds.chain([RecordKind::Error; 3]);
+        kinds.for_each(|kind| delivery.push(record(kind), false, at(0)));
+        delivery.push(record(RecordKind::Statement), false, at(0));
+        if statements == 0 {
+            assert!(delivery.overflow(), "it looks past all five");
+            delivery.push(record(RecordKind::Statement), false, at(0));
+        }
+        delivery.take(at(5));
+        delivery.settle(AttemptOutcome::Answered(Err(PluginError::new(503))), at(5));
+        assert_eq!(delivery.errors_ahead, known);
+        let before = delivery.held();
+        assert!(delivery.overflow() && delivery.held() == before - 1);
+        let errors = queued(&delivery).len() - usize::from(statements == 1);
+        assert_eq!(errors, 5, "a statement went, and no error");
+    }
+}
