@@ -30,7 +30,7 @@
 //! }
 //! # let identity = DriverIdentity::builder().name("D").version("1").client("D").flag("f").build().unwrap();
 //! # let transport = telemetry_export_http::ReqwestTransport::new().unwrap();
-//! # assert!(provider(identity, Arc::new(transport), telemetry_testkit::ScriptedFlags::on()).is_ok());
+//! # assert!(provider(identity, Arc::new(transport), telemetry_testkit::ScriptedFlags::fixed("f", true)).is_ok());
 //! ```
 //!
 //! # What a record becomes
