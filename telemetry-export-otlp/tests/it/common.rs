@@ -151,7 +151,7 @@ pub(crate) async fn export(
 }
 
 /// What OpenTelemetry's crate reads of a batch that was sent.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Sent {
     pub(crate) traces: ExportTraceServiceRequest,
     pub(crate) logs: ExportLogsServiceRequest,
