@@ -22,12 +22,12 @@ struct Parts {
 }
 
 impl Parts {
-    /// Whether a signal was taken, or is never asked for by itself.
+    /// Whether a signal was taken; `None` for one that isn't remembered.
     fn taken(&mut self, signal: Signal) -> Option<&mut bool> {
         match signal {
             Signal::Traces => Some(&mut self.traces),
             Signal::Logs => Some(&mut self.logs),
-            // The last: what is left of the batch when it was taken is nothing.
+            // The last: once it was taken, nothing is left of the batch.
             Signal::Metrics => None,
         }
     }

@@ -19,8 +19,8 @@ pub const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
 /// batch, its spans, its log records and its metrics, each a whole message. The collector's `otlpjsonfile`
 /// receiver reads them, for each signal those that are of it.
 ///
-/// The lines of a batch are written together or not at all. The file is bounded, set aside and kept private as
-/// [`RotatedFile`] says. What was written counts as
+/// The lines of a batch are written together or not at all. The file is bounded, set aside and kept private
+/// as [`RotatedFile`] says. What was written counts as
 /// [written](telemetry_core::status::RecordLedger::written); what can't be written fails as [`Fault::Write`].
 /// As for a collector, [`Attempt::credentials`] is never looked at.
 pub struct OtlpFileExporter {

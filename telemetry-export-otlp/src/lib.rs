@@ -9,7 +9,8 @@
 //! ```
 //! use std::sync::Arc;
 //! use telemetry_core::plugin::{AlwaysClosed, Transport};
-//! use telemetry_core::{BuildError, ClientProvider, DriverIdentity, FeatureFlagSource, Mode, TelemetryConfig};
+//! use telemetry_core::{BuildError, ClientProvider, DriverIdentity, FeatureFlagSource};
+//! use telemetry_core::{Mode, TelemetryConfig};
 //! use telemetry_export_otlp::{OtlpConfig, OtlpExporter};
 //!
 //! /// A provider that tells the operator's collector, if the variables don't forbid it.
@@ -29,8 +30,9 @@
 //!         .map(Some)
 //! }
 //! # let identity = DriverIdentity::builder().name("D").version("1").client("D").flag("f").build().unwrap();
-//! # let transport = telemetry_export_http::ReqwestTransport::new().unwrap();
-//! # assert!(provider(identity, Arc::new(transport), telemetry_testkit::ScriptedFlags::fixed("f", true)).is_ok());
+//! # let transport = Arc::new(telemetry_export_http::ReqwestTransport::new().unwrap());
+//! # let flags = telemetry_testkit::ScriptedFlags::fixed("f", true);
+//! # assert!(provider(identity, transport, flags).is_ok());
 //! ```
 //!
 //! # What a record becomes

@@ -118,3 +118,34 @@ fn open_regular(path: &Path) -> io::Result<File> {
     }
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_kept_whole_within_the_bound_and_a_full_file_is_set_aside() {
+        let path = std::env::temp_dir().join(format!("telemetry-rotated-{}", std::process::id()));
+        let aside = path.with_extension("1");
+        let mut file = RotatedFile::new(&path, 8);
+        let held = || [&path, &aside].map(|path| fs::read_to_string(path).unwrap_or_default());
+        assert_eq!(file.append(b"too long\n"), Err(Fault::TooLarge.into()));
+        assert_eq!(held(), ["", ""]);
+        for (lines, expected) in [
+            ("one\n", ["one\n", ""]),
+            ("two\n", ["one\ntwo\n", ""]),
+            ("three\n", ["three\n", "one\ntwo\n"]),
+            ("four\n5\n", ["four\n5\n", "three\n"]),
+        ] {
+            assert_eq!(file.append(lines.as_bytes()), Ok(()));
+            assert_eq!(held(), expected);
+        }
+        drop(fs::remove_file(&path));
+        // What is no regular file is neither written nor set aside.
+        fs::create_dir(&path).unwrap();
+        let refused = file.append(b"six\n");
+        assert!(path.is_dir() && matches!(refused.unwrap_err().fault, Fault::Write(_)));
+        drop((fs::remove_dir(&path), fs::remove_file(&aside)));
+        assert!(!format!("{file:?}").contains("rotated-"), "its path isn't shown");
+    }
+}

@@ -55,7 +55,7 @@ pub(crate) struct Wanted {
     pub(crate) metrics: bool,
 }
 
-/// How many items a record makes of each signal that can be rejected one by one.
+/// Whether a record makes an item of its own of this signal, which can be rejected by itself.
 pub(crate) fn makes(record: &Record, signal: Signal) -> bool {
     match signal {
         Signal::Traces => is_span(record),
