@@ -97,7 +97,8 @@ impl SignalConfig {
     /// `v1/logs` and `v1/metrics` are appended; for one signal it is used as it is.
     ///
     /// Plain HTTP goes to this machine and to private addresses alone, as
-    /// [`HostPolicy::Private`](telemetry_core::HostPolicy::Private) has it; HTTPS goes anywhere.
+    /// [`HostPolicy::Private`](telemetry_core::HostPolicy::Private) has it; HTTPS goes anywhere. A transport
+    /// that has a proxy for either sends it there, as it does all else.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = Some(url.into());
         self

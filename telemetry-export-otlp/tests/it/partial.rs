@@ -154,3 +154,50 @@ async fn so_many_records_are_known_and_no_more() {
     let again = Sent::of(&transport.requests()[2..]);
     assert_eq!(again.spans().len(), 2, "those of the oldest");
 }
+
+/// A driver's own calls, while the collector fails in the midst of a batch and then takes all but one span.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_books_say_what_was_taken_and_no_span_is_sent_twice() {
+    use telemetry_core::plugin::AlwaysClosed;
+    use telemetry_core::status::DropReason;
+    use telemetry_core::{
+        ClientProvider, CloseOutcome, ConnectionInfo, DriverIdentity, ErrorDetails, Mode, Target,
+        TelemetryConfig,
+    };
+    use telemetry_testkit::ScriptedFlags;
+
+    let transport = answering([but(1), status(503)]);
+    let identity = DriverIdentity::builder().name("D").version("1").client("D").flag("f").build().unwrap();
+    let provider = ClientProvider::builder(identity)
+        .config(TelemetryConfig::default().mode(Mode::Forced))
+        .exporter(exporter(&transport, OtlpConfig::default()))
+        .flags(ScriptedFlags::fixed("f", true))
+        .breakers(AlwaysClosed)
+        .build()
+        .unwrap();
+    let lease = provider.acquire(Target::new("dbc-a1.cloud.databricks.com"));
+    let session = lease.opening(ConnectionInfo::new()).opened("session-1");
+    for number in 0..10 {
+        let mut statement = session.statement();
+        statement.error(|| ErrorDetails::new("E").fault(Fault::Timeout));
+        if number % 2 == 0 {
+            statement.complete();
+        }
+    }
+    let outcome = lease.close(Duration::from_secs(30)).await;
+    let CloseOutcome::Lost { dropped, .. } = &outcome else { panic!("{outcome}") };
+    assert_eq!(dropped.iter().collect::<Vec<_>>(), [(DropReason::NotAccepted, 1)], "{outcome}");
+    let requests = transport.requests();
+    let traces = requests.iter().filter(|request| request.path == "/v1/traces");
+    let mut ids: Vec<_> = traces
+        .flat_map(|request| Sent::of(std::slice::from_ref(request)).traces.resource_spans)
+        .flat_map(|resource| resource.scope_spans)
+        .flat_map(|scope| scope.spans)
+        .map(|span| span.trace_id)
+        .collect();
+    assert!(ids.len() > 10, "{}", ids.len());
+    let sent = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), sent, "none twice");
+}
