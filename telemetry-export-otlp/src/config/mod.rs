@@ -199,6 +199,7 @@ impl OtlpConfig {
     /// As the specification has it, an empty variable is one that isn't set, and a number or a name that
     /// can't be read is left out, with a word at DEBUG. `grpc` is such a name. A URL that can't be called is
     /// an error of the [exporter](crate::OtlpExporter::new), as there is nowhere else to send to.
+    /// Certificates are the transport's, and their variables aren't read.
     pub fn from_env() -> Option<Self> {
         OtlpConfig::from_variables(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()))
     }
