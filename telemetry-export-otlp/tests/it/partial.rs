@@ -52,7 +52,9 @@ async fn what_was_rejected_is_not_in_the_receipt() {
     assert_eq!(accepted([but(6)]).await, Ok(Receipt::new(0)));
     assert_eq!(accepted([but(i64::MAX)]).await, Ok(Receipt::new(0)), "no more than there were");
     assert_eq!(accepted([status(200), but(1)]).await, Ok(Receipt::new(5)), "of the log records");
+    assert_eq!(accepted([status(200), but(9)]).await, Ok(Receipt::new(3)), "of which there were three");
     assert_eq!(accepted([but(1), but(1)]).await, Ok(Receipt::new(4)), "which may be of two records");
+    assert_eq!(accepted([but(2), but(1)]).await, Ok(Receipt::new(3)), "also where one had failed");
     assert_eq!(accepted([status(200), status(200), but(3)]).await, Ok(Receipt::new(6)), "of no record's");
     assert_eq!(accepted([but(-1)]).await, Err(Fault::BadAnswer.into()));
 }
