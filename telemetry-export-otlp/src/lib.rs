@@ -55,17 +55,17 @@
 //! - A record has totals of polls and chunks, and no times of each. So a span has four events at the most:
 //!   when the result was ready and when it had been read, each at its time, and the polls and the chunks, at
 //!   the span's end.
-//! - An error that may pass when tried again is a log record at `WARN`, all others are at `ERROR`.
+//! - A log record is as severe as its record's [level](telemetry_core::record::Level) has it.
 //! - Metrics are deltas from the first to the last date in the batch. Several clients of one host, or several
 //!   programs of one name, have deltas of the same name and time; `service.instance.id` among the resource's
 //!   attributes tells programs apart.
 //!
 //! # For whom it is
 //!
-//! A collector is the operator's, who has set it up and may see which sessions and statements there were. So
-//! ids of the workspace, of sessions and of statements are sent whether the attempt has credentials or not,
-//! as are the paths of volumes; how a connection was configured isn't. Whether the vendor may be told is no
-//! matter here.
+//! A collector is the operator's, who has set it up and may see which sessions and statements there were:
+//! [`Audience::Customer`](telemetry_core::record::Audience::Customer). So ids of the workspace, of sessions
+//! and of statements are sent whether the attempt has credentials or not, as are the paths of volumes; how a
+//! connection was configured isn't. Whether the vendor may be told is no matter here.
 //!
 //! [database conventions]: https://opentelemetry.io/docs/specs/semconv/db/database-spans/
 

@@ -1,13 +1,13 @@
 //! A log record of an error.
 
-use telemetry_core::record::{ErrorInfo, Record};
-use telemetry_core::{ErrorClass, Host};
+use telemetry_core::Host;
+use telemetry_core::record::{ErrorInfo, Level, Record};
 
 use super::attributes::Operation;
 use super::span::Ids;
 use super::{Mapping, time};
 use crate::proto::Value;
-use crate::proto::logs::{ERROR, LogRecord, WARN};
+use crate::proto::logs::LogRecord;
 
 /// What the conventions call an error of an operation.
 const EVENT: &str = "db.client.operation.exception";
@@ -38,11 +38,7 @@ impl Mapping {
             Some(text) => text.as_str().to_owned(),
             None => error.name.clone(),
         };
-        // What may work when tried again is no error yet.
-        let (severity_number, severity_text) = match body.error.as_ref().map(|error| error.class) {
-            Some(ErrorClass::Retryable) => (WARN, "WARN"),
-            _ => (ERROR, "ERROR"),
-        };
+        let (severity_number, severity_text) = severity(Level::of(body));
         let at = time::nanos(*stamp);
         LogRecord {
             time_unix_nano: at,
@@ -55,5 +51,18 @@ impl Mapping {
             span_id: span.map_or(Vec::new(), |ids| ids.span.to_vec()),
             event_name: EVENT.to_owned(),
         }
+    }
+}
+
+/// A level as OpenTelemetry has it: its number is the first of four.
+fn severity(level: Level) -> (i32, &'static str) {
+    match level {
+        Level::Trace => (1, "TRACE"),
+        Level::Debug => (5, "DEBUG"),
+        Level::Info => (9, "INFO"),
+        Level::Warn => (13, "WARN"),
+        Level::Error => (17, "ERROR"),
+        // A level that is new here is not less than any that is known.
+        _ => (21, "FATAL"),
     }
 }

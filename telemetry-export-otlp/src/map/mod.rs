@@ -82,6 +82,11 @@ pub(crate) struct Batch<'a> {
     bytes: usize,
 }
 
+/// Whether both are one driver in one program: each connection may have a copy of its own.
+fn is_same(one: &Arc<DriverContext>, other: &Arc<DriverContext>) -> bool {
+    Arc::ptr_eq(one, other) || (one.identity == other.identity && one.system == other.system)
+}
+
 /// What one driver says: as a rule, all of a batch.
 struct Group<'a> {
     driver: &'a Arc<DriverContext>,
@@ -95,7 +100,7 @@ impl<'a> Batch<'a> {
     pub(crate) fn push(&mut self, record: &'a Record, wanted: Wanted) {
         let Batch { mapping, host, groups, bytes } = self;
         let driver = &record.session.driver;
-        let place = groups.iter().position(|group| Arc::ptr_eq(group.driver, driver));
+        let place = groups.iter().position(|group| is_same(group.driver, driver));
         let place = place.unwrap_or_else(|| {
             let aggregates = Aggregates::new(mapping.config.max_attribute_sets);
             groups.push(Group { driver, spans: Vec::new(), logs: Vec::new(), aggregates });

@@ -2,12 +2,6 @@
 
 use super::{AnyValue, InstrumentationScope, KeyValue, Resource, json};
 
-/// `SEVERITY_NUMBER_WARN`.
-pub(crate) const WARN: i32 = 13;
-
-/// `SEVERITY_NUMBER_ERROR`.
-pub(crate) const ERROR: i32 = 17;
-
 #[derive(Clone, PartialEq, prost::Message, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ExportLogsServiceRequest {
