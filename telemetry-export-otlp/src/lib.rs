@@ -8,31 +8,23 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use telemetry_core::plugin::{AlwaysClosed, Transport};
-//! use telemetry_core::{BuildError, ClientProvider, DriverIdentity, FeatureFlagSource};
-//! use telemetry_core::{Mode, TelemetryConfig};
+//! use telemetry_core::plugin::Transport;
+//! use telemetry_core::{BuildError, ClientProviderBuilder, Sink};
 //! use telemetry_export_otlp::{OtlpConfig, OtlpExporter};
 //!
-//! /// A provider that tells the operator's collector, if the variables don't forbid it.
-//! fn provider(
-//!     identity: DriverIdentity,
+//! /// Tells the operator's collector too, unless the variables forbid it.
+//! fn with_collector(
+//!     provider: ClientProviderBuilder,
 //!     transport: Arc<dyn Transport>,
-//!     flags: impl FeatureFlagSource,
-//! ) -> Result<Option<ClientProvider>, BuildError> {
-//!     let Some(config) = OtlpConfig::from_env() else { return Ok(None) };
+//! ) -> Result<ClientProviderBuilder, BuildError> {
+//!     let Some(config) = OtlpConfig::from_env() else { return Ok(provider) };
 //!     let exporter = OtlpExporter::new(transport, config.database_system("databricks"))?;
-//!     ClientProvider::builder(identity)
-//!         .config(TelemetryConfig::default().mode(Mode::On))
-//!         .exporter(exporter)
-//!         .flags(flags)
-//!         .breakers(AlwaysClosed)
-//!         .build()
-//!         .map(Some)
+//!     Ok(provider.sink(Sink::new("collector", exporter)))
 //! }
-//! # let identity = DriverIdentity::builder().name("D").version("1").client("D").flag("f").build().unwrap();
+//! # let of = telemetry_core::DriverIdentity::builder().name("D").version("1").client("D").flag("f");
+//! # let provider = telemetry_core::ClientProvider::builder(of.build().unwrap());
 //! # let transport = Arc::new(telemetry_export_http::ReqwestTransport::new().unwrap());
-//! # let flags = telemetry_testkit::ScriptedFlags::fixed("f", true);
-//! # assert!(provider(identity, transport, flags).is_ok());
+//! # assert!(with_collector(provider, transport).is_ok());
 //! ```
 //!
 //! # What a record becomes
