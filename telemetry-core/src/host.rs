@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 /// Which hosts may be called.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum HostPolicy {
     /// HTTPS alone, and no address of this machine or of its link.
@@ -15,6 +15,10 @@ pub enum HostPolicy {
     /// Also plain HTTP, and also this machine. For tests and local development: a token sent this way is
     /// readable by anybody on the way.
     AllowLoopback,
+    /// Also plain HTTP, to this machine and to private networks alone: for a collector that whoever operates
+    /// the program runs next to it, and that no token is sent to. A public address is refused, so what is
+    /// sent in the clear stays inside.
+    Private,
 }
 
 impl HostPolicy {
@@ -24,11 +28,14 @@ impl HostPolicy {
     /// Refused are this machine, its link, the metadata services of clouds also where they are elsewhere, and
     /// addresses that are no single peer: unspecified, multicast, broadcast; each also in the forms by which
     /// IPv6 maps, translates and tunnels IPv4. Private ranges are allowed, as workspaces behind a private
-    /// link resolve to them. Under [`HostPolicy::AllowLoopback`] all are allowed.
+    /// link resolve to them. Under [`HostPolicy::AllowLoopback`] all are allowed. Under
+    /// [`HostPolicy::Private`] these alone are: loopback, private (RFC 1918), shared (RFC 6598) and unique
+    /// local addresses, mapped ones too, without the metadata services among them.
     pub fn may_connect(self, address: IpAddr) -> bool {
         match self {
             HostPolicy::Public => is_public(address),
             HostPolicy::AllowLoopback => true,
+            HostPolicy::Private => is_private(address),
         }
     }
 }
@@ -54,7 +61,7 @@ pub struct Host {
     name: Arc<str>,
     port: u16,
     secure: bool,
-    loopback: bool,
+    policy: HostPolicy,
 }
 
 impl Host {
@@ -65,15 +72,15 @@ impl Host {
     ///
     /// [`InvalidHost`] when it is empty, longer than 253 characters or not ASCII (write
     /// international names in their `xn--` form), holds a user name, a path, a query or a character that
-    /// names don't hold, is plain `http://`, or is an address (or one of the names `localhost`,
-    /// `*.localhost`, or a cloud's metadata service) that the policy refuses.
+    /// names don't hold, is plain `http://` where the policy has HTTPS alone, or is an address (or one of the names
+    /// `localhost`, `*.localhost`, or a cloud's metadata service) that the policy refuses.
     pub fn parse(text: &str, policy: HostPolicy) -> Result<Host, InvalidHost> {
-        let loopback = policy == HostPolicy::AllowLoopback;
+        let plain = policy != HostPolicy::Public;
         let rest = text.trim();
         let (secure, rest) = match split_scheme(rest) {
             (None, rest) => (true, rest),
             (Some(scheme), rest) if scheme.eq_ignore_ascii_case("https") => (true, rest),
-            (Some(scheme), rest) if scheme.eq_ignore_ascii_case("http") && loopback => (false, rest),
+            (Some(scheme), rest) if scheme.eq_ignore_ascii_case("http") && plain => (false, rest),
             (Some(scheme), _) if scheme.eq_ignore_ascii_case("http") => {
                 return Err(invalid("plain HTTP would show the token to everybody on the way"));
             }
@@ -84,11 +91,12 @@ impl Host {
         let (name, port) = split_port(rest, default_port)?;
         let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
         let name = match address_of(&name) {
-            Some(address) if loopback || is_public(address) => canonical(address),
+            Some(address) if policy.may_connect(address) => canonical(address),
+            Some(_) if plain => return Err(invalid("it is no address of this machine or a private network")),
             Some(_) => return Err(invalid("it is an address of this machine or of its link")),
             None => {
                 check_name(&name)?;
-                if !loopback && (name == "localhost" || name.ends_with(".localhost")) {
+                if !plain && (name == "localhost" || name.ends_with(".localhost")) {
                     return Err(invalid("it is a name of this machine"));
                 }
                 if is_metadata_service(&name) {
@@ -97,7 +105,7 @@ impl Host {
                 name
             }
         };
-        Ok(Host { name: name.into(), port, secure, loopback })
+        Ok(Host { name: name.into(), port, secure, policy })
     }
 
     /// The bare name or address in lower case; an IPv6 address has its brackets.
@@ -126,7 +134,7 @@ impl Host {
 
     /// The policy by which it was accepted.
     pub fn policy(&self) -> HostPolicy {
-        if self.loopback { HostPolicy::AllowLoopback } else { HostPolicy::Public }
+        self.policy
     }
 
     /// Whether a transport may connect to this address on the host's behalf, by its
@@ -235,6 +243,20 @@ fn is_public(address: IpAddr) -> bool {
                 || METADATA_V6.contains(&address))
                 && embedded_v4(address).into_iter().flatten().all(is_public_v4)
         }
+    }
+}
+
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, ..] = address.octets();
+            let shared = a == 100 && (64..128).contains(&b);
+            address.is_loopback() || (address.is_private() || shared) && !METADATA_V4.contains(&address)
+        }
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(mapped) => is_private(IpAddr::V4(mapped)),
+            None => address.is_loopback() || address.is_unique_local() && !METADATA_V6.contains(&address),
+        },
     }
 }
 
@@ -552,6 +574,60 @@ mod tests {
         assert_eq!(Host::parse("http://[::1]", HostPolicy::AllowLoopback).unwrap().origin(), "http://[::1]");
     }
 
+    #[test]
+    fn a_private_host_is_reached_in_the_clear_at_this_machine_and_private_addresses_alone() {
+        let parse = |text: &str| Host::parse(text, HostPolicy::Private);
+        for (text, origin) in [
+            ("http://localhost:4318", "http://localhost:4318"),
+            ("http://otel-collector:4318/", "http://otel-collector:4318"),
+            ("https://127.0.0.1:4318", "https://127.0.0.1:4318"),
+            ("http://[::1]", "http://[::1]"),
+            ("http://10.1.2.3", "http://10.1.2.3"),
+        ] {
+            let host = parse(text).unwrap();
+            assert_eq!((host.origin().as_str(), host.policy()), (origin, HostPolicy::Private), "{text}");
+        }
+        for (text, reason) in [
+            ("http://8.8.8.8", "no address of this machine or a private network"),
+            ("https://[2606:4700::1]", "no address of this machine or a private network"),
+            ("http://169.254.169.254", "no address of this machine or a private network"),
+            ("http://metadata.google.internal", "metadata service"),
+            ("ftp://10.1.2.3", "scheme"),
+        ] {
+            let refused = parse(text).unwrap_err().to_string();
+            assert!(refused.contains(reason), "{text}: {refused}");
+        }
+        let host = parse("http://otel-collector").unwrap();
+        for (private, neighbour) in [
+            ("127.0.0.0", "126.255.255.255"),
+            ("127.255.255.255", "128.0.0.0"),
+            ("10.0.0.0", "9.255.255.255"),
+            ("10.255.255.255", "11.0.0.0"),
+            ("172.16.0.0", "172.15.255.255"),
+            ("172.31.255.255", "172.32.0.0"),
+            ("192.168.0.0", "192.167.255.255"),
+            ("100.64.0.0", "100.63.255.255"),
+            ("100.127.255.255", "100.128.0.0"),
+            ("100.100.100.201", "100.100.100.200"),
+            ("::1", "::2"),
+            ("fc00::", "fbff::"),
+            ("fd00:ec2::255", "fd00:ec2::254"),
+            ("fdff::1", "fe80::1"),
+            ("::ffff:10.0.0.1", "::ffff:8.8.8.8"),
+            ("::ffff:127.0.0.1", "64:ff9b::127.0.0.1"),
+            ("192.168.1.1", "0.0.0.0"),
+            ("192.168.1.2", "224.0.0.1"),
+        ] {
+            assert!(host.may_connect(private.parse().unwrap()), "{private}");
+            assert!(!host.may_connect(neighbour.parse().unwrap()), "{neighbour}");
+        }
+    }
+
+    fn policy() -> impl Strategy<Value = HostPolicy> {
+        let all = &[HostPolicy::Public, HostPolicy::AllowLoopback, HostPolicy::Private];
+        proptest::sample::select(all)
+    }
+
     proptest! {
         #[test]
         fn no_form_of_a_refused_address_is_reachable(
@@ -575,8 +651,7 @@ mod tests {
         }
 
         #[test]
-        fn parsing_never_panics_and_what_it_gives_parses_to_itself(text in "\\PC*", loopback: bool) {
-            let policy = if loopback { HostPolicy::AllowLoopback } else { HostPolicy::Public };
+        fn parsing_never_panics_and_what_it_gives_parses_to_itself(text in "\\PC*", policy in policy()) {
             if let Ok(host) = Host::parse(&text, policy) {
                 prop_assert_eq!(&Host::parse(&host.origin(), policy).unwrap(), &host);
             }

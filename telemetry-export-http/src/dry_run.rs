@@ -1,14 +1,15 @@
 //! Seeing what would be sent.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde::Serialize;
-use telemetry_core::plugin::{Attempt, HttpRequest, HttpResponse, PluginError, Receipt, Transport};
+use telemetry_core::plugin::{
+    Attempt, HttpRequest, HttpResponse, PluginError, Receipt, RotatedFile, Transport,
+};
 use telemetry_core::{Exporter, Fault};
 
 use crate::exporter::HttpExporter;
@@ -45,7 +46,7 @@ pub struct DryRunExporter {
 
 enum Output {
     Writer(Box<dyn Write + Send>),
-    File { path: PathBuf, max_bytes: u64 },
+    File(RotatedFile),
 }
 
 /// One line of a dry run.
@@ -66,7 +67,7 @@ impl DryRunExporter {
 
     /// The same with another bound, in bytes.
     pub fn bounded_file(path: impl Into<PathBuf>, max_bytes: u64) -> Self {
-        DryRunExporter::new(Output::File { path: path.into(), max_bytes })
+        DryRunExporter::new(Output::File(RotatedFile::new(path, max_bytes)))
     }
 
     /// Writes to any writer, unbounded.
@@ -76,7 +77,7 @@ impl DryRunExporter {
 
     fn new(out: Output) -> Self {
         let file = match &out {
-            Output::File { path, .. } => Some(path.clone()),
+            Output::File(file) => Some(file.path().to_owned()),
             Output::Writer(_) => None,
         };
         DryRunExporter { request: HttpExporter::new(Arc::new(Nowhere)), file, out: Mutex::new(out) }
@@ -99,93 +100,27 @@ impl DryRunExporter {
         };
         let mut line = serde_json::to_vec(&line).map_err(|_| Fault::Unsendable)?;
         line.push(b'\n');
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(&*out, Output::File { max_bytes, .. } if line.len() as u64 > *max_bytes) {
-            return Err(Fault::TooLarge.into());
-        }
-        out.write(&line).map_err(|error| Fault::Write(error.kind()).into())
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).write(&line)
     }
 }
 
 impl Output {
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+    fn write(&mut self, line: &[u8]) -> Result<(), PluginError> {
         match self {
-            Output::Writer(writer) => writer.write_all(line).and_then(|()| writer.flush()),
-            Output::File { path, max_bytes } => {
-                let mut file = open(path)?;
-                // Its real length: others may write to it too.
-                if file.metadata()?.len() + line.len() as u64 > *max_bytes {
-                    let mut aside = path.clone().into_os_string();
-                    aside.push(".1");
-                    fs::rename(&*path, aside)?;
-                    file = open(path)?;
-                }
-                append(&mut file, line)
-            }
+            Output::Writer(writer) => writer
+                .write_all(line)
+                .and_then(|()| writer.flush())
+                .map_err(|error| Fault::Write(error.kind()).into()),
+            Output::File(file) => file.append(line),
         }
     }
-}
-
-/// Appends a line whole, or not at all.
-fn append(file: &mut File, line: &[u8]) -> io::Result<()> {
-    let before = file.metadata()?.len();
-    let mut written = 0;
-    loop {
-        // One call as a rule, so that two processes that write to one file don't mix their lines.
-        match file.write(&line[written..]) {
-            Ok(0) if written < line.len() => break Err(ErrorKind::WriteZero.into()),
-            Ok(more) if written + more == line.len() => break Ok(()),
-            Ok(more) => written += more,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => break Err(error),
-        }
-    }
-    .inspect_err(|_| {
-        // Unless somebody else has written behind it.
-        if file.metadata().is_ok_and(|now| now.len() == before + written as u64) {
-            _ = file.set_len(before);
-        }
-    })
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    // Somebody else may create the file, or set it aside, between the look at it and the opening.
-    open_regular(path).or_else(|_| open_regular(path))
-}
-
-/// Opens a file that is a regular one and no link, or isn't there. It is looked at first, as to open a pipe
-/// would wait.
-fn open_regular(path: &Path) -> io::Result<File> {
-    let found = match fs::symlink_metadata(path) {
-        Ok(found) if found.is_file() => Some(found),
-        Ok(_) => return Err(ErrorKind::InvalidInput.into()),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
-    };
-    let mut options = OpenOptions::new();
-    options.append(true).create_new(found.is_none());
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{MetadataExt, PermissionsExt};
-        let opened = file.metadata()?;
-        if found.is_some_and(|found| (found.dev(), found.ino()) != (opened.dev(), opened.ino())) {
-            return Err(ErrorKind::InvalidInput.into());
-        }
-        file.set_permissions(fs::Permissions::from_mode(0o600))?;
-    }
-    Ok(file)
 }
 
 impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Output::Writer(_) => f.write_str("Writer"),
-            Output::File { max_bytes, .. } => {
-                f.debug_struct("File").field("max_bytes", max_bytes).finish_non_exhaustive()
-            }
+            Output::File(file) => file.fmt(f),
         }
     }
 }

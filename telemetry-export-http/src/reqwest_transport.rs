@@ -283,7 +283,7 @@ fn fault(error: &reqwest::Error) -> Fault {
     Fault::find(error, known).unwrap_or(otherwise)
 }
 
-/// Resolves for one of both clients.
+/// Resolves for the client of one policy.
 struct Names {
     resolver: Resolver,
     policy: HostPolicy,
@@ -314,17 +314,19 @@ mod tests {
         let host = |policy| Host::parse("workspace.example.com", policy).unwrap();
         let of_runtime = |runtime: &tokio::runtime::Runtime| {
             let _inside = runtime.enter();
-            for policy in [HostPolicy::Public, HostPolicy::AllowLoopback, HostPolicy::Public] {
+            for policy in
+                [HostPolicy::Public, HostPolicy::AllowLoopback, HostPolicy::Private, HostPolicy::Public]
+            {
                 transport.client(&host(policy)).unwrap();
             }
             made.load(Ordering::SeqCst)
         };
         let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (first, second) = (runtime(), runtime());
-        assert_eq!(made.load(Ordering::SeqCst), 2, "one for each policy");
-        assert_eq!(of_runtime(&first), 2);
-        assert_eq!(of_runtime(&second), 4);
-        assert_eq!(of_runtime(&first), 4);
+        assert_eq!(made.load(Ordering::SeqCst), 3, "one for each policy");
+        assert_eq!(of_runtime(&first), 3);
+        assert_eq!(of_runtime(&second), 6);
+        assert_eq!(of_runtime(&first), 6);
     }
 
     #[test]

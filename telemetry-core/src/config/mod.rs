@@ -237,8 +237,10 @@ settings! {
     /// Clients, one for each host and principal. Past it new connections have no telemetry. 1000 by default;
     /// 1 to 100,000.
     max_clients: usize = 1000, |_| 1..=100_000, "1 to 100000";
-    /// Which hosts may be called. Only [`HostPolicy::Public`] unless a test says otherwise.
-    host_policy: HostPolicy = HostPolicy::Public;
+    /// Which hosts may be called. Only [`HostPolicy::Public`] unless a test says otherwise; never
+    /// [`HostPolicy::Private`], as tokens are sent to them.
+    host_policy: HostPolicy = HostPolicy::Public, |_| HostPolicy::Public..=HostPolicy::AllowLoopback,
+        "Public or AllowLoopback";
 }
 
 impl TelemetryConfig {
@@ -288,6 +290,9 @@ mod tests {
         );
         assert!(TelemetryConfig::default().batch_size(501).validate().is_err());
         assert!(TelemetryConfig::default().max_retries(11).validate().is_err());
+        let private = TelemetryConfig::default().host_policy(HostPolicy::Private).validate();
+        let said = private.unwrap_err().to_string();
+        assert_eq!(said, "host_policy is Private, and must be Public or AllowLoopback");
     }
 
     #[test]

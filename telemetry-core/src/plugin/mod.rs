@@ -27,6 +27,7 @@ pub(crate) mod headers;
 pub(crate) mod observer;
 pub(crate) mod per_policy;
 pub(crate) mod resolver;
+pub(crate) mod rotated_file;
 pub(crate) mod sink;
 pub(crate) mod transport;
 
@@ -41,6 +42,7 @@ pub use headers::{AuthHeaders, Headers};
 pub use observer::{Observation, Observed, Observer};
 pub use per_policy::PerPolicy;
 pub use resolver::Resolver;
+pub use rotated_file::RotatedFile;
 pub use transport::{HttpRequest, HttpResponse, Method, Transport};
 
 pub use crate::fault::PluginError;

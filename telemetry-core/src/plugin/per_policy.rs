@@ -21,21 +21,30 @@ use crate::host::{Host, HostPolicy};
 pub struct PerPolicy<T> {
     public: T,
     loopback: T,
+    private: T,
 }
 
 impl<T> PerPolicy<T> {
-    /// Makes both.
+    /// Makes one for each.
     pub fn new(make: impl Fn(HostPolicy) -> T) -> Self {
-        PerPolicy { public: make(HostPolicy::Public), loopback: make(HostPolicy::AllowLoopback) }
+        PerPolicy {
+            public: make(HostPolicy::Public),
+            loopback: make(HostPolicy::AllowLoopback),
+            private: make(HostPolicy::Private),
+        }
     }
 
-    /// Makes both.
+    /// Makes one for each.
     ///
     /// # Errors
     ///
     /// The first that `make` has.
     pub fn try_new<E>(make: impl Fn(HostPolicy) -> Result<T, E>) -> Result<Self, E> {
-        Ok(PerPolicy { public: make(HostPolicy::Public)?, loopback: make(HostPolicy::AllowLoopback)? })
+        Ok(PerPolicy {
+            public: make(HostPolicy::Public)?,
+            loopback: make(HostPolicy::AllowLoopback)?,
+            private: make(HostPolicy::Private)?,
+        })
     }
 
     /// That of this host's policy.
@@ -43,6 +52,7 @@ impl<T> PerPolicy<T> {
         match host.policy() {
             HostPolicy::Public => &self.public,
             HostPolicy::AllowLoopback => &self.loopback,
+            HostPolicy::Private => &self.private,
         }
     }
 }
@@ -61,7 +71,7 @@ mod tests {
     fn each_host_has_the_client_of_its_policy_and_none_is_shown() {
         let clients = PerPolicy::new(|policy| (policy, "canary"));
         let tried = PerPolicy::try_new(|policy| Ok::<_, ()>((policy, "canary"))).unwrap();
-        for policy in [HostPolicy::Public, HostPolicy::AllowLoopback] {
+        for policy in [HostPolicy::Public, HostPolicy::AllowLoopback, HostPolicy::Private] {
             let host = Host::parse("workspace.example.com", policy).unwrap();
             assert_eq!((clients.of(&host).0, tried.of(&host).0), (policy, policy));
         }
@@ -70,7 +80,7 @@ mod tests {
 
     #[test]
     fn one_that_can_not_be_made_is_an_error() {
-        for bad in [HostPolicy::Public, HostPolicy::AllowLoopback] {
+        for bad in [HostPolicy::Public, HostPolicy::AllowLoopback, HostPolicy::Private] {
             let made = PerPolicy::try_new(|policy| if policy == bad { Err(policy) } else { Ok(()) });
             assert_eq!(made.unwrap_err(), bad);
         }

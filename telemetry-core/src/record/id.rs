@@ -178,6 +178,12 @@ impl EventId {
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         EventId(uuid::Uuid::from_bytes(bytes))
     }
+
+    /// Its 16 bytes, of which ids of another form can be made: an exporter's are then the same in every
+    /// attempt, too.
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
 }
 
 /// Fills ids with randomness: the system's, or where it has none to give our own, as an id is no secret.
@@ -248,6 +254,7 @@ mod tests {
             let ids: Vec<_> = EventId::random_many(count).chain([EventId::random()]).collect();
             assert_eq!(ids.len(), count + 1);
             for id in ids {
+                assert_eq!(EventId::from_bytes(id.to_bytes()), id);
                 assert!(seen.insert(id), "{id} came twice");
                 // As RFC 9562 has version 4: `xxxxxxxx-xxxx-4xxx-[89ab]xxx-xxxxxxxxxxxx`.
                 assert_eq!(id.0.get_version_num(), 4, "{id}");
