@@ -15,8 +15,8 @@
 //! Exporter                       one attempt: a receipt, or a classified failure
 //! ```
 //!
-//! Beside the vendor's service records may go to any number of [`Sink`]s, each with a delivery and books of its
-//! own, and each with its own view of a record.
+//! Beside the vendor's service records may go to any number of [`Sink`]s, each with a delivery and books of
+//! its own, and each with its own view of a record.
 //!
 //! A [`ClientProvider`] is composed once, of an [`Exporter`], a [`FeatureFlagSource`] and a
 //! [`BreakerSource`](plugin::BreakerSource). Each connection takes a [`Lease`] of the client that its host
