@@ -10,6 +10,7 @@ use crate::record::execution::{OperationDetail, SqlExecution, VolumeOperation};
 use crate::record::id::StatementId;
 use crate::record::kind::RecordKind;
 use crate::record::message::Heap;
+use crate::record::trace_parent::TraceParent;
 
 viewed! {
     /// What a record says. What isn't known is `None`; a zero or a `false` in it was measured.
@@ -23,8 +24,14 @@ viewed! {
         [everybody] pub kind: RecordKind,
         /// The statement it belongs to.
         [vendor customer] pub statement_id: Option<StatementId>,
+        /// The caller's span that it belongs under, where the driver named one.
+        [customer] pub trace_parent: Option<TraceParent>,
         /// How long the operation took.
         [everybody] pub latency: Option<Duration>,
+        /// Of a statement, how long before the record's [`stamp`](crate::record::Record::stamp) it began: by
+        /// the driver's word, or else when it was first spoken of. Unlike its latency it is known of every
+        /// statement, and has in it how long the driver took to record the end.
+        [everybody] pub since_start: Option<Duration>,
         /// How the statement or call ran.
         [everybody] pub sql: Option<SqlExecution>,
         /// What was done to a volume.
@@ -37,7 +44,16 @@ viewed! {
 impl Body {
     /// Of this kind, with nothing known.
     pub fn new(kind: RecordKind) -> Self {
-        Body { kind, statement_id: None, latency: None, sql: None, volume: None, error: None }
+        Body {
+            kind,
+            statement_id: None,
+            trace_parent: None,
+            latency: None,
+            since_start: None,
+            sql: None,
+            volume: None,
+            error: None,
+        }
     }
 
     /// A call of the driver.
@@ -48,8 +64,8 @@ impl Body {
     }
 
     /// The opening of a connection.
-    pub(crate) fn opening(latency: Duration, retries: Option<u64>) -> Self {
-        let mut body = Body::call(RecordKind::Connection, OperationType::CreateSession, Some(latency));
+    pub(crate) fn opening(retries: Option<u64>) -> Self {
+        let mut body = Body::call(RecordKind::Connection, OperationType::CreateSession, None);
         if let Some(sql) = &mut body.sql {
             sql.retry_count = retries;
         }
