@@ -185,7 +185,7 @@ pub(crate) fn describe(client: &Client, details: impl FnOnce() -> ErrorDetails) 
     if !own.is_empty() || !foreign.0.is_empty() {
         info.text = ErrorText::admit(&client.memory, own, &foreign.0, &client.plugins.text);
     }
-    Some(Failure { at: ago(client, time), trace_parent, error: info })
+    Some(Failure { at: ago(client, time), trace_parent: trace_parent.map(Box::new), error: info })
 }
 
 /// A text that stops growing once it is longer than what will be looked at.

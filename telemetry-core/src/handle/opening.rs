@@ -43,7 +43,7 @@ struct Open {
     hold: Arc<LeaseGuard>,
     started: Tick,
     retries: Option<u64>,
-    trace_parent: Option<TraceParent>,
+    trace_parent: Option<Box<TraceParent>>,
     info: ConnectionInfo,
 }
 
@@ -87,7 +87,7 @@ impl Opening {
     pub fn trace_parent(&mut self, parent: impl TryInto<TraceParent>) {
         let Some(open) = &mut self.open else { return };
         match parent.try_into() {
-            Ok(parent) => open.trace_parent = Some(parent),
+            Ok(parent) => open.trace_parent = Some(Box::new(parent)),
             Err(_) if open.hold.client.is_recording() => open.hold.client.refuse(Refusal::InvalidId, 1),
             Err(_) => {}
         }

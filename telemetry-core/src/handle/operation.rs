@@ -163,6 +163,7 @@ impl Operation {
                 operation.is_internal_call = internal;
             }
         }
-        Body { statement_id, trace_parent, volume: volume.map(VolumeOperation::sanitized), ..body }
+        let volume = volume.map(|volume| Box::new(volume.sanitized()));
+        Body { statement_id, trace_parent: trace_parent.map(Box::new), volume, ..body }
     }
 }

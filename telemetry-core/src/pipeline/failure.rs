@@ -12,20 +12,21 @@ pub(crate) struct Failure {
     /// When it happened.
     pub(crate) at: Tick,
     /// The span that it belongs under, if the driver named one with it.
-    pub(crate) trace_parent: Option<TraceParent>,
+    pub(crate) trace_parent: Option<Box<TraceParent>>,
     pub(crate) error: ErrorInfo,
 }
 
 impl Failure {
     /// How many bytes it takes, without its text, which counts by itself.
     pub(crate) fn bytes(&self) -> u64 {
-        (size_of::<Failure>() - size_of::<ErrorInfo>()) as u64 + self.error.bytes()
+        let trace_parent = self.trace_parent.as_ref().map_or(0, |parent| size_of_val(&**parent));
+        (size_of::<Failure>() - size_of::<ErrorInfo>() + trace_parent) as u64 + self.error.bytes()
     }
 
     /// Says of a call that it failed of this; when that was.
     pub(crate) fn add_to(self, call: &mut Body) -> Tick {
         let Failure { at, trace_parent, error } = self;
-        call.trace_parent = call.trace_parent.or(trace_parent);
+        call.trace_parent = call.trace_parent.take().or(trace_parent);
         call.error = Some(error);
         at
     }

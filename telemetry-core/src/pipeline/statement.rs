@@ -209,7 +209,7 @@ impl StatementAggregate {
     }
 
     fn fail(&mut self, mut failure: Failure) -> Applied {
-        failure.trace_parent = failure.trace_parent.or(self.trace_parent.as_deref().copied());
+        failure.trace_parent = failure.trace_parent.or_else(|| self.trace_parent.clone());
         if failure.error.class == ErrorClass::Terminal {
             // It leaves as an event of its own.
             self.events -= 1;
@@ -299,7 +299,6 @@ impl StatementAggregate {
             }),
             java_uses_patched_arrow: patched_arrow,
         };
-        let trace_parent = trace_parent.map(|parent| *parent);
         let (theirs, error) = failure.map(|failure| (failure.trace_parent, failure.error)).unzip();
         each(
             at,

@@ -69,6 +69,12 @@ impl<T: View> View for Option<T> {
     }
 }
 
+impl<T: View> View for Box<T> {
+    fn view(&self, audience: Audience) -> Self {
+        Box::new((**self).view(audience))
+    }
+}
+
 impl View for ErrorText {
     fn view(&self, _audience: Audience) -> Self {
         self.uncounted()
@@ -188,7 +194,7 @@ mod tests {
     #[test]
     fn the_callers_trace_is_for_the_customer_alone() {
         let mut whole = record();
-        whole.body.trace_parent = TraceParent::from_ids([1; 16], [2; 8], 1);
+        whole.body.trace_parent = TraceParent::from_ids([1; 16], [2; 8], 1).map(Box::new);
         let seen = [Audience::Customer, Audience::Vendor, Audience::Unauthenticated]
             .map(|audience| whole.seen_by(audience).body.trace_parent.is_some());
         assert_eq!(seen, [true, false, false]);

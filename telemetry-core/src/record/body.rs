@@ -25,7 +25,7 @@ viewed! {
         /// The statement it belongs to.
         [vendor customer] pub statement_id: Option<StatementId>,
         /// The caller's span that it belongs under, where the driver named one.
-        [customer] pub trace_parent: Option<TraceParent>,
+        [customer] pub trace_parent: Option<Box<TraceParent>>,
         /// How long the operation took.
         [everybody] pub latency: Option<Duration>,
         /// Of a statement, how long before the record's [`stamp`](crate::record::Record::stamp) it began: by
@@ -35,7 +35,7 @@ viewed! {
         /// How the statement or call ran.
         [everybody] pub sql: Option<SqlExecution>,
         /// What was done to a volume.
-        [vendor customer] pub volume: Option<VolumeOperation>,
+        [vendor customer] pub volume: Option<Box<VolumeOperation>>,
         /// What went wrong.
         [everybody] pub error: Option<ErrorInfo>,
     }
@@ -80,8 +80,9 @@ impl Body {
     /// How many bytes it takes, without its error's text, which counts by itself.
     pub(crate) fn bytes(&self) -> u64 {
         let name = self.error.as_ref().map_or(0, |error| error.name.capacity());
-        let volume = self.volume.as_ref().map_or(0, Heap::heap_bytes);
-        (size_of::<Body>() + name + volume) as u64
+        let volume = self.volume.as_ref().map_or(0, |volume| size_of_val(&**volume) + volume.heap_bytes());
+        let trace_parent = self.trace_parent.as_ref().map_or(0, |parent| size_of_val(&**parent));
+        (size_of::<Body>() + name + volume + trace_parent) as u64
     }
 
     /// Whether it is to go out at once: an error that is final.

@@ -46,7 +46,7 @@ fn everything(log: &mut Object<'_>, body: &Body) {
     // The caller's trace has no place on the wire, nor has when a statement began.
     let Body { kind: _, statement_id, trace_parent: _, latency, since_start: _, sql, volume, error } = body;
     log.name("sql_statement_id", statement_id.as_ref().map(|id| id.as_str()));
-    if let Some(VolumeOperation { operation, volume_path, local_file }) = volume {
+    if let Some(VolumeOperation { operation, volume_path, local_file }) = volume.as_deref() {
         log.object("vol_operation", |volume| {
             volume.name("volume_operation_type", operation.map(WireEnum::wire_name));
             volume.text("volume_path", volume_path.as_deref());
@@ -63,7 +63,7 @@ fn everything(log: &mut Object<'_>, body: &Body) {
 fn what_does_not_correlate(log: &mut Object<'_>, body: &Body) {
     let Body { kind: _, statement_id: _, trace_parent: _, latency, since_start: _, sql, volume, error } =
         body;
-    if let Some(VolumeOperation { operation, volume_path: _, local_file: _ }) = volume {
+    if let Some(VolumeOperation { operation, volume_path: _, local_file: _ }) = volume.as_deref() {
         log.object("vol_operation", |volume| {
             volume.name("volume_operation_type", operation.map(WireEnum::wire_name));
         });

@@ -48,7 +48,8 @@ fn record(kind: RecordKind, session: &Arc<SessionContext>) -> Record {
         session: Arc::clone(session),
         body: Body {
             statement_id: StatementId::new("conformance-statement"),
-            trace_parent: TraceParent::new("00-c0f0c0f0c0f0c0f0c0f0c0f0c0f0c0f0-c0f0c0f0c0f0c0f0-01"),
+            trace_parent: TraceParent::new("00-c0f0c0f0c0f0c0f0c0f0c0f0c0f0c0f0-c0f0c0f0c0f0c0f0-01")
+                .map(Box::new),
             latency: (!failed).then(|| Duration::from_millis(31)),
             sql: (!failed).then(sql),
             error: failed.then(|| ErrorInfo {

@@ -67,6 +67,7 @@ fn unattached() -> impl Strategy<Value = Unattached> {
     (head, times, maybe(sql()), maybe(volume()), maybe(error())).prop_map(
         |(head, (latency, since_start), sql, volume, error)| {
             let (id, stamp, kind, statement_id, trace_parent) = head;
+            let (trace_parent, volume) = (trace_parent.map(Box::new), volume.map(Box::new));
             let body = Body { kind, statement_id, trace_parent, latency, since_start, sql, volume, error };
             Unattached { id, stamp, body }
         },

@@ -315,11 +315,11 @@ pub(crate) fn record(presence: f64) -> impl Strategy<Value = Arc<Record>> {
             body: Body {
                 kind,
                 statement_id: statement_id.and_then(|id| StatementId::new(&id)),
-                trace_parent: parent.and_then(|parent| TraceParent::try_from(parent).ok()),
+                trace_parent: parent.and_then(|parent| TraceParent::try_from(parent).ok().map(Box::new)),
                 latency: times[0],
                 since_start: times[1],
                 sql,
-                volume,
+                volume: volume.map(Box::new),
                 error,
             },
         })

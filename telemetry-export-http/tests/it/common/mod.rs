@@ -129,11 +129,12 @@ pub(crate) fn record(session: &Arc<SessionContext>, number: u8) -> Arc<Record> {
         body: Body {
             kind: RecordKind::Statement,
             statement_id: StatementId::new("canary-statement"),
-            trace_parent: TraceParent::new("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+            trace_parent: TraceParent::new("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+                .map(Box::new),
             latency: Some(Duration::from_millis(1234)),
             since_start: Some(Duration::from_millis(1235)),
             sql: Some(sql),
-            volume: Some(volume),
+            volume: Some(Box::new(volume)),
             error: Some(error),
         },
     })
