@@ -193,6 +193,10 @@ pub(crate) mod tests {
             statement.apply(parent());
             assert_eq!(statement.bytes(), before + boxed);
         }
+        let error = crate::pipeline::statement::tests::error(ErrorClass::Retryable);
+        let (before, growth) = (statement.bytes(), statement.growth_by(&error));
+        statement.apply(StatementEvent::Failed(error));
+        assert_eq!(statement.bytes(), before + growth, "an error has its own");
     }
 
     pub(crate) fn number_of(event: &Event) -> u64 {

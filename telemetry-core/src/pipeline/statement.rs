@@ -166,7 +166,8 @@ impl StatementAggregate {
     /// How many bytes more it takes with this error.
     pub(crate) fn growth_by(&self, error: &Failure) -> u64 {
         let first = if self.errors.is_none() { size_of::<Errors>() as u64 } else { 0 };
-        first + error.bytes()
+        let inherited = self.trace_parent.as_ref().filter(|_| error.trace_parent.is_none());
+        first + error.bytes() + inherited.map_or(0, |parent| size_of_val(&**parent)) as u64
     }
 
     /// How many of them it refused.
