@@ -155,6 +155,8 @@ fn statement(session: &Arc<SessionContext>, number: u64) -> Record {
                 is_compressed: Some(true),
                 execution_result: Some(ResultFormat::ExternalLinks),
                 retry_count: Some(0),
+                rows: Some(40_960),
+                bytes: None,
                 chunks: Some(ChunkDetails {
                     present: Some(10),
                     iterated: 10,

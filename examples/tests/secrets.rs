@@ -257,7 +257,7 @@ fn shown() -> Vec<(&'static str, String)> {
         session: Arc::new(session),
         body: Body {
             statement_id: StatementId::new(CANARY),
-            volume: volume(),
+            volume: volume().map(Box::new),
             error: Some(error()),
             ..Body::new(RecordKind::Error)
         },

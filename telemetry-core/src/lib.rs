@@ -113,10 +113,11 @@ pub use config::{ConnectionSettings, DEFAULT_CLOSE, Mode, OPT_OUT_VARIABLES, Tel
 pub use error::BuildError;
 pub use fault::{ErrorClass, Fault, classify};
 pub use handle::chunk_recorder::ChunkRecorder;
+pub use handle::connection_info::ConnectionInfo;
 pub use handle::emitter::Emitter;
 pub use handle::error_details::ErrorDetails;
 pub use handle::lease::Lease;
-pub use handle::opening::{ConnectionInfo, Opening};
+pub use handle::opening::Opening;
 pub use handle::operation::Operation;
 pub use handle::outcome::{CloseOutcome, FlushOutcome};
 pub use handle::provider::{ClientProvider, ClientProviderBuilder};

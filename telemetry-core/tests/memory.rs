@@ -77,6 +77,14 @@ const LOADS: &[(&str, usize, Load)] = &[
     ("sessions that are opened, err and go", CONNECTIONS, |lease, _, _, _| {
         lease.opening(known()).opened("01f0a1b2").error(|| ErrorDetails::new("E"));
     }),
+    ("sessions that learn, err and go", CONNECTIONS, |_, session, _, number| {
+        session.learned(known().workspace_id(number as i64)).error(|| ErrorDetails::new("E"));
+    }),
+    ("parents of statements that are open by id", SMALL, |_, session, _, number| {
+        let id = format!("01f0a1b2-c3d4-1e5f-8a9b-{number:012}");
+        session.emitter().started(&id, StatementType::Query);
+        session.emitter().trace_parent(&id, ([1; 16], [1; 8], 1));
+    }),
     ("statements open by id of sessions that are gone", CONNECTIONS, |lease, _, _, _| {
         let session = lease.opening(known()).opened("01f0a1b2");
         session.emitter().started("01f0a1b2", StatementType::Query);

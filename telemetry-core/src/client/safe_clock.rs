@@ -136,17 +136,17 @@ impl SafeClock {
 #[derive(Clone, Copy, Debug)]
 struct Machine {
     clock: SystemClock,
+    /// A moment, and the system's reading of it.
     #[cfg(target_os = "linux")]
-    /// In nanoseconds of the machine.
-    origin: Option<u64>,
+    start: Option<(Tick, u64)>,
 }
 
 #[cfg(target_os = "linux")]
 impl Machine {
     fn new(clock: SystemClock) -> Self {
-        let since = clock.now().as_nanos();
-        let now = monotonic(ClockId::CLOCK_MONOTONIC);
-        Machine { clock, origin: now.and_then(|now| now.checked_sub(since)) }
+        let now = clock.now();
+        let start = monotonic(ClockId::CLOCK_MONOTONIC).map(|reading| (now, reading));
+        Machine { clock, start }
     }
 
     fn now(&self) -> Tick {
@@ -158,9 +158,9 @@ impl Machine {
     }
 
     fn by(&self, clock: ClockId) -> Tick {
-        match monotonic(clock).zip(self.origin) {
+        match monotonic(clock).zip(self.start) {
             // Of the first milliseconds the coarse one may know nothing yet.
-            Some((now, origin)) => Tick::from_nanos(now.saturating_sub(origin)),
+            Some((reading, (now, start))) => now + Duration::from_nanos(reading.saturating_sub(start)),
             None => self.clock.now(),
         }
     }
@@ -199,7 +199,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Sleeps by the machine's clock; for ever where there is no runtime that could wake it.
 async fn machine_sleep(time: Duration) {
     let timers = tokio::runtime::Handle::try_current().is_ok();
-    let sleep = timers.then(|| GuardedFuture::new(|| SystemClock::new().sleep_until(Tick::ZERO + time)));
+    let clock = SystemClock::new();
+    let sleep = timers.then(|| GuardedFuture::new(|| clock.sleep_until(clock.now() + time)));
     if let Some(sleep) = sleep
         && sleep.await.is_some()
     {

@@ -51,8 +51,8 @@ pub struct Status {
     pub text_bytes: u64,
     /// Error texts that were left out because as much was held as may be.
     pub texts_left_out: u64,
-    /// Names and SQLSTATEs of errors that have not the form of one: such a name travels as `unnamed`, such a
-    /// SQLSTATE not at all.
+    /// Names, SQLSTATEs and trace parents of errors that have not the form of one: such a name travels as
+    /// `unnamed`, the others not at all.
     pub malformed_names: u64,
 }
 

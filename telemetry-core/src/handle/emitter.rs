@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::handle::error_details::{ErrorDetails, describe};
-use crate::handle::session_scope::SessionScope;
+use crate::handle::session_scope::{SessionScope, ago};
+use crate::ledger::Refusal;
 use crate::pipeline::event::EventKind;
 use crate::pipeline::packed_id::PackedId;
 use crate::pipeline::statement::StatementEvent;
 use crate::record::chunk::Chunk;
+use crate::record::trace_parent::TraceParent;
 use crate::record::{OperationType, ResultFormat, StatementType};
 
 /// Records what happens to statements by their ids. Every call is one event in the client's bounded buffer.
@@ -80,10 +82,55 @@ impl Emitter {
         self.happened(id, StatementEvent::Operation(operation));
     }
 
+    /// Records that it began so long ago; a day at the most. Without this it began when it was
+    /// [`started`](Emitter::started).
+    #[inline]
+    pub fn began(&self, id: &str, time: Duration) {
+        self.emit(id, |session, id| {
+            let what = StatementEvent::Began(ago(session.client(), time));
+            Some(EventKind::Happened { id, what })
+        });
+    }
+
+    /// Records the caller's span that it and its errors belong under; see
+    /// [`Statement::trace_parent`](crate::Statement::trace_parent).
+    #[inline]
+    pub fn trace_parent(&self, id: &str, parent: impl TryInto<TraceParent>) {
+        self.emit(id, |session, id| match parent.try_into() {
+            Ok(parent) => {
+                Some(EventKind::Happened { id, what: StatementEvent::TraceParent(Box::new(parent)) })
+            }
+            Err(_) => {
+                session.client().refuse(Refusal::InvalidId, 1);
+                None
+            }
+        });
+    }
+
     /// Records that the service was asked whether it is done, and how long that took.
     #[inline]
     pub fn poll(&self, id: &str, latency: Duration) {
         self.happened(id, StatementEvent::Polled(latency));
+    }
+
+    /// Records that the service needn't be asked; see
+    /// [`Statement::not_polled`](crate::Statement::not_polled).
+    #[inline]
+    pub fn not_polled(&self, id: &str) {
+        self.happened(id, StatementEvent::NotPolled);
+    }
+
+    /// Records rows of its result, as they are fetched; they add up.
+    #[inline]
+    pub fn rows(&self, id: &str, count: u64) {
+        self.happened(id, StatementEvent::Rows(count));
+    }
+
+    /// Records bytes of its result that are in no [`chunk`](Emitter::chunk), as they came over the network;
+    /// they add up.
+    #[inline]
+    pub fn bytes(&self, id: &str, count: u64) {
+        self.happened(id, StatementEvent::Bytes(count));
     }
 
     /// Records retries of its requests; they add up.
@@ -159,10 +206,14 @@ impl Emitter {
     /// [`Statement::failed`](crate::Statement::failed).
     #[inline]
     pub fn failed(&self, id: &str, latency: Duration, details: impl FnOnce() -> ErrorDetails) {
-        self.emit(id, |session, id| {
+        if let Some(session) = self.live()
+            && let Some(id) = session.statement(id)
+        {
             let failure = describe(session.client(), details).map(Box::new);
-            Some(EventKind::Completed { id, latency: latency.into(), failure })
-        });
+            let failed = failure.as_ref().map(|failure| failure.at);
+            let kind = EventKind::Completed { id, latency: latency.into(), failure };
+            session.record_at(|| failed.unwrap_or_else(|| session.now()), kind);
+        }
     }
 }
 

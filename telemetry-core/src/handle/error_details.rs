@@ -1,13 +1,17 @@
 //! What a driver says of an error, described only while telemetry is on.
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use crate::client::Client;
 use crate::fault::{ErrorClass, Fault, classify};
 use crate::guard::own_work::log;
 use crate::guard::panic::catch_panic;
+use crate::handle::session_scope::ago;
 use crate::ledger::Refusal;
+use crate::pipeline::failure::Failure;
 use crate::record::ErrorInfo;
+use crate::record::trace_parent::TraceParent;
 use crate::text::error_text::{ErrorText, LOOK_BYTES};
 use crate::text::fields::error_name;
 use crate::text::sqlstate::SqlState;
@@ -38,6 +42,8 @@ use crate::text::template::{Fact, fill};
 #[derive(Clone)]
 pub struct ErrorDetails {
     info: ErrorInfo,
+    ago: Duration,
+    trace_parent: Option<TraceParent>,
     own: String,
     foreign: Bounded,
     malformed: u64,
@@ -52,7 +58,14 @@ impl ErrorDetails {
         let name = error_name(name.as_ref());
         let malformed = u64::from(name.is_none());
         let info = ErrorInfo::new(name.unwrap_or_else(|| "unnamed".to_owned()), ErrorClass::Unknown);
-        ErrorDetails { info, own: String::new(), foreign: Bounded::default(), malformed }
+        ErrorDetails {
+            info,
+            ago: Duration::ZERO,
+            trace_parent: None,
+            own: String::new(),
+            foreign: Bounded::default(),
+            malformed,
+        }
     }
 
     /// The same with the class that [`classify`] gives an HTTP status, an [`io::Error`](std::io::Error) or a
@@ -100,6 +113,24 @@ impl ErrorDetails {
         self
     }
 
+    /// The same with how long ago it happened, for a driver that tells of it later; a day at the most. Its
+    /// record is dated by that. What failed of it ended then.
+    #[must_use]
+    pub fn ago(mut self, time: Duration) -> Self {
+        self.ago = time;
+        self
+    }
+
+    /// The same with the caller's span that it belongs under: the text of a `traceparent` header, a
+    /// [`TraceParent`], or its ids and flags. What is none is left out, and counted as a malformed name is.
+    /// For an error that stands alone; that of a statement or call belongs where that does.
+    #[must_use]
+    pub fn trace_parent(mut self, parent: impl TryInto<TraceParent>) -> Self {
+        self.trace_parent = parent.try_into().ok();
+        self.malformed += u64::from(self.trace_parent.is_none());
+        self
+    }
+
     /// The same with text of the driver's own, in which each `{}` stands for the next fact. What is a
     /// constant of the program can't be a user's secret, so it travels as it is, before message and stack. A
     /// `{}` without a fact stays; a fact without a place is left out.
@@ -131,25 +162,30 @@ impl ErrorDetails {
 impl fmt::Debug for ErrorDetails {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The foreign text isn't sanitized yet.
-        let ErrorDetails { info, own, foreign: _, malformed: _ } = self;
-        f.debug_struct("ErrorDetails").field("info", info).field("own", own).finish_non_exhaustive()
+        let ErrorDetails { info, ago, trace_parent, own, foreign: _, malformed: _ } = self;
+        f.debug_struct("ErrorDetails")
+            .field("info", info)
+            .field("ago", ago)
+            .field("trace_parent", trace_parent)
+            .field("own", own)
+            .finish_non_exhaustive()
     }
 }
 
 /// Asks the driver's closure for the details, and holds its text to the rules. `None` when it panics, which
 /// is counted.
-pub(crate) fn describe(client: &Client, details: impl FnOnce() -> ErrorDetails) -> Option<ErrorInfo> {
+pub(crate) fn describe(client: &Client, details: impl FnOnce() -> ErrorDetails) -> Option<Failure> {
     let Some(details) = catch_panic(details) else {
         client.refuse(Refusal::Panicked, 1);
         log!(host = %client.host, "what describes an error panicked");
         return None;
     };
-    let ErrorDetails { mut info, own, foreign, malformed } = details;
+    let ErrorDetails { mut info, ago: time, trace_parent, own, foreign, malformed } = details;
     client.count_malformed(malformed);
     if !own.is_empty() || !foreign.0.is_empty() {
         info.text = ErrorText::admit(&client.memory, own, &foreign.0, &client.plugins.text);
     }
-    Some(info)
+    Some(Failure { at: ago(client, time), trace_parent: trace_parent.map(Box::new), error: info })
 }
 
 /// A text that stops growing once it is longer than what will be looked at.

@@ -1,6 +1,7 @@
 //! What a driver holds.
 
 pub(crate) mod chunk_recorder;
+pub(crate) mod connection_info;
 pub(crate) mod emitter;
 pub(crate) mod error_details;
 pub(crate) mod lease;

@@ -1,99 +1,24 @@
-//! A connection that is being opened, and what is known of it before.
+//! A connection that is being opened.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client::Client;
 use crate::client::lease_guard::LeaseGuard;
 use crate::fault::ErrorClass;
-use crate::guard::memory::Part;
+use crate::handle::connection_info::ConnectionInfo;
 use crate::handle::error_details::{ErrorDetails, describe};
 use crate::handle::session::Session;
 use crate::handle::session_scope::SessionScope;
 use crate::ledger::Refusal;
 use crate::pipeline::event::EventKind;
+use crate::pipeline::failure::Failure;
 use crate::plugin::clock::Tick;
+use crate::record::ErrorInfo;
 use crate::record::body::Body;
-use crate::record::context::Counted;
 use crate::record::id::SessionId;
-use crate::record::params::ConnectionParams;
-use crate::record::{Encoded, ErrorInfo, SessionContext};
-use crate::text::fields::field;
-
-/// What a driver knows of a connection before it opens. All of it is optional.
-#[derive(Clone, Default)]
-#[must_use]
-pub struct ConnectionInfo {
-    params: ConnectionParams,
-    auth_type: Option<String>,
-    user_agent: Option<String>,
-    workspace_id: Option<i64>,
-}
-
-impl fmt::Debug for ConnectionInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ConnectionInfo { params, auth_type, user_agent, workspace_id } = self;
-        f.debug_struct("ConnectionInfo")
-            .field("params", params)
-            .field("auth_type", &auth_type.as_deref().and_then(field))
-            .field("user_agent", &user_agent.as_deref().and_then(field))
-            .field("workspace_id", workspace_id)
-            .finish()
-    }
-}
-
-impl ConnectionInfo {
-    /// Nothing known.
-    pub fn new() -> Self {
-        ConnectionInfo::default()
-    }
-
-    /// How it is configured.
-    pub fn params(mut self, params: ConnectionParams) -> Self {
-        self.params = params;
-        self
-    }
-
-    /// The authentication type as the driver's configuration names it, such as `pat` or `databricks-oauth`.
-    pub fn auth_type(mut self, auth_type: impl Into<String>) -> Self {
-        self.auth_type = Some(auth_type.into());
-        self
-    }
-
-    /// The connection's user agent; the driver's name and version by default.
-    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
-        self.user_agent = Some(user_agent.into());
-        self
-    }
-
-    /// The workspace's id, where it is known; that of the [`Target`](crate::Target::workspace) by default.
-    pub fn workspace_id(mut self, workspace_id: i64) -> Self {
-        self.workspace_id = Some(workspace_id);
-        self
-    }
-
-    /// What is constant in the connection's records. Where its texts have no room, it goes without them.
-    fn context(self, hold: &LeaseGuard, session_id: Option<SessionId>) -> Arc<SessionContext> {
-        let ConnectionInfo { params, auth_type, user_agent, workspace_id } = self;
-        let mut context = SessionContext {
-            driver: Arc::clone(&hold.client.plugins.driver),
-            session_id,
-            workspace_id: workspace_id.or(hold.client.workspace),
-            user_agent: user_agent.and_then(field),
-            auth_type: auth_type.and_then(field),
-            params: params.sanitized(),
-            encoded: Encoded::default(),
-        };
-        let (memory, mut bytes) = (Arc::clone(&hold.client.memory), context.text_bytes());
-        if bytes > 0 && !memory.take(Part::Contexts, bytes) {
-            bytes = 0;
-            (context.user_agent, context.auth_type) = (None, None);
-            context.params = ConnectionParams::default();
-        }
-        context.encoded = Encoded::counted(Counted::taken(memory, bytes));
-        Arc::new(context)
-    }
-}
+use crate::record::trace_parent::TraceParent;
 
 /// A connection that is being opened: say [`opened`](Opening::opened) or [`failed`](Opening::failed). Dropped
 /// before, it counts as failed for an unknown reason.
@@ -118,6 +43,7 @@ struct Open {
     hold: Arc<LeaseGuard>,
     started: Tick,
     retries: Option<u64>,
+    trace_parent: Option<Box<TraceParent>>,
     info: ConnectionInfo,
 }
 
@@ -125,7 +51,7 @@ impl Opening {
     pub(crate) fn new(hold: Option<Arc<LeaseGuard>>, info: ConnectionInfo) -> Self {
         let open = hold.filter(|hold| hold.client.plugins.in_parent_process()).map(|hold| {
             let started = hold.client.plugins.clock.now();
-            Open { hold, started, retries: None, info }
+            Open { hold, started, retries: None, trace_parent: None, info }
         });
         Opening { open }
     }
@@ -143,6 +69,27 @@ impl Opening {
     pub fn retried(&mut self, times: u32) {
         if let Some(open) = &mut self.open {
             open.retries = Some(open.retries.unwrap_or(0).saturating_add(u64::from(times)));
+        }
+    }
+
+    /// Records what the driver has learned of it meanwhile. What is said anew counts, the rest stays.
+    ///
+    /// A workspace's id is what records say from then on: the flag that is asked for stays that of the
+    /// [`Target`](crate::Target::workspace), by which the connection has its client.
+    pub fn learned(&mut self, more: ConnectionInfo) {
+        if let Some(open) = &mut self.open {
+            open.info = more.or(std::mem::take(&mut open.info));
+        }
+    }
+
+    /// Records the caller's span that it belongs under: the text of a `traceparent` header, a
+    /// [`TraceParent`], or its ids and flags. What is none is left out and counted.
+    pub fn trace_parent(&mut self, parent: impl TryInto<TraceParent>) {
+        let Some(open) = &mut self.open else { return };
+        match parent.try_into() {
+            Ok(parent) => open.trace_parent = Some(Box::new(parent)),
+            Err(_) if open.hold.client.is_recording() => open.hold.client.refuse(Refusal::InvalidId, 1),
+            Err(_) => {}
         }
     }
 
@@ -165,22 +112,20 @@ impl Opening {
     }
 
     fn session(mut self, id: Option<SessionId>) -> Session {
-        let Some(Open { hold, started, retries, info }) = self.open.take() else {
+        let Some(Open { hold, started, retries, trace_parent, info }) = self.open.take() else {
             return Session::disabled();
         };
         hold.opened();
         let context = info.context(&hold, id);
         let session = Session::new(Arc::new(SessionScope::new(hold, context)));
-        session.opened(started, retries);
+        session.opened(started, Body { trace_parent, ..Body::opening(retries) });
         session
     }
 
     /// Records that the connection could not be opened.
     pub fn failed(mut self, details: impl FnOnce() -> ErrorDetails) {
-        let Some(open) = self.open.take() else { return };
-        if open.hold.client.is_recording() {
-            let error = describe(&open.hold.client, details);
-            fail(open, error);
+        if let Some(open) = self.open.take() {
+            fail(open, |client| describe(client, details));
         }
     }
 }
@@ -188,8 +133,10 @@ impl Opening {
 impl Drop for Opening {
     fn drop(&mut self) {
         if let Some(open) = self.open.take() {
-            let error = ErrorInfo::new("abandoned", ErrorClass::Unknown);
-            fail(open, Some(error));
+            fail(open, |client| {
+                let error = ErrorInfo::new("abandoned", ErrorClass::Unknown);
+                Some(Failure { at: client.plugins.clock.now(), trace_parent: None, error })
+            });
         }
     }
 }
@@ -200,13 +147,15 @@ impl fmt::Debug for Opening {
     }
 }
 
-fn fail(open: Open, error: Option<ErrorInfo>) {
-    let Open { hold, started, retries, info } = open;
+fn fail(open: Open, failure: impl FnOnce(&Client) -> Option<Failure>) {
+    let Open { hold, started, retries, trace_parent, info } = open;
     let client = &hold.client;
     if client.is_recording() {
-        let now = client.plugins.clock.now();
-        let body = Body { error, ..Body::opening(now.since(started), retries) };
+        let mut body = Body { trace_parent, ..Body::opening(retries) };
+        let failed = failure(client).map(|failure| failure.add_to(&mut body));
+        let at = failed.unwrap_or_else(|| client.plugins.clock.now());
+        body.latency = Some(at.since(started));
         let context = info.context(&hold, None);
-        SessionScope::new(Arc::clone(&hold), context).record_at(|| now, EventKind::Single(Box::new(body)));
+        SessionScope::new(Arc::clone(&hold), context).record_at(|| at, EventKind::Single(Box::new(body)));
     }
 }

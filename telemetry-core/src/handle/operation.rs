@@ -6,7 +6,8 @@ use crate::handle::error_details::ErrorDetails;
 use crate::record::body::Body;
 use crate::record::enums::{OperationType, VolumeOperationType};
 use crate::record::id::StatementId;
-use crate::record::{ErrorInfo, RecordKind, VolumeOperation};
+use crate::record::trace_parent::TraceParent;
+use crate::record::{RecordKind, VolumeOperation};
 
 /// A call of a driver's that is no statement: what was called, and how long it took.
 ///
@@ -23,7 +24,10 @@ pub struct Operation {
     operation: OperationType,
     latency: Duration,
     statement_id: Option<StatementId>,
-    pub(super) invalid_statement: bool,
+    invalid_statement: bool,
+    trace_parent: Option<TraceParent>,
+    invalid_trace_parent: bool,
+    pub(super) ago: Option<Duration>,
     internal: Option<bool>,
     retries: Option<u32>,
     volume: Option<VolumeOperation>,
@@ -38,6 +42,9 @@ impl Operation {
             latency,
             statement_id: None,
             invalid_statement: false,
+            trace_parent: None,
+            invalid_trace_parent: false,
+            ago: None,
             internal: None,
             retries: None,
             volume: None,
@@ -87,6 +94,21 @@ impl Operation {
         self
     }
 
+    /// The caller's span that it belongs under: the text of a `traceparent` header, a [`TraceParent`], or its
+    /// ids and flags. What is none is left out and counted.
+    pub fn trace_parent(mut self, parent: impl TryInto<TraceParent>) -> Self {
+        self.trace_parent = parent.try_into().ok();
+        self.invalid_trace_parent = self.trace_parent.is_none();
+        self
+    }
+
+    /// How long ago it ended, for a driver that records it later; a day at the most. When it is recorded,
+    /// unless said otherwise.
+    pub fn ago(mut self, time: Duration) -> Self {
+        self.ago = Some(time);
+        self
+    }
+
     /// Whether the driver made the call on its own account, not for its caller.
     pub fn internal(mut self, internal: bool) -> Self {
         self.internal = Some(internal);
@@ -114,12 +136,21 @@ impl Operation {
         self
     }
 
-    pub(super) fn into_body(self, error: Option<ErrorInfo>) -> Body {
+    /// How many ids that were none were given.
+    pub(super) fn invalid_ids(&self) -> u64 {
+        u64::from(self.invalid_statement) + u64::from(self.invalid_trace_parent)
+    }
+
+    /// Its record, without its failure.
+    pub(super) fn into_body(self) -> Body {
         let Operation {
             operation,
             latency,
             statement_id,
             invalid_statement: _,
+            trace_parent,
+            invalid_trace_parent: _,
+            ago: _,
             internal,
             retries,
             volume,
@@ -132,6 +163,7 @@ impl Operation {
                 operation.is_internal_call = internal;
             }
         }
-        Body { statement_id, volume: volume.map(VolumeOperation::sanitized), error, ..body }
+        let volume = volume.map(|volume| Box::new(volume.sanitized()));
+        Body { statement_id, trace_parent: trace_parent.map(Box::new), volume, ..body }
     }
 }

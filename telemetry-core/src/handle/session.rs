@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::handle::connection_info::ConnectionInfo;
 use crate::handle::emitter::Emitter;
 use crate::handle::error_details::{ErrorDetails, describe};
 use crate::handle::operation::Operation;
-use crate::handle::session_scope::SessionScope;
+use crate::handle::session_scope::{SessionScope, ago};
 use crate::handle::statement::Statement;
 use crate::ledger::Refusal;
 use crate::pipeline::event::EventKind;
@@ -48,6 +49,33 @@ impl Session {
         self.0.as_ref().filter(|inner| inner.client().may_record())
     }
 
+    /// The same connection, of which the driver has learned more, such as the workspace's id that came with
+    /// an answer. What is said anew counts, the rest stays.
+    ///
+    /// What is recorded through the session that this gives, and through all that it gives, says so; what is
+    /// recorded through this one, its clones and what they gave, before or after, says what was known. A
+    /// statement ends by the emitter that it was started with. Where there is no room for its texts, the
+    /// session stays as it was.
+    ///
+    /// A workspace's id is what records say: the flag that is asked for stays that of the
+    /// [`Target`](crate::Target::workspace), by which the connection has its client.
+    ///
+    /// ```
+    /// use telemetry_core::{ConnectionInfo, Lease};
+    ///
+    /// # let lease = Lease::disabled();
+    /// let mut session = lease.opening(ConnectionInfo::new()).opened("01f0a1b2-c3d4");
+    /// // … an answer names the workspace …
+    /// session = session.learned(ConnectionInfo::new().workspace_id(7));
+    /// # drop(session);
+    /// ```
+    #[must_use = "this session stays as it is"]
+    pub fn learned(&self, more: ConnectionInfo) -> Session {
+        let learned = self.0.as_ref().filter(|inner| inner.client().plugins.in_parent_process());
+        let learned = learned.and_then(|inner| inner.learned(more));
+        learned.map_or_else(|| self.clone(), |scope| Session::new(Arc::new(scope)))
+    }
+
     /// Records that a statement starts, now. The handle gathers what happens to it, and reports it whole when
     /// it ends.
     #[must_use = "dropped at once, the statement is over"]
@@ -67,18 +95,21 @@ impl Session {
     /// file, has ended.
     pub fn operation(&self, mut operation: Operation) {
         let Some(inner) = self.live() else { return };
-        if operation.invalid_statement {
-            inner.client().refuse(Refusal::InvalidId, 1);
-        }
+        inner.client().refuse(Refusal::InvalidId, operation.invalid_ids());
         let failure = operation.failure.take().and_then(|details| describe(inner.client(), || *details));
-        inner.single(operation.into_body(failure));
+        let ended = operation.ago.map(|time| ago(inner.client(), time));
+        let mut body = operation.into_body();
+        let failed = failure.map(|failure| failure.add_to(&mut body));
+        inner
+            .record_at(|| ended.or(failed).unwrap_or_else(|| inner.now()), EventKind::Single(Box::new(body)));
     }
 
     /// Records an error that belongs to no statement.
     pub fn error(&self, details: impl FnOnce() -> ErrorDetails) {
         let Some(inner) = self.live() else { return };
-        if let Some(error) = describe(inner.client(), details) {
-            inner.single(Body::error(None, error));
+        if let Some(failure) = describe(inner.client(), details) {
+            let (at, body) = failure.into_body(None);
+            inner.record_at(|| at, EventKind::Single(Box::new(body)));
         }
     }
 
@@ -91,16 +122,16 @@ impl Session {
     /// Records that the connection could not be closed, after how long, and why.
     pub fn close_failed(&self, latency: Duration, details: impl FnOnce() -> ErrorDetails) {
         let Some(inner) = self.live() else { return };
-        let error = describe(inner.client(), details);
-        let body = Body::call(RecordKind::Connection, OperationType::DeleteSession, Some(latency));
-        inner.single(Body { error, ..body });
+        let mut body = Body::call(RecordKind::Connection, OperationType::DeleteSession, Some(latency));
+        let failed = describe(inner.client(), details).map(|failure| failure.add_to(&mut body));
+        inner.record_at(|| failed.unwrap_or_else(|| inner.now()), EventKind::Single(Box::new(body)));
     }
 
     /// Records that the connection was opened.
-    pub(super) fn opened(&self, started: Tick, retries: Option<u64>) {
+    pub(super) fn opened(&self, started: Tick, opening: Body) {
         let Some(inner) = self.live() else { return };
         let now = inner.now();
-        let body = Body::opening(now.since(started), retries);
+        let body = Body { latency: Some(now.since(started)), ..opening };
         inner.record_at(|| now, EventKind::Single(Box::new(body)));
     }
 }

@@ -1,10 +1,12 @@
 //! What all handles of one connection share: its client, and what is constant in its records.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::client::Client;
 use crate::client::lease_guard::LeaseGuard;
 use crate::client::sessions::SessionNumber;
+use crate::handle::connection_info::ConnectionInfo;
 use crate::ledger::Refusal;
 use crate::pipeline::event::{Event, EventKind};
 use crate::pipeline::packed_id::PackedId;
@@ -12,6 +14,14 @@ use crate::pipeline::statement::StatementEvent;
 use crate::plugin::clock::Tick;
 use crate::record::SessionContext;
 use crate::record::body::Body;
+
+/// How long ago something may have happened, at the most.
+const LONGEST_AGO: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// When that was.
+pub(super) fn ago(client: &Client, time: Duration) -> Tick {
+    client.plugins.clock.now().before(time.min(LONGEST_AGO))
+}
 
 /// What all handles of one connection share.
 #[derive(Debug)]
@@ -30,6 +40,12 @@ impl SessionScope {
     #[inline]
     pub(crate) fn client(&self) -> &Client {
         &self.hold.client
+    }
+
+    /// The same connection, of which more is known.
+    pub(super) fn learned(&self, more: ConnectionInfo) -> Option<Self> {
+        let context = more.added_to(&self.context, &self.hold)?;
+        Some(SessionScope::new(Arc::clone(&self.hold), context))
     }
 
     pub(crate) fn now(&self) -> Tick {

@@ -7,15 +7,16 @@ use std::time::Duration;
 use crate::guard::memory::Part;
 use crate::handle::chunk_recorder::{ChunkRecorder, Tally};
 use crate::handle::error_details::{ErrorDetails, describe};
-use crate::handle::session_scope::SessionScope;
+use crate::handle::session_scope::{SessionScope, ago};
 use crate::ledger::Refusal;
 use crate::pipeline::event::EventKind;
+use crate::pipeline::failure::Failure;
 use crate::pipeline::packed_id::PackedId;
 use crate::pipeline::statement::StatementEvent;
 use crate::pipeline::statement::{Applied, StatementAggregate};
 use crate::plugin::clock::Tick;
 use crate::record::chunk::Chunk;
-use crate::record::error_info::ErrorInfo;
+use crate::record::trace_parent::TraceParent;
 use crate::record::{OperationType, ResultFormat, StatementType};
 
 /// A statement that runs. It gathers what happens in itself, so that a chunk costs a few nanoseconds and no
@@ -90,10 +91,56 @@ impl Statement {
         }
     }
 
+    /// Records that it began so long ago, for a driver that learns only later that it records; a day at the
+    /// most. Whatever is timed from its start is timed from then.
+    #[inline]
+    pub fn began(&mut self, time: Duration) {
+        if let Some(active) = &mut self.0 {
+            let at = ago(active.session.client(), time);
+            active.apply(StatementEvent::Began(at));
+        }
+    }
+
+    /// Records the caller's span that it and its errors belong under: the text of a `traceparent` header, a
+    /// [`TraceParent`], or its ids and flags. What is none is left out and counted.
+    ///
+    /// ```
+    /// # let session = telemetry_core::Session::disabled();
+    /// let mut statement = session.statement();
+    /// statement.trace_parent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    /// statement.trace_parent((0x4bf9_u128.to_be_bytes(), 0xf067_u64.to_be_bytes(), 1));
+    /// ```
+    #[inline]
+    pub fn trace_parent(&mut self, parent: impl TryInto<TraceParent>) {
+        if let Some(active) = &mut self.0 {
+            active.trace_parent(parent.try_into().ok());
+        }
+    }
+
     /// Records that the service was asked whether it is done, and how long that took.
     #[inline]
     pub fn poll(&mut self, latency: Duration) {
         self.apply(StatementEvent::Polled(latency));
+    }
+
+    /// Records that the service needn't be asked, as the result came with the first answer: of a statement
+    /// without a [`poll`](Statement::poll) it isn't known otherwise whether its driver counts them.
+    #[inline]
+    pub fn not_polled(&mut self) {
+        self.apply(StatementEvent::NotPolled);
+    }
+
+    /// Records rows of its result, as they are fetched; they add up.
+    #[inline]
+    pub fn rows(&mut self, count: u64) {
+        self.apply(StatementEvent::Rows(count));
+    }
+
+    /// Records bytes of its result that are in no [`chunk`](Statement::chunk), as they came over the network;
+    /// they add up.
+    #[inline]
+    pub fn bytes(&mut self, count: u64) {
+        self.apply(StatementEvent::Bytes(count));
     }
 
     /// Records retries of its requests; they add up.
@@ -189,8 +236,8 @@ impl Statement {
         let Some(active) = self.0.as_mut().filter(|active| active.session.client().is_recording()) else {
             return;
         };
-        if let Some(error) = describe(active.session.client(), details) {
-            active.fail(error);
+        if let Some(failure) = describe(active.session.client(), details) {
+            active.fail(failure);
         }
     }
 
@@ -228,7 +275,8 @@ impl Statement {
         let Some(active) = self.0.take() else { return };
         let client = active.session.client();
         let failure = if client.is_recording() { describe(client, details).map(Box::new) } else { None };
-        let (now, latency) = active.now();
+        let now = failure.as_ref().map_or_else(|| active.session.now(), |failure| failure.at);
+        let latency = now.since(active.aggregate.started());
         active.finish(now, Some(latency), failure);
     }
 }
@@ -247,6 +295,13 @@ impl Active {
         }
     }
 
+    fn trace_parent(&mut self, parent: Option<TraceParent>) {
+        match parent {
+            Some(parent) => self.apply(StatementEvent::TraceParent(Box::new(parent))),
+            None => self.session.client().refuse(Refusal::InvalidId, 1),
+        }
+    }
+
     /// The time, and how long the statement has run.
     fn now(&self) -> (Tick, Duration) {
         let now = self.session.now();
@@ -254,25 +309,25 @@ impl Active {
     }
 
     fn apply(&mut self, event: StatementEvent) {
-        if let Applied::AtOnce(body) = self.aggregate.apply(event) {
-            self.session.single(*body);
+        if let Applied::AtOnce(at, body) = self.aggregate.apply(event) {
+            self.session.record_at(|| at, EventKind::Single(body));
         }
     }
 
-    fn fail(&mut self, error: ErrorInfo) {
+    fn fail(&mut self, failure: Failure) {
         let memory = &self.session.client().memory;
-        let bytes = self.aggregate.growth_by(&error);
+        let bytes = self.aggregate.growth_by(&failure);
         if !memory.take(Part::Handles, bytes) {
             return self.session.client().refuse(Refusal::MemoryFull, 1);
         }
         let before = self.aggregate.bytes();
-        self.apply(StatementEvent::Failed(Box::new(error)));
+        self.apply(StatementEvent::Failed(Box::new(failure)));
         let kept = self.aggregate.bytes() - before;
         self.errors += kept;
         self.session.client().memory.give_back(Part::Handles, bytes - kept);
     }
 
-    fn finish(mut self, now: Tick, latency: Option<Duration>, failure: Option<Box<ErrorInfo>>) {
+    fn finish(mut self, now: Tick, latency: Option<Duration>, failure: Option<Box<Failure>>) {
         // Not in a forked child, where its lock may be held for ever.
         if let Some(tally) = self.tally.take().filter(|_| self.session.client().plugins.in_parent_process()) {
             let (chunks, events) = tally.close();

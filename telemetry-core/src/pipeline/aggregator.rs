@@ -91,7 +91,8 @@ impl Aggregator {
                     }
                     // An error is never lost for lack of a statement.
                     (None, Some(failure)) => {
-                        out.push(Draft { at, session, body: Body::error(Some(id.unpack()), *failure) });
+                        let (at, body) = failure.into_body(Some(id.unpack()));
+                        out.push(Draft { at, session, body });
                         Absorbed { made: 1, ..Absorbed::default() }
                     }
                     (None, None) => refuse(Refusal::UnknownStatement),
@@ -129,7 +130,7 @@ impl Aggregator {
         what: StatementEvent,
         out: &mut Vec<Draft>,
     ) -> Absorbed {
-        let mut error = |body: Body| {
+        let mut error = |(at, body): (Tick, Body)| {
             out.push(Draft { at, session: Arc::clone(session), body });
             Absorbed { made: 1, ..Absorbed::default() }
         };
@@ -137,9 +138,9 @@ impl Aggregator {
             (Some(mut statement), what) => match statement.apply(what) {
                 Applied::Folded => Absorbed { folded: 1, ..Absorbed::default() },
                 Applied::TooManyErrors => refuse(Refusal::TooManyErrors),
-                Applied::AtOnce(body) => error(*body),
+                Applied::AtOnce(at, body) => error((at, *body)),
             },
-            (None, StatementEvent::Failed(failure)) => error(Body::error(Some(id.unpack()), *failure)),
+            (None, StatementEvent::Failed(failure)) => error(failure.into_body(Some(id.unpack()))),
             (None, _) => refuse(Refusal::UnknownStatement),
         }
     }
@@ -179,7 +180,7 @@ fn refuse(reason: Refusal) -> Absorbed {
 }
 
 fn finish(at: Tick, session: &Arc<SessionContext>, statement: StatementAggregate, out: &mut Vec<Draft>) {
-    statement.into_bodies(|body| out.push(Draft { at, session: Arc::clone(session), body }));
+    statement.into_bodies(at, |at, body| out.push(Draft { at, session: Arc::clone(session), body }));
 }
 
 impl Open {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use crate::fault::ErrorClass;
 use crate::nanos::Elapsed;
+use crate::pipeline::failure::Failure;
 use crate::pipeline::packed_id::PackedId;
 use crate::pipeline::statement::{StatementAggregate, StatementEvent};
 use crate::plugin::clock::Tick;
 use crate::record::body::Body;
 use crate::record::context::SessionContext;
 use crate::record::enums::StatementType;
-use crate::record::error_info::ErrorInfo;
 
 /// One thing that happened, in one session, which is known by what it is or, in the buffer, by a number.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(crate) enum EventKind {
     /// Something happened to the statement with this id.
     Happened { id: PackedId, what: StatementEvent },
     /// The statement with this id ended.
-    Completed { id: PackedId, latency: Elapsed, failure: Option<Box<ErrorInfo>> },
+    Completed { id: PackedId, latency: Elapsed, failure: Option<Box<Failure>> },
     /// A statement whose handle gathered it ended.
     Finished(Box<StatementAggregate>),
 }
@@ -64,7 +64,10 @@ impl<S> Event<S> {
         let boxed = match &self.kind {
             EventKind::Single(body) => body.bytes(),
             EventKind::Finished(aggregate) => aggregate.bytes(),
-            EventKind::Happened { what: StatementEvent::Failed(error), .. } => error.bytes(),
+            EventKind::Happened { what: StatementEvent::Failed(failure), .. } => failure.bytes(),
+            EventKind::Happened { what: StatementEvent::TraceParent(parent), .. } => {
+                size_of_val(&**parent) as u64
+            }
             EventKind::Completed { failure: Some(failure), .. } => failure.bytes(),
             EventKind::Started { .. } | EventKind::Happened { .. } | EventKind::Completed { .. } => 0,
         };
@@ -82,11 +85,13 @@ impl<S> Event<S> {
     pub(crate) fn is_urgent(&self) -> bool {
         match &self.kind {
             EventKind::Single(body) => body.is_urgent(),
-            EventKind::Happened { what: StatementEvent::Failed(error), .. } => {
-                error.class == ErrorClass::Terminal
+            EventKind::Happened { what: StatementEvent::Failed(failure), .. } => {
+                failure.error.class == ErrorClass::Terminal
             }
             EventKind::Finished(aggregate) => aggregate.is_urgent(),
-            EventKind::Completed { failure: Some(failure), .. } => failure.class == ErrorClass::Terminal,
+            EventKind::Completed { failure: Some(failure), .. } => {
+                failure.error.class == ErrorClass::Terminal
+            }
             EventKind::Started { .. } | EventKind::Happened { .. } | EventKind::Completed { .. } => false,
         }
     }
@@ -132,23 +137,23 @@ pub(crate) mod tests {
         use crate::pipeline::statement::StatementAggregate;
         use crate::pipeline::statement::tests::error;
         let id = || PackedId::new("s").unwrap();
-        let finished = |failure: Option<ErrorInfo>| {
+        let finished = |failure: Option<Box<Failure>>| {
             let mut statement = StatementAggregate::start(Tick::ZERO, 1);
-            statement.complete(None, failure.map(Box::new));
+            statement.complete(None, failure);
             EventKind::Finished(Box::new(statement))
         };
-        let completed = |failure: Option<ErrorInfo>| EventKind::Completed {
+        let completed = |failure: Option<Box<Failure>>| EventKind::Completed {
             id: id(),
             latency: Elapsed::UNKNOWN,
-            failure: failure.map(Box::new),
+            failure,
         };
         let is_urgent = |kind| Event { at: Tick::ZERO, session: session(), kind }.is_urgent();
         for class in [ErrorClass::Terminal, ErrorClass::Retryable, ErrorClass::Unknown] {
             for told in [
-                EventKind::Single(Box::new(Body::error(StatementId::new("s"), *error(class)))),
+                EventKind::Single(Box::new(Body::error(StatementId::new("s"), error(class).error))),
                 EventKind::Happened { id: id(), what: StatementEvent::Failed(error(class)) },
-                completed(Some(*error(class))),
-                finished(Some(*error(class))),
+                completed(Some(error(class))),
+                finished(Some(error(class))),
             ] {
                 let what = format!("{told:?}");
                 assert_eq!(is_urgent(told), class == ErrorClass::Terminal, "{what}");
@@ -167,6 +172,31 @@ pub(crate) mod tests {
     #[test]
     fn it_stays_small() {
         assert_eq!(size_of::<Event<u32>>(), 64);
+    }
+
+    #[test]
+    fn a_trace_parent_counts_with_what_holds_it() {
+        use crate::record::trace_parent::TraceParent;
+        let happened = |what| {
+            let kind = EventKind::Happened { id: PackedId::new("s").unwrap(), what };
+            Event { at: Tick::ZERO, session: session(), kind }.bytes()
+        };
+        let parent = || {
+            let parent = TraceParent::from_ids([1; 16], [1; 8], 1).unwrap();
+            StatementEvent::TraceParent(Box::new(parent))
+        };
+        let boxed = size_of::<TraceParent>() as u64;
+        assert_eq!(happened(parent()), happened(StatementEvent::NotPolled) + boxed);
+        let mut statement = StatementAggregate::start(Tick::ZERO, 1);
+        let before = statement.bytes();
+        for _ in 0..2 {
+            statement.apply(parent());
+            assert_eq!(statement.bytes(), before + boxed);
+        }
+        let error = crate::pipeline::statement::tests::error(ErrorClass::Retryable);
+        let (before, growth) = (statement.bytes(), statement.growth_by(&error));
+        statement.apply(StatementEvent::Failed(error));
+        assert_eq!(statement.bytes(), before + growth, "an error has its own");
     }
 
     pub(crate) fn number_of(event: &Event) -> u64 {

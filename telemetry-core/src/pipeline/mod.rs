@@ -7,6 +7,7 @@ pub(crate) mod batch_limit;
 pub(crate) mod chunks;
 pub(crate) mod delivery;
 pub(crate) mod event;
+pub(crate) mod failure;
 pub(crate) mod gate;
 pub(crate) mod open_statements;
 pub(crate) mod packed_id;

@@ -7,10 +7,12 @@ use crate::nanos::{Elapsed, nanos};
 use crate::plugin::clock::Tick;
 use crate::record::body::Body;
 use crate::record::chunk::Chunk;
-use crate::record::{ErrorInfo, OperationDetail, RecordKind, SqlExecution};
+use crate::record::trace_parent::TraceParent;
+use crate::record::{OperationDetail, RecordKind, SqlExecution};
 use crate::record::{OperationType, ResultFormat, StatementType};
 
 use crate::pipeline::chunks::ChunkTotals;
+use crate::pipeline::failure::Failure;
 use crate::pipeline::packed_id::PackedId;
 
 /// One statement, from its start to its end. Whatever happens to it goes through [`apply`](Self::apply),
@@ -25,9 +27,14 @@ pub(crate) struct StatementAggregate {
     /// In nanoseconds.
     poll_latency: u64,
     polls: u32,
+    /// Whether the driver says that it counted them, be it to zero.
+    polls_known: bool,
     chunks: ChunkTotals,
     present: Option<u32>,
     retries: Option<u32>,
+    rows: Sum,
+    bytes: Sum,
+    trace_parent: Option<Box<TraceParent>>,
     kind: Option<StatementType>,
     operation: OperationType,
     internal: Option<bool>,
@@ -36,7 +43,7 @@ pub(crate) struct StatementAggregate {
     patched_arrow: Option<bool>,
     max_errors: u16,
     errors: Option<Box<Errors>>,
-    failure: Option<Box<ErrorInfo>>,
+    failure: Option<Box<Failure>>,
     events: u64,
 }
 
@@ -44,24 +51,46 @@ pub(crate) struct StatementAggregate {
 #[derive(Debug)]
 pub(crate) enum StatementEvent {
     Kind(StatementType),
+    /// It began then.
+    Began(Tick),
+    TraceParent(Box<TraceParent>),
     Operation(OperationType),
     Internal(bool),
     Polled(Duration),
+    NotPolled,
     Retried(u32),
+    Rows(u64),
+    Bytes(u64),
     Format(ResultFormat),
     Compressed(bool),
     ResultReady(Duration),
     ResultConsumed(Duration),
     ChunksPresent(u32),
     Chunk(Chunk),
-    Failed(Box<ErrorInfo>),
+    Failed(Box<Failure>),
     PatchedArrow(bool),
+}
+
+/// A sum, if anything was added.
+#[derive(Clone, Copy, Debug)]
+struct Sum(u64);
+
+impl Sum {
+    const UNKNOWN: Sum = Sum(u64::MAX);
+
+    fn known(self) -> Option<u64> {
+        (self.0 != u64::MAX).then_some(self.0)
+    }
+
+    fn add(&mut self, more: u64) {
+        self.0 = self.known().unwrap_or(0).saturating_add(more).min(u64::MAX - 1);
+    }
 }
 
 /// The errors kept with a statement.
 #[derive(Debug, Default)]
 struct Errors {
-    kept: Vec<ErrorInfo>,
+    kept: Vec<Failure>,
     refused: u64,
     /// How many bytes they take, without their text.
     bytes: u64,
@@ -71,8 +100,8 @@ struct Errors {
 #[derive(Debug)]
 pub(crate) enum Applied {
     Folded,
-    /// A terminal error, which doesn't wait with its statement.
-    AtOnce(Box<Body>),
+    /// A terminal error, which doesn't wait with its statement, and when it happened.
+    AtOnce(Tick, Box<Body>),
     /// One error too many.
     TooManyErrors,
 }
@@ -88,9 +117,13 @@ impl StatementAggregate {
             consumed: Elapsed::UNKNOWN,
             poll_latency: 0,
             polls: 0,
+            polls_known: false,
             chunks: ChunkTotals::default(),
             present: None,
             retries: None,
+            rows: Sum::UNKNOWN,
+            bytes: Sum::UNKNOWN,
+            trace_parent: None,
             kind: None,
             operation: OperationType::ExecuteStatement,
             internal: None,
@@ -126,13 +159,15 @@ impl StatementAggregate {
         let failure = self.failure.as_ref().map_or(0, |failure| failure.bytes());
         let errors = self.errors.as_ref().map_or(0, |errors| size_of::<Errors>() as u64 + errors.bytes);
         let id = self.id.as_ref().map_or(0, PackedId::heap_bytes);
-        size_of::<StatementAggregate>() as u64 + id + errors + failure
+        let trace_parent = self.trace_parent.as_ref().map_or(0, |parent| size_of_val(&**parent)) as u64;
+        size_of::<StatementAggregate>() as u64 + id + errors + failure + trace_parent
     }
 
     /// How many bytes more it takes with this error.
-    pub(crate) fn growth_by(&self, error: &ErrorInfo) -> u64 {
+    pub(crate) fn growth_by(&self, error: &Failure) -> u64 {
         let first = if self.errors.is_none() { size_of::<Errors>() as u64 } else { 0 };
-        first + error.bytes()
+        let inherited = self.trace_parent.as_ref().filter(|_| error.trace_parent.is_none());
+        first + error.bytes() + inherited.map_or(0, |parent| size_of_val(&**parent)) as u64
     }
 
     /// How many of them it refused.
@@ -144,15 +179,20 @@ impl StatementAggregate {
         self.events += 1;
         match event {
             StatementEvent::Kind(kind) => self.kind = Some(kind),
+            StatementEvent::Began(at) => self.started = at,
+            StatementEvent::TraceParent(parent) => self.trace_parent = Some(parent),
             StatementEvent::Operation(operation) => self.operation = operation,
             StatementEvent::Internal(internal) => self.internal = Some(internal),
             StatementEvent::Polled(latency) => {
                 self.polls = self.polls.saturating_add(1);
                 self.poll_latency = self.poll_latency.saturating_add(nanos(latency));
             }
+            StatementEvent::NotPolled => self.polls_known = true,
             StatementEvent::Retried(times) => {
                 self.retries = Some(self.retries.unwrap_or(0).saturating_add(times));
             }
+            StatementEvent::Rows(rows) => self.rows.add(rows),
+            StatementEvent::Bytes(bytes) => self.bytes.add(bytes),
             StatementEvent::Format(format) => self.format = Some(format),
             StatementEvent::Compressed(compressed) => self.compressed = Some(compressed),
             // The first reading is the one that counts: a result is ready once.
@@ -169,19 +209,21 @@ impl StatementAggregate {
         Applied::Folded
     }
 
-    fn fail(&mut self, error: ErrorInfo) -> Applied {
-        if error.class == ErrorClass::Terminal {
+    fn fail(&mut self, mut failure: Failure) -> Applied {
+        failure.trace_parent = failure.trace_parent.or_else(|| self.trace_parent.clone());
+        if failure.error.class == ErrorClass::Terminal {
             // It leaves as an event of its own.
             self.events -= 1;
-            return Applied::AtOnce(Box::new(Body::error(self.id.as_ref().map(PackedId::unpack), error)));
+            let (at, body) = failure.into_body(self.id.as_ref().map(PackedId::unpack));
+            return Applied::AtOnce(at, Box::new(body));
         }
         let errors = self.errors.get_or_insert_default();
         if errors.kept.len() >= usize::from(self.max_errors) {
             errors.refused += 1;
             return Applied::TooManyErrors;
         }
-        errors.bytes += error.bytes();
-        errors.kept.push(error);
+        errors.bytes += failure.bytes();
+        errors.kept.push(failure);
         Applied::Folded
     }
 
@@ -198,7 +240,7 @@ impl StatementAggregate {
     }
 
     /// The end: how long the whole took, and what it failed of.
-    pub(crate) fn complete(&mut self, latency: Option<Duration>, failure: Option<Box<ErrorInfo>>) {
+    pub(crate) fn complete(&mut self, latency: Option<Duration>, failure: Option<Box<Failure>>) {
         self.events += 1;
         self.latency = latency.map_or(Elapsed::UNKNOWN, Elapsed::from);
         self.failure = failure;
@@ -206,21 +248,26 @@ impl StatementAggregate {
 
     /// Whether it failed of what is to be told at once.
     pub(crate) fn is_urgent(&self) -> bool {
-        self.failure.as_ref().is_some_and(|failure| failure.class == ErrorClass::Terminal)
+        self.failure.as_ref().is_some_and(|failure| failure.error.class == ErrorClass::Terminal)
     }
 
-    /// The records: one of the statement, and one of each error kept with it.
-    pub(crate) fn into_bodies(self, mut each: impl FnMut(Body)) {
+    /// The records: one of the statement, which ended at `at`, and one of each error kept with it; with when
+    /// it happened.
+    pub(crate) fn into_bodies(self, at: Tick, mut each: impl FnMut(Tick, Body)) {
         let StatementAggregate {
             id,
-            started: _,
+            started,
             latency,
             kind,
             operation,
             internal,
             polls,
+            polls_known,
             poll_latency,
             retries,
+            rows,
+            bytes,
+            trace_parent,
             format,
             compressed,
             ready,
@@ -234,12 +281,14 @@ impl StatementAggregate {
             events: _,
         } = self;
         let id = id.map(|id| id.unpack());
-        let polled = polls > 0;
+        let polled = polls_known || polls > 0;
         let sql = SqlExecution {
             statement_type: kind,
             is_compressed: compressed.or(chunks.compressed()),
             execution_result: format,
             retry_count: retries.map(u64::from),
+            rows: rows.known(),
+            bytes: bytes.known(),
             chunks: (present.is_some() || !chunks.is_empty()).then(|| chunks.details(present)),
             result_ready: ready.known(),
             result_consumed: consumed.known(),
@@ -251,16 +300,22 @@ impl StatementAggregate {
             }),
             java_uses_patched_arrow: patched_arrow,
         };
-        let error = failure.map(|failure| *failure);
-        each(Body {
-            statement_id: id,
-            latency: latency.known(),
-            sql: Some(sql),
-            error,
-            ..Body::new(RecordKind::Statement)
-        });
-        for error in errors.map(|errors| errors.kept).into_iter().flatten() {
-            each(Body::error(id, error));
+        let (theirs, error) = failure.map(|failure| (failure.trace_parent, failure.error)).unzip();
+        each(
+            at,
+            Body {
+                statement_id: id,
+                trace_parent: trace_parent.or(theirs.flatten()),
+                latency: latency.known(),
+                since_start: Some(at.since(started)),
+                sql: Some(sql),
+                error,
+                ..Body::new(RecordKind::Statement)
+            },
+        );
+        for failure in errors.map(|errors| errors.kept).into_iter().flatten() {
+            let (at, body) = failure.into_body(id);
+            each(at, body);
         }
     }
 }
@@ -268,15 +323,16 @@ impl StatementAggregate {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::record::ErrorInfo;
     use crate::record::id::StatementId;
 
-    pub(crate) fn error(class: ErrorClass) -> Box<ErrorInfo> {
-        Box::new(ErrorInfo::new("E", class))
+    pub(crate) fn error(class: ErrorClass) -> Box<Failure> {
+        Box::new(Failure { at: Tick::ZERO, trace_parent: None, error: ErrorInfo::new("E", class) })
     }
 
     fn bodies(aggregate: StatementAggregate) -> Vec<Body> {
         let mut bodies = Vec::new();
-        aggregate.into_bodies(|body| bodies.push(body));
+        aggregate.into_bodies(Tick::ZERO, |_, body| bodies.push(body));
         bodies
     }
 
@@ -352,11 +408,10 @@ pub(crate) mod tests {
     fn a_terminal_error_leaves_at_once_and_is_not_kept() {
         let mut statement = StatementAggregate::start(Tick::ZERO, 2);
         statement.set_id(PackedId::new("s1").unwrap());
-        let applied = statement.apply(StatementEvent::Failed(Box::new(ErrorInfo {
-            chunk: Some(4),
-            ..*error(ErrorClass::Terminal)
-        })));
-        let Applied::AtOnce(body) = applied else { panic!("{applied:?}") };
+        let mut terminal = error(ErrorClass::Terminal);
+        terminal.error.chunk = Some(4);
+        let applied = statement.apply(StatementEvent::Failed(terminal));
+        let Applied::AtOnce(_, body) = applied else { panic!("{applied:?}") };
         assert!(body.is_urgent());
         assert_eq!(body.statement_id, StatementId::new("s1"));
         assert_eq!(body.error.unwrap().chunk, Some(4));

@@ -119,16 +119,18 @@ impl<T: Clock + ?Sized> Clock for Arc<T> {
     }
 }
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The machine's own clock; it sleeps on tokio's timer.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
-    origin: Instant,
+    made: Instant,
 }
 
 impl SystemClock {
-    /// A clock whose origin is now.
+    /// A clock whose origin is a day ago, so that what happened shortly before it was made has a moment too.
     pub fn new() -> Self {
-        SystemClock { origin: Instant::now() }
+        SystemClock { made: Instant::now() }
     }
 }
 
@@ -140,7 +142,7 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Tick {
-        Tick::ZERO + self.origin.elapsed()
+        Tick::ZERO + DAY + self.made.elapsed()
     }
 
     fn wall(&self) -> SystemTime {

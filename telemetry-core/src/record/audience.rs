@@ -59,12 +59,19 @@ seen_whole!(
     crate::record::id::StatementId,
     crate::record::identity::DriverIdentity,
     crate::record::kind::RecordKind,
+    crate::record::trace_parent::TraceParent,
     crate::text::sqlstate::SqlState,
 );
 
 impl<T: View> View for Option<T> {
     fn view(&self, audience: Audience) -> Self {
         self.as_ref().map(|value| value.view(audience))
+    }
+}
+
+impl<T: View> View for Box<T> {
+    fn view(&self, audience: Audience) -> Self {
+        Box::new((**self).view(audience))
     }
 }
 
@@ -120,6 +127,7 @@ mod tests {
     use crate::record::context::SessionContext;
     use crate::record::error_info::ErrorInfo;
     use crate::record::id::{EventId, SessionId, StatementId};
+    use crate::record::trace_parent::TraceParent;
     use crate::record::{Body, ConnectionParams, Record, RecordKind, SystemInfo};
 
     fn record() -> Record {
@@ -181,6 +189,15 @@ mod tests {
         assert_eq!((params, &driver.system), (&ConnectionParams::default(), &SystemInfo::default()));
         assert_eq!(driver.identity, whole.session.driver.identity);
         assert_eq!((error(&nobodys), nobodys.body.statement_id), (None, None));
+    }
+
+    #[test]
+    fn the_callers_trace_is_for_the_customer_alone() {
+        let mut whole = record();
+        whole.body.trace_parent = TraceParent::from_ids([1; 16], [2; 8], 1).map(Box::new);
+        let seen = [Audience::Customer, Audience::Vendor, Audience::Unauthenticated]
+            .map(|audience| whole.seen_by(audience).body.trace_parent.is_some());
+        assert_eq!(seen, [true, false, false]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::record::execution::{OperationDetail, SqlExecution, VolumeOperation};
 use crate::record::id::StatementId;
 use crate::record::kind::RecordKind;
 use crate::record::message::Heap;
+use crate::record::trace_parent::TraceParent;
 
 viewed! {
     /// What a record says. What isn't known is `None`; a zero or a `false` in it was measured.
@@ -23,12 +24,18 @@ viewed! {
         [everybody] pub kind: RecordKind,
         /// The statement it belongs to.
         [vendor customer] pub statement_id: Option<StatementId>,
+        /// The caller's span that it belongs under, where the driver named one.
+        [customer] pub trace_parent: Option<Box<TraceParent>>,
         /// How long the operation took.
         [everybody] pub latency: Option<Duration>,
+        /// Of a statement, how long before the record's [`stamp`](crate::record::Record::stamp) it began: by
+        /// the driver's word, or else when it was first spoken of. Unlike its latency it is known of every
+        /// statement, and has in it how long the driver took to record the end.
+        [everybody] pub since_start: Option<Duration>,
         /// How the statement or call ran.
         [everybody] pub sql: Option<SqlExecution>,
         /// What was done to a volume.
-        [vendor customer] pub volume: Option<VolumeOperation>,
+        [vendor customer] pub volume: Option<Box<VolumeOperation>>,
         /// What went wrong.
         [everybody] pub error: Option<ErrorInfo>,
     }
@@ -37,7 +44,16 @@ viewed! {
 impl Body {
     /// Of this kind, with nothing known.
     pub fn new(kind: RecordKind) -> Self {
-        Body { kind, statement_id: None, latency: None, sql: None, volume: None, error: None }
+        Body {
+            kind,
+            statement_id: None,
+            trace_parent: None,
+            latency: None,
+            since_start: None,
+            sql: None,
+            volume: None,
+            error: None,
+        }
     }
 
     /// A call of the driver.
@@ -48,8 +64,8 @@ impl Body {
     }
 
     /// The opening of a connection.
-    pub(crate) fn opening(latency: Duration, retries: Option<u64>) -> Self {
-        let mut body = Body::call(RecordKind::Connection, OperationType::CreateSession, Some(latency));
+    pub(crate) fn opening(retries: Option<u64>) -> Self {
+        let mut body = Body::call(RecordKind::Connection, OperationType::CreateSession, None);
         if let Some(sql) = &mut body.sql {
             sql.retry_count = retries;
         }
@@ -64,8 +80,9 @@ impl Body {
     /// How many bytes it takes, without its error's text, which counts by itself.
     pub(crate) fn bytes(&self) -> u64 {
         let name = self.error.as_ref().map_or(0, |error| error.name.capacity());
-        let volume = self.volume.as_ref().map_or(0, Heap::heap_bytes);
-        (size_of::<Body>() + name + volume) as u64
+        let volume = self.volume.as_ref().map_or(0, |volume| size_of_val(&**volume) + volume.heap_bytes());
+        let trace_parent = self.trace_parent.as_ref().map_or(0, |parent| size_of_val(&**parent));
+        (size_of::<Body>() + name + volume + trace_parent) as u64
     }
 
     /// Whether it is to go out at once: an error that is final.

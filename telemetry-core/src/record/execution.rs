@@ -23,6 +23,11 @@ viewed! {
         [everybody] pub execution_result: Option<ResultFormat>,
         /// How often its requests were retried.
         [everybody] pub retry_count: Option<u64>,
+        /// How many rows of its result the driver fetched, added up.
+        [everybody] pub rows: Option<u64>,
+        /// Bytes of its result that are in no chunk, as of one that came with the answer itself, added up.
+        /// Those of chunks are in [`ChunkDetails::bytes`].
+        [everybody] pub bytes: Option<u64>,
         /// How its chunks came down.
         [everybody] pub chunks: Option<ChunkDetails>,
         /// From the start until the first row could be read.
@@ -67,7 +72,8 @@ viewed! {
         reason = "mirrors the wire's message, and is matched whole where it is mapped"
     )]
     pub struct OperationDetail {
-        /// How often the service was asked whether the operation is done.
+        /// How often the service was asked whether the operation is done; zero where the driver says that it
+        /// wasn't.
         [everybody] pub status_calls: Option<u32>,
         /// How long those questions took, added up.
         [everybody] pub status_latency: Option<Duration>,

@@ -8,6 +8,12 @@ use crate::record::enums::{AuthFlow, AuthMech, DriverMode, ProxyAuth, VolumeOper
 /// A type of a field that can hold no text, and so needs no rule.
 pub(crate) trait NoText {}
 
+/// What can be known in parts.
+pub(crate) trait Merge {
+    /// The same, and where it says nothing, what was said before.
+    fn or(self, before: Self) -> Self;
+}
+
 /// What a field's value takes outside itself.
 pub(crate) trait Heap {
     fn heap_bytes(&self) -> usize;
@@ -72,6 +78,12 @@ macro_rules! message {
             /// The same, with each text held to its field's rule.
             pub(crate) fn sanitized(self) -> Self {
                 $name { $($field: self.$field.and_then(message!(@rule $($rule)?)),)* }
+            }
+        }
+
+        impl $crate::record::message::Merge for $name {
+            fn or(self, before: Self) -> Self {
+                $name { $($field: self.$field.or(before.$field),)* }
             }
         }
 

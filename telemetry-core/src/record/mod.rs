@@ -14,6 +14,7 @@ pub(crate) mod level;
 pub(crate) mod message;
 pub(crate) mod params;
 pub(crate) mod system;
+pub(crate) mod trace_parent;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -34,6 +35,7 @@ pub use kind::RecordKind;
 pub use level::Level;
 pub use params::{ConnectionParams, HostDetails};
 pub use system::SystemInfo;
+pub use trace_parent::{InvalidTraceParent, TraceParent};
 
 pub use crate::text::error_text::{ErrorText, MAX_TEXT_CHARS};
 

@@ -18,9 +18,11 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use telemetry_core::plugin::{AlwaysClosed, BreakerSource, Tick};
+use telemetry_core::record::Record;
 use telemetry_core::{
     ClientProvider, ClientProviderBuilder, CloseOutcome, ConnectionInfo, CredentialProvider, DriverIdentity,
-    Exporter, FeatureFlagSource, Lease, Mode, Runtime, Session, SystemInfo, Target, TelemetryConfig,
+    ErrorDetails, Exporter, FeatureFlagSource, Lease, Mode, Operation, OperationType, Runtime, Session,
+    StatementType, SystemInfo, Target, TelemetryConfig,
 };
 use telemetry_testkit::{Do, FakeClock, RecordingExporter, Script, ScriptedFlags, flag};
 
@@ -156,6 +158,52 @@ pub fn builder(
 
 pub fn open(lease: &Lease) -> Session {
     lease.opening(ConnectionInfo::new()).opened("session-1")
+}
+
+/// A way for a driver to tell of an error.
+pub type Told = (&'static str, fn(&Lease, &Session, ErrorDetails));
+
+/// All ways to tell of an error. Each makes one record with an error.
+pub const TOLD: &[Told] = &[
+    ("alone", |_, session, error| session.error(|| error)),
+    ("with a statement", |_, session, error| session.statement().error(|| error)),
+    ("by which a statement ends", |_, session, error| session.statement().failed(|| error)),
+    ("with a shared statement", |_, session, error| {
+        session.statement().shared().with(|statement| statement.error(|| error));
+    }),
+    ("by which a shared statement ends", |_, session, error| session.statement().shared().failed(|| error)),
+    ("by id", |_, session, error| {
+        let emitter = session.emitter();
+        emitter.started("s1", StatementType::Query);
+        emitter.error("s1", || error);
+        emitter.completed("s1", MS);
+    }),
+    ("by the id of no statement", |_, session, error| session.emitter().error("gone", || error)),
+    ("by which a statement ends, by id", |_, session, error| {
+        let emitter = session.emitter();
+        emitter.started("s1", StatementType::Query);
+        emitter.failed("s1", MS, || error);
+    }),
+    ("by which no statement ends", |_, session, error| session.emitter().failed("gone", MS, || error)),
+    ("with a call", |_, session, error| {
+        session.operation(Operation::new(OperationType::ListTables, MS).failed(error));
+    }),
+    ("with an opening", |lease, _, error| lease.opening(ConnectionInfo::new()).failed(|| error)),
+    ("with a close", |_, session, error| session.close_failed(MS, || error)),
+];
+
+/// The one record with an error that is delivered of this.
+pub fn delivered_error(bench: &Bench, happens: impl FnOnce(&Lease, &Session)) -> Arc<Record> {
+    let lease = bench.lease();
+    let session = open(&lease);
+    let before = bench.exporter.accepted().len();
+    happens(&lease, &session);
+    bench.pass(10 * SECOND);
+    assert_balanced(&lease);
+    let mut records = bench.exporter.accepted().split_off(before);
+    records.retain(|record| record.body.error.is_some());
+    assert_eq!(records.len(), 1);
+    records.remove(0)
 }
 
 /// Does what a broken worker may never come back from: then the whole test program ends, with a word. The

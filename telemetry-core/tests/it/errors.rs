@@ -94,3 +94,19 @@ fn names_and_sqlstates_that_are_none_are_left_out_and_counted() {
     assert_eq!((error.name.as_str(), error.sqlstate), ("unnamed", None));
     assert_eq!(bench.lease().status().malformed_names, 2);
 }
+
+#[test]
+fn all_that_is_said_of_an_error_is_in_its_record_however_it_is_told() {
+    for class in [ErrorClass::Terminal, ErrorClass::Retryable] {
+        for (way, tell) in TOLD {
+            let details = ErrorDetails::new("DENIED").class(class).sqlstate("42501").vendor_code(-1142);
+            let details = details.http_status(403).chunk(7).message("timed out");
+            let record = delivered_error(&Bench::new(), |lease, session| tell(lease, session, details));
+            let ErrorInfo { name, class: found, chunk, sqlstate, http_status, vendor_code, text } =
+                record.body.error.clone().unwrap();
+            assert_eq!((name.as_str(), found, chunk), ("DENIED", class, Some(7)), "{way}");
+            assert_eq!((sqlstate, vendor_code), (SqlState::new("42501"), Some(-1142)), "{way}");
+            assert_eq!((http_status, text.as_deref()), (Some(403), Some("timed out")), "{way}");
+        }
+    }
+}

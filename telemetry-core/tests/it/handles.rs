@@ -68,6 +68,30 @@ fn setters() -> Vec<Setter> {
             sql(|sql| sql.retry_count = Some(5)),
         ),
         (
+            "not_polled",
+            |statement| statement.not_polled(),
+            |emitter| emitter.not_polled("s1"),
+            in_operation(|of| (of.status_calls, of.status_latency) = (Some(0), Some(Duration::ZERO))),
+        ),
+        (
+            "rows",
+            |statement| statement.rows(1000),
+            |emitter| emitter.rows("s1", 1000),
+            sql(|sql| sql.rows = Some(1000)),
+        ),
+        (
+            "no rows",
+            |statement| statement.rows(0),
+            |emitter| emitter.rows("s1", 0),
+            sql(|sql| sql.rows = Some(0)),
+        ),
+        (
+            "bytes",
+            |statement| statement.bytes(4096),
+            |emitter| emitter.bytes("s1", 4096),
+            sql(|sql| sql.bytes = Some(4096)),
+        ),
+        (
             "internal",
             |statement| statement.internal(true),
             |emitter| emitter.internal("s1", true),
@@ -196,7 +220,10 @@ fn what_adds_up_adds_up_and_of_the_rest_the_last_word_counts() {
         emitter.started("s1", StatementType::Query);
         for (number, yes) in [(1, true), (2, false)] {
             emitter.poll("s1", number * MS);
+            emitter.not_polled("s1");
             emitter.retried("s1", number);
+            emitter.rows("s1", number.into());
+            emitter.bytes("s1", u64::MAX / u64::from(number));
             emitter.internal("s1", yes);
             emitter.compressed("s1", yes);
             emitter.patched_arrow("s1", yes);
@@ -209,6 +236,7 @@ fn what_adds_up_adds_up_and_of_the_rest_the_last_word_counts() {
     let operation = sql.operation.unwrap();
     assert_eq!((operation.status_calls, operation.status_latency), (Some(2), Some(3 * MS)));
     assert_eq!((sql.retry_count, operation.is_internal_call), (Some(3), Some(false)));
+    assert_eq!((sql.rows, sql.bytes), (Some(3), Some(u64::MAX - 1)), "as far as can be counted");
     assert_eq!((sql.is_compressed, sql.java_uses_patched_arrow), (Some(false), Some(false)));
     let chunks = sql.chunks.unwrap();
     assert_eq!((chunks.present, chunks.iterated), (Some(2), 2));

@@ -309,7 +309,10 @@ fn a_sink_has_its_own_breaker_and_what_it_does_is_logged() {
     let session = open(&lease);
     let heard = Listener::hear(|| bench.pass(8 * SECOND));
     let says = |word: &str| heard.iter().any(|(_, line)| line.contains(word) && line.contains("own"));
-    assert!(says("the breaker of telemetry's host changed") && says("telemetry waits for the breaker"), "{heard:?}");
+    assert!(
+        says("the breaker of telemetry's host changed") && says("telemetry waits for the breaker"),
+        "{heard:?}"
+    );
     assert_eq!((exporter.attempts().len(), bench.exporter.attempts().len()), (0, 1));
     assert!(matches!(sink(&lease, 0).breaker, Some(BreakerState::Open { .. })));
     switch.0.0.store(false, std::sync::atomic::Ordering::SeqCst);

@@ -102,10 +102,13 @@
 //! # drop((connection.telemetry, connection.lease));
 //! ```
 //!
-//! [`ConnectionInfo::params`] takes the rest that is known of the connection: all optional. A lease that is
-//! dropped delivers in the background, for 2 s: a program that ends at once after a failure closes it first.
-//! A log-in that was refused has no credentials to report itself by: its record is sent only where another
-//! connection of the principal has some.
+//! [`ConnectionInfo::params`] takes the rest that is known of the connection: all optional. What is learned
+//! while it opens is for [`Opening::learned`](crate::Opening::learned), and what is learned later for
+//! [`Session::learned`](crate::Session::learned), which gives the session to go on with. A workspace's id
+//! that comes late is in the records from then on; which workspace's flag is asked for, the [`Target`] alone
+//! decides. A lease that is dropped delivers in the background, for 2 s: a program that ends at once after a
+//! failure closes it first. A log-in that was refused has no credentials to report itself by: its record is
+//! sent only where another connection of the principal has some.
 //!
 //! # 5. Statements, by handle or by id
 //!
@@ -122,7 +125,9 @@
 //! let mut statement = session.statement();
 //! statement.kind(StatementType::Query);
 //! statement.id("01f0a1b2-0001"); // As soon as the service has said it.
-//! statement.poll(Duration::from_millis(8)); // Each time it is asked whether it is done.
+//! // The caller's trace, if there is one.
+//! statement.trace_parent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+//! statement.poll(Duration::from_millis(8)); // Each time it is asked whether it is done, or `not_polled`.
 //! statement.chunks_present(2);
 //! statement.result_ready(); // The first row can be read.
 //! statement.chunk(Chunk::new(0, Duration::from_millis(12)).bytes(65_536));
@@ -138,6 +143,7 @@
 //!     let details = ErrorDetails::new("CHUNK_TIMEOUT").fault(Fault::Timeout);
 //!     details.template("chunk {} took over {}", &[&1, &late])
 //! });
+//! statement.rows(2048); // As they are fetched; `bytes` for what comes in no chunk.
 //! statement.result_consumed(); // The last row was read.
 //! statement.complete();
 //!
@@ -150,6 +156,10 @@
 //! let close = Operation::new(OperationType::CloseStatement, Duration::from_millis(3));
 //! session.operation(close.statement("01f0a1b2-0002").internal(true));
 //! ```
+//!
+//! What is recorded later than it happened says how long ago that was, which no change of the date moves:
+//! `began` for a statement, `ago` for an [`Operation`](crate::Operation) and for
+//! [`ErrorDetails`](crate::ErrorDetails).
 //!
 //! # 6. Closing
 //!

@@ -43,9 +43,10 @@ pub(super) fn write(out: &mut Vec<u8>, record: &Record, authenticated: bool) -> 
 }
 
 fn everything(log: &mut Object<'_>, body: &Body) {
-    let Body { kind: _, statement_id, latency, sql, volume, error } = body;
+    // The caller's trace has no place on the wire, nor has when a statement began.
+    let Body { kind: _, statement_id, trace_parent: _, latency, since_start: _, sql, volume, error } = body;
     log.name("sql_statement_id", statement_id.as_ref().map(|id| id.as_str()));
-    if let Some(VolumeOperation { operation, volume_path, local_file }) = volume {
+    if let Some(VolumeOperation { operation, volume_path, local_file }) = volume.as_deref() {
         log.object("vol_operation", |volume| {
             volume.name("volume_operation_type", operation.map(WireEnum::wire_name));
             volume.text("volume_path", volume_path.as_deref());
@@ -60,8 +61,9 @@ fn everything(log: &mut Object<'_>, body: &Body) {
 }
 
 fn what_does_not_correlate(log: &mut Object<'_>, body: &Body) {
-    let Body { kind: _, statement_id: _, latency, sql, volume, error } = body;
-    if let Some(VolumeOperation { operation, volume_path: _, local_file: _ }) = volume {
+    let Body { kind: _, statement_id: _, trace_parent: _, latency, since_start: _, sql, volume, error } =
+        body;
+    if let Some(VolumeOperation { operation, volume_path: _, local_file: _ }) = volume.as_deref() {
         log.object("vol_operation", |volume| {
             volume.name("volume_operation_type", operation.map(WireEnum::wire_name));
         });
@@ -76,11 +78,14 @@ fn what_does_not_correlate(log: &mut Object<'_>, body: &Body) {
 /// How a statement ran; on the wire, the chunk that an error is about is part of it.
 fn sql_operation(object: &mut Object<'_>, sql: Option<&SqlExecution>, error: Option<&ErrorInfo>) {
     let nothing = SqlExecution::default();
+    // Rows and bytes have no place on the wire.
     let SqlExecution {
         statement_type,
         is_compressed,
         execution_result,
         retry_count,
+        rows: _,
+        bytes: _,
         chunks,
         result_ready,
         result_consumed,

@@ -95,13 +95,23 @@ impl Mapping {
 
     /// What was said of a statement or a call beyond its times and its error.
     pub(super) fn body(&self, attributes: &mut Attributes, body: &Body) {
-        let Body { kind: _, statement_id, latency: _, sql, volume, error: _ } = body;
+        // The caller's span and when it began are no attributes.
+        let Body {
+            kind: _,
+            statement_id,
+            trace_parent: _,
+            latency: _,
+            since_start: _,
+            sql,
+            volume,
+            error: _,
+        } = body;
         let names = &self.names;
         attributes.text(&names.statement_id, statement_id.as_ref().map(|id| id.as_str()));
         if let Some(sql) = sql {
             self.sql(attributes, sql);
         }
-        if let Some(VolumeOperation { operation, volume_path, local_file }) = volume {
+        if let Some(VolumeOperation { operation, volume_path, local_file }) = volume.as_deref() {
             attributes.text(&names.volume_operation, operation.map(VolumeOperationType::as_str));
             attributes.text(&names.volume_path, volume_path.as_deref());
             attributes.text(&names.volume_file, local_file.as_deref());
@@ -109,12 +119,14 @@ impl Mapping {
     }
 
     fn sql(&self, attributes: &mut Attributes, sql: &SqlExecution) {
-        // Both times of the result are events.
+        // Both times of the result are events; its rows and bytes aren't sent.
         let SqlExecution {
             statement_type,
             is_compressed,
             execution_result,
             retry_count,
+            rows: _,
+            bytes: _,
             chunks,
             result_ready: _,
             result_consumed: _,

@@ -70,6 +70,8 @@ pub(crate) fn statement() -> Body {
         is_compressed: Some(true),
         execution_result: Some(ResultFormat::ExternalLinks),
         retry_count: Some(2),
+        rows: None,
+        bytes: None,
         chunks: Some(ChunkDetails {
             present: Some(3),
             iterated: 2,

@@ -252,7 +252,7 @@ async fn a_volume_operation_is_called_by_what_was_done() {
         volume_path: Some("/Volumes/a".to_owned()),
         local_file: Some("a.csv".to_owned()),
     };
-    let span = span(Body { volume: Some(volume), ..Body::new(RecordKind::Operation) }).await;
+    let span = span(Body { volume: Some(Box::new(volume)), ..Body::new(RecordKind::Operation) }).await;
     assert_eq!(span.name, "PUT dbc-a1.cloud.databricks.com:443");
     let attributes = shown(&span.attributes);
     assert!(attributes.contains(&"db.operation.name=PUT".to_owned()));

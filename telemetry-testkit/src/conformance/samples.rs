@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use telemetry_core::record::{
     AuthMech, Body, ChunkDetails, DriverContext, DriverMode, Encoded, ErrorInfo, EventId, HostDetails,
-    OperationDetail, Record, RecordKind, SessionContext, SessionId, SqlExecution, StatementId,
+    OperationDetail, Record, RecordKind, SessionContext, SessionId, SqlExecution, StatementId, TraceParent,
 };
 use telemetry_core::text::ErrorText;
 use telemetry_core::{
@@ -18,13 +18,14 @@ pub(super) const WORKSPACE: i64 = 7_331_733_173_317_331;
 /// What stands in the samples wherever something correlates, and mustn't travel without credentials, with
 /// what it is.
 #[cfg(feature = "workspace")]
-pub(super) const CORRELATING: [(&str, &str); 6] = [
+pub(super) const CORRELATING: [(&str, &str); 7] = [
     ("7331733173317331", "the workspace's id"),
     ("conformance-session", "the session's id"),
     ("conformance-statement", "a statement's id"),
     ("conformance-system", "the system's configuration"),
     ("conformance-parameter", "a connection parameter"),
     ("sentinel-stack", "a stack"),
+    ("c0f0c0f0c0f0c0f0", "the caller's trace"),
 ];
 
 /// The date of an upload.
@@ -47,6 +48,8 @@ fn record(kind: RecordKind, session: &Arc<SessionContext>) -> Record {
         session: Arc::clone(session),
         body: Body {
             statement_id: StatementId::new("conformance-statement"),
+            trace_parent: TraceParent::new("00-c0f0c0f0c0f0c0f0c0f0c0f0c0f0c0f0-c0f0c0f0c0f0c0f0-01")
+                .map(Box::new),
             latency: (!failed).then(|| Duration::from_millis(31)),
             sql: (!failed).then(sql),
             error: failed.then(|| ErrorInfo {
@@ -64,6 +67,8 @@ fn sql() -> SqlExecution {
         is_compressed: Some(false),
         execution_result: Some(ResultFormat::ExternalLinks),
         retry_count: Some(0),
+        rows: Some(1000),
+        bytes: None,
         chunks: Some(ChunkDetails { present: Some(2), iterated: 2, ..ChunkDetails::default() }),
         result_ready: Some(Duration::from_millis(12)),
         result_consumed: Some(Duration::from_millis(30)),

@@ -6,12 +6,12 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use telemetry_core::record::VolumeOperationType;
+use telemetry_core::record::{TraceParent, VolumeOperationType};
 use telemetry_core::{
     Chunk, ErrorClass, ErrorDetails, Operation, OperationType, ResultFormat, Session, StatementType,
 };
 
-use super::record::chunk;
+use super::record::{chunk, trace_parent};
 use super::time::duration;
 use super::{count, error_class, maybe, text};
 
@@ -57,12 +57,22 @@ pub enum DriverEvent {
 pub enum StatementEvent {
     /// The service gave it its id.
     Id,
+    /// It began so long ago.
+    Began(Duration),
+    /// The caller's span that it belongs under.
+    TraceParent(TraceParent),
     /// The call by which it runs.
     Operation(OperationType),
     /// Whether the driver runs it on its own account.
     Internal(bool),
     /// The service was asked whether it is done.
     Polled(Duration),
+    /// The service needn't be asked.
+    NotPolled,
+    /// Rows of its result were fetched.
+    Rows(u64),
+    /// Bytes of its result came, in no chunk.
+    Bytes(u64),
     /// Requests of it were retried.
     Retried(u32),
     /// How its result came.
@@ -147,9 +157,14 @@ pub fn play(session: &Session, events: &[DriverEvent]) {
                 let Some((statement, number)) = statements.get_mut(slot) else { continue };
                 match what {
                     StatementEvent::Id => statement.id(&id(*number)),
+                    StatementEvent::Began(ago) => statement.began(*ago),
+                    StatementEvent::TraceParent(parent) => statement.trace_parent(*parent),
                     StatementEvent::Operation(operation) => statement.operation(*operation),
                     StatementEvent::Internal(internal) => statement.internal(*internal),
                     StatementEvent::Polled(latency) => statement.poll(*latency),
+                    StatementEvent::NotPolled => statement.not_polled(),
+                    StatementEvent::Rows(count) => statement.rows(*count),
+                    StatementEvent::Bytes(count) => statement.bytes(*count),
                     StatementEvent::Retried(times) => statement.retried(*times),
                     StatementEvent::Format(format) => statement.format(*format),
                     StatementEvent::Compressed(compressed) => statement.compressed(*compressed),
@@ -191,9 +206,14 @@ pub fn play_by_id(session: &Session, events: &[DriverEvent]) {
                 match what {
                     // It has been spoken of by its id from the start.
                     StatementEvent::Id => {}
+                    StatementEvent::Began(ago) => emitter.began(id, *ago),
+                    StatementEvent::TraceParent(parent) => emitter.trace_parent(id, *parent),
                     StatementEvent::Operation(operation) => emitter.operation(id, *operation),
                     StatementEvent::Internal(internal) => emitter.internal(id, *internal),
                     StatementEvent::Polled(latency) => emitter.poll(id, *latency),
+                    StatementEvent::NotPolled => emitter.not_polled(id),
+                    StatementEvent::Rows(count) => emitter.rows(id, *count),
+                    StatementEvent::Bytes(count) => emitter.bytes(id, *count),
                     StatementEvent::Retried(times) => emitter.retried(id, *times),
                     StatementEvent::Format(format) => emitter.format(id, *format),
                     StatementEvent::Compressed(compressed) => emitter.compressed(id, *compressed),
@@ -244,6 +264,11 @@ fn event() -> impl Strategy<Value = DriverEvent> {
 fn happening() -> impl Strategy<Value = StatementEvent> {
     prop_oneof![
         2 => Just(StatementEvent::Id),
+        1 => duration().prop_map(StatementEvent::Began),
+        1 => trace_parent().prop_map(StatementEvent::TraceParent),
+        1 => Just(StatementEvent::NotPolled),
+        1 => any::<u64>().prop_map(StatementEvent::Rows),
+        1 => any::<u64>().prop_map(StatementEvent::Bytes),
         1 => select(OperationType::ALL).prop_map(StatementEvent::Operation),
         1 => any::<bool>().prop_map(StatementEvent::Internal),
         1 => duration().prop_map(StatementEvent::Polled),

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use telemetry_core::record::{
     Body, ChunkDetails, ErrorInfo, EventId, OperationDetail, Record, RecordKind, SessionContext,
-    SqlExecution, StatementId, VolumeOperation, VolumeOperationType,
+    SqlExecution, StatementId, TraceParent, VolumeOperation, VolumeOperationType,
 };
 use telemetry_core::text::{ErrorText, SqlState};
 use telemetry_core::{Chunk, OperationType, ResultFormat, StatementType};
@@ -62,18 +62,30 @@ fn unattached() -> impl Strategy<Value = Unattached> {
     let id = any::<[u8; 16]>().prop_map(EventId::from_bytes);
     let statement =
         "[A-Za-z0-9_.:-]{1,63}".prop_filter_map("it looks like a token", |text| StatementId::new(&text));
-    let head = (id, date(), select(kinds.to_vec()), maybe(statement), maybe(duration()));
-    (head, maybe(sql()), maybe(volume()), maybe(error())).prop_map(|(head, sql, volume, error)| {
-        let (id, stamp, kind, statement_id, latency) = head;
-        Unattached { id, stamp, body: Body { kind, statement_id, latency, sql, volume, error } }
-    })
+    let head = (id, date(), select(kinds.to_vec()), maybe(statement), maybe(trace_parent()));
+    let times = (maybe(duration()), maybe(duration()));
+    (head, times, maybe(sql()), maybe(volume()), maybe(error())).prop_map(
+        |(head, (latency, since_start), sql, volume, error)| {
+            let (id, stamp, kind, statement_id, trace_parent) = head;
+            let (trace_parent, volume) = (trace_parent.map(Box::new), volume.map(Box::new));
+            let body = Body { kind, statement_id, trace_parent, latency, since_start, sql, volume, error };
+            Unattached { id, stamp, body }
+        },
+    )
+}
+
+/// The caller's span, as a driver names it.
+pub(super) fn trace_parent() -> impl Strategy<Value = TraceParent> {
+    (any::<[u8; 16]>(), any::<[u8; 8]>(), any::<u8>())
+        .prop_filter_map("ids of zeros", |(trace, parent, flags)| TraceParent::from_ids(trace, parent, flags))
 }
 
 fn sql() -> impl Strategy<Value = SqlExecution> {
     let what = (maybe(select(StatementType::ALL)), maybe(any::<bool>()), maybe(select(ResultFormat::ALL)));
     let times = (maybe(duration()), maybe(duration()));
-    (what, maybe(any::<u64>()), maybe(chunks()), times, maybe(operation()), maybe(any::<bool>())).prop_map(
-        |(what, retry_count, chunks, times, operation, java_uses_patched_arrow)| {
+    let counts = (maybe(any::<u64>()), maybe(any::<u64>()), maybe(any::<u64>()));
+    (what, counts, maybe(chunks()), times, maybe(operation()), maybe(any::<bool>())).prop_map(
+        |(what, (retry_count, rows, bytes), chunks, times, operation, java_uses_patched_arrow)| {
             let (statement_type, is_compressed, execution_result) = what;
             let (result_ready, result_consumed) = times;
             SqlExecution {
@@ -81,6 +93,8 @@ fn sql() -> impl Strategy<Value = SqlExecution> {
                 is_compressed,
                 execution_result,
                 retry_count,
+                rows,
+                bytes,
                 chunks,
                 result_ready,
                 result_consumed,

@@ -10,7 +10,7 @@ use proptest::sample::select;
 use telemetry_core::record::{
     AuthFlow, AuthMech, Body, ChunkDetails, DriverContext, DriverMode, Encoded, ErrorInfo, EventId,
     HostDetails, OperationDetail, ProxyAuth, Record, RecordKind, SessionContext, SessionId, SqlExecution,
-    StatementId, VolumeOperation, VolumeOperationType,
+    StatementId, TraceParent, VolumeOperation, VolumeOperationType,
 };
 use telemetry_core::text::{ErrorText, SqlState};
 use telemetry_core::{
@@ -243,7 +243,7 @@ fn sql(presence: f64) -> impl Strategy<Value = SqlExecution> {
         weighted(presence, select(StatementType::ALL)),
         weighted(presence, any::<bool>()),
         weighted(presence, select(ResultFormat::ALL)),
-        weighted(presence, any::<u64>()),
+        [(); 3].map(|()| weighted(presence, any::<u64>())),
         weighted(presence, chunks(presence)),
         weighted(presence, duration()),
         weighted(presence, duration()),
@@ -254,7 +254,9 @@ fn sql(presence: f64) -> impl Strategy<Value = SqlExecution> {
         statement_type: made.0,
         is_compressed: made.1,
         execution_result: made.2,
-        retry_count: made.3,
+        retry_count: made.3[0],
+        rows: made.3[1],
+        bytes: made.3[2],
         chunks: made.4,
         result_ready: made.5,
         result_consumed: made.6,
@@ -299,13 +301,13 @@ pub(crate) fn record(presence: f64) -> impl Strategy<Value = Arc<Record>> {
         date(),
         select(kinds.to_vec()),
         session(presence),
-        weighted(presence, id_text()),
-        weighted(presence, duration()),
+        (weighted(presence, id_text()), weighted(presence, any::<([u8; 16], [u8; 8], u8)>())),
+        [(); 2].map(|()| weighted(presence, duration())),
         weighted(presence, sql(presence)),
         weighted(presence, volume(presence)),
         weighted(presence, error(presence)),
     );
-    made.prop_map(|(id, stamp, kind, session, statement_id, latency, sql, volume, error)| {
+    made.prop_map(|(id, stamp, kind, session, (statement_id, parent), times, sql, volume, error)| {
         Arc::new(Record {
             id: EventId::from_bytes(id),
             stamp,
@@ -313,9 +315,11 @@ pub(crate) fn record(presence: f64) -> impl Strategy<Value = Arc<Record>> {
             body: Body {
                 kind,
                 statement_id: statement_id.and_then(|id| StatementId::new(&id)),
-                latency,
+                trace_parent: parent.and_then(|parent| TraceParent::try_from(parent).ok().map(Box::new)),
+                latency: times[0],
+                since_start: times[1],
                 sql,
-                volume,
+                volume: volume.map(Box::new),
                 error,
             },
         })

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use telemetry_core::plugin::{Attempt, AuthHeaders, PluginError, Receipt};
 use telemetry_core::record::{
     AuthMech, Body, ChunkDetails, DriverContext, Encoded, ErrorInfo, EventId, HostDetails, OperationDetail,
-    Record, RecordKind, SessionContext, SessionId, SqlExecution, StatementId, VolumeOperation,
+    Record, RecordKind, SessionContext, SessionId, SqlExecution, StatementId, TraceParent, VolumeOperation,
     VolumeOperationType,
 };
 use telemetry_core::text::{ErrorText, SqlState};
@@ -91,6 +91,8 @@ pub(crate) fn record(session: &Arc<SessionContext>, number: u8) -> Arc<Record> {
         is_compressed: Some(false),
         execution_result: Some(ResultFormat::ExternalLinks),
         retry_count: Some(0),
+        rows: Some(1000),
+        bytes: Some(4096),
         chunks: Some(ChunkDetails {
             present: Some(3),
             iterated: 2,
@@ -127,9 +129,12 @@ pub(crate) fn record(session: &Arc<SessionContext>, number: u8) -> Arc<Record> {
         body: Body {
             kind: RecordKind::Statement,
             statement_id: StatementId::new("canary-statement"),
+            trace_parent: TraceParent::new("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+                .map(Box::new),
             latency: Some(Duration::from_millis(1234)),
+            since_start: Some(Duration::from_millis(1235)),
             sql: Some(sql),
-            volume: Some(volume),
+            volume: Some(Box::new(volume)),
             error: Some(error),
         },
     })

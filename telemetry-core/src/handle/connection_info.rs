@@ -1,0 +1,148 @@
+//! What a driver knows of a connection.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::client::lease_guard::LeaseGuard;
+use crate::guard::memory::Part;
+use crate::record::context::Counted;
+use crate::record::id::SessionId;
+use crate::record::message::Merge;
+use crate::record::params::ConnectionParams;
+use crate::record::{Encoded, SessionContext};
+use crate::text::fields::field;
+
+/// What a driver knows of a connection. All of it is optional, and what it learns later it says with
+/// [`Opening::learned`](crate::Opening::learned) or [`Session::learned`](crate::Session::learned).
+#[derive(Clone, Default)]
+#[must_use]
+pub struct ConnectionInfo {
+    params: ConnectionParams,
+    auth_type: Option<String>,
+    user_agent: Option<String>,
+    workspace_id: Option<i64>,
+}
+
+impl fmt::Debug for ConnectionInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ConnectionInfo { params, auth_type, user_agent, workspace_id } = self;
+        f.debug_struct("ConnectionInfo")
+            .field("params", params)
+            .field("auth_type", &auth_type.as_deref().and_then(field))
+            .field("user_agent", &user_agent.as_deref().and_then(field))
+            .field("workspace_id", workspace_id)
+            .finish()
+    }
+}
+
+impl ConnectionInfo {
+    /// Nothing known.
+    pub fn new() -> Self {
+        ConnectionInfo::default()
+    }
+
+    /// How it is configured.
+    pub fn params(mut self, params: ConnectionParams) -> Self {
+        self.params = params;
+        self
+    }
+
+    /// The authentication type as the driver's configuration names it, such as `pat` or `databricks-oauth`.
+    pub fn auth_type(mut self, auth_type: impl Into<String>) -> Self {
+        self.auth_type = Some(auth_type.into());
+        self
+    }
+
+    /// The connection's user agent; the driver's name and version by default.
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.user_agent = Some(user_agent.into());
+        self
+    }
+
+    /// The workspace's id, where it is known; that of the [`Target`](crate::Target::workspace) by default.
+    /// It is what records say: which workspace's flag is asked for, the target alone decides.
+    pub fn workspace_id(mut self, workspace_id: i64) -> Self {
+        self.workspace_id = Some(workspace_id);
+        self
+    }
+
+    /// This, and what else was known.
+    pub(super) fn or(self, before: Self) -> Self {
+        let ConnectionInfo { params, auth_type, user_agent, workspace_id } = self;
+        ConnectionInfo {
+            params: params.or(before.params),
+            auth_type: auth_type.or(before.auth_type),
+            user_agent: user_agent.or(before.user_agent),
+            workspace_id: workspace_id.or(before.workspace_id),
+        }
+    }
+
+    fn sanitized(self) -> Self {
+        let ConnectionInfo { params, auth_type, user_agent, workspace_id } = self;
+        ConnectionInfo {
+            params: params.sanitized(),
+            auth_type: auth_type.and_then(field),
+            user_agent: user_agent.and_then(field),
+            workspace_id,
+        }
+    }
+
+    /// What is constant in the connection's records. Where its texts have no room, it goes without them.
+    pub(super) fn context(self, hold: &LeaseGuard, session_id: Option<SessionId>) -> Arc<SessionContext> {
+        let ConnectionInfo { params, auth_type, user_agent, workspace_id } = self.sanitized();
+        let mut context = SessionContext {
+            driver: Arc::clone(&hold.client.plugins.driver),
+            session_id,
+            workspace_id: workspace_id.or(hold.client.workspace),
+            user_agent,
+            auth_type,
+            params,
+            encoded: Encoded::default(),
+        };
+        let counted = count(&context, hold).unwrap_or_else(|| {
+            (context.user_agent, context.auth_type) = (None, None);
+            context.params = ConnectionParams::default();
+            Counted::taken(Arc::clone(&hold.client.memory), 0)
+        });
+        context.encoded = Encoded::counted(counted);
+        Arc::new(context)
+    }
+
+    /// What is constant in the records of a connection of which so much was known. `None` where this says
+    /// nothing new, and where its texts have no room.
+    pub(super) fn added_to(self, known: &SessionContext, hold: &LeaseGuard) -> Option<Arc<SessionContext>> {
+        let SessionContext { driver, session_id, workspace_id, user_agent, auth_type, params, encoded: _ } =
+            known;
+        let before = ConnectionInfo {
+            params: params.clone(),
+            auth_type: auth_type.clone(),
+            user_agent: user_agent.clone(),
+            workspace_id: *workspace_id,
+        };
+        let now = self.sanitized().or(before);
+        let mut context = SessionContext {
+            driver: Arc::clone(driver),
+            session_id: *session_id,
+            workspace_id: now.workspace_id,
+            user_agent: now.user_agent,
+            auth_type: now.auth_type,
+            params: now.params,
+            encoded: Encoded::default(),
+        };
+        let is_same = (context.workspace_id, &context.user_agent, &context.auth_type)
+            == (*workspace_id, user_agent, auth_type)
+            && context.params == *params;
+        if is_same {
+            return None;
+        }
+        context.encoded = Encoded::counted(count(&context, hold)?);
+        Some(Arc::new(context))
+    }
+}
+
+/// Counts a connection with what its client holds, if its texts have room.
+fn count(context: &SessionContext, hold: &LeaseGuard) -> Option<Counted> {
+    let (memory, bytes) = (&hold.client.memory, context.text_bytes());
+    let has_room = bytes == 0 || memory.take(Part::Contexts, bytes);
+    has_room.then(|| Counted::taken(Arc::clone(memory), bytes))
+}
