@@ -35,7 +35,7 @@ viewed! {
         /// How the statement or call ran.
         [everybody] pub sql: Option<SqlExecution>,
         /// What was done to a volume.
-        [vendor customer] pub volume: Option<Box<VolumeOperation>>,
+        [everybody] pub volume: Option<Box<VolumeOperation>>,
         /// What went wrong.
         [everybody] pub error: Option<ErrorInfo>,
     }

@@ -88,7 +88,7 @@ message! {
     /// What was done to a volume.
     VolumeOperation {
         /// What was done.
-        [vendor customer] operation: VolumeOperationType,
+        [everybody] operation: VolumeOperationType,
         /// The path in the volume.
         [vendor customer] volume_path: String => field,
         /// The local file: its base name alone is kept.

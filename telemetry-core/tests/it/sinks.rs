@@ -467,8 +467,6 @@ fn history(seed: u64, all: &[Happens], at: usize, then: Works) -> [Story; 2] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
-
     #[test]
     fn whatever_becomes_of_one_sink_changes_no_number_and_no_time_of_the_others(
         seed: u64,

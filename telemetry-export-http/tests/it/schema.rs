@@ -14,7 +14,7 @@ use proptest::test_runner::TestRunner;
 use serde::Serialize;
 use serde_json::{Value, json};
 use telemetry_core::plugin::Attempt;
-use telemetry_core::record::{Encoded, Record, SessionContext};
+use telemetry_core::record::{Audience, Encoded, Record, SessionContext};
 use telemetry_export_http::HttpExporter;
 use telemetry_export_http::wire::{Frontend, OssSqlDriverTelemetryLog, Upload};
 use telemetry_testkit::{Schema, ScriptedTransport, strategies};
@@ -70,6 +70,22 @@ fn log(record: &Value) -> &Value {
 }
 
 proptest! {
+    #[test]
+    fn without_credentials_nothing_is_sent_but_what_is_marked_for_that(
+        record in any_record(0.7), wall in strategies::date(),
+    ) {
+        let seen = record.seen_by(Audience::Unauthenticated);
+        let [whole, seen] = [record, Arc::new(seen)].map(|record| body(&[record], false, wall));
+        prop_assert_eq!(String::from_utf8(whole).unwrap(), String::from_utf8(seen).unwrap());
+    }
+
+    #[test]
+    fn the_vendor_is_sent_what_is_marked_for_the_vendor(record in any_record(0.7), wall in strategies::date()) {
+        let seen = record.seen_by(Audience::Vendor);
+        let [whole, seen] = [record, Arc::new(seen)].map(|record| body(&[record], true, wall));
+        prop_assert_eq!(String::from_utf8(whole).unwrap(), String::from_utf8(seen).unwrap());
+    }
+
     #[test]
     fn what_is_sent_follows_the_schema_and_is_all_that_was_measured_and_nothing_else(
         (wall, records) in batch(), authenticated: bool,
