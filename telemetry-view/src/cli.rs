@@ -5,24 +5,49 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 
 use crate::arrival::Line;
 use crate::follow::Follower;
+use crate::intake::{Item, Queue, Shared};
+use crate::listen::{Listener, Settings};
+use crate::server::Server;
 use crate::store::Store;
 use crate::summary;
+use crate::tee::Tee;
 
-/// Shows what a driver's telemetry sends from this machine.
+/// How often a file is looked at.
+const LOOK: Duration = Duration::from_millis(150);
+
+/// Shows what a driver's telemetry sends from this machine, on a page that only this machine can open.
 #[derive(Debug, Parser)]
 #[command(name = "telemetry-view", version)]
 struct Arguments {
-    /// A dry run's file, or a dump of bodies, one a line. What was set aside as FILE.1 is read too.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// A dry run's file, or a dump of bodies, one a line. It is followed, also when it is set aside as FILE.1.
+    #[arg(value_name = "FILE", required_unless_present = "listen")]
+    file: Option<PathBuf>,
     /// Prints the same as text, and ends.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "listen", requires = "file")]
     summary: bool,
+    /// Is a workspace's endpoints for telemetry and flags on 127.0.0.1, for drivers to be pointed at. Without a
+    /// port, on one that is free.
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    listen: Option<u16>,
+    /// With --listen: speaks HTTPS, and writes the certificate that drivers are to trust to this file.
+    #[arg(long, value_name = "PEM", requires = "listen")]
+    ca_file: Option<PathBuf>,
+    /// With --listen: a flag that is on, beside those of known drivers. May be given more than once.
+    #[arg(long, value_name = "NAME", requires = "listen")]
+    flag: Vec<String>,
+    /// With --listen: passes everything on to this workspace, over HTTPS, and answers what it answers.
+    #[arg(long, value_name = "HOST", requires = "listen")]
+    tee: Option<String>,
+    /// The page's port; without it, one that is free.
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    port: u16,
     /// How much is held, in MiB; past that the oldest go.
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u16).range(32..=4096))]
     memory: u16,
@@ -42,8 +67,13 @@ pub(crate) fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Failed> {
     let mut store = Store::new(usize::from(arguments.memory) * 1024 * 1024);
-    read_whole(&arguments.file, &mut store)?;
-    print(summary::of(&store))
+    match &arguments.file {
+        Some(file) if arguments.summary => {
+            read_whole(file, &mut store)?;
+            print(summary::of(&store))
+        }
+        _ => show(arguments, store),
+    }
 }
 
 /// Reads what is there.
@@ -63,6 +93,75 @@ fn read_whole(path: &Path, store: &mut Store) -> Result<(), Failed> {
     store.counts.strange_lines += follower.too_long();
     store.counts.missed += follower.gaps;
     Ok(())
+}
+
+/// Serves the page until the process ends.
+fn show(arguments: &Arguments, store: Store) -> Result<(), Failed> {
+    let (shared, queue) = (Shared::new(store), Arc::new(Queue::default()));
+    let listener = listen(arguments, &queue)?;
+    let reader = (Arc::clone(&shared), Arc::clone(&queue));
+    std::thread::Builder::new().name("reader".to_owned()).spawn(move || read(&reader.0, &reader.1))?;
+    let file = arguments.file.as_ref().map(|path| path.display().to_string());
+    if let Some(path) = arguments.file.clone() {
+        let mut follower = Follower::new(&path);
+        // What can't be read at all is an error now; what isn't there yet is waited for.
+        follow(&mut follower, &queue).map_err(|error| format!("{}: {error}", path.display()))?;
+        std::thread::Builder::new().name("follower".to_owned()).spawn(move || {
+            loop {
+                std::thread::sleep(LOOK);
+                if follow(&mut follower, &queue).is_err() {
+                    queue.give(Item::Missed(1));
+                    // It may come back, and nobody gains by being told of it more often.
+                    std::thread::sleep(Duration::from_secs(5));
+                }
+            }
+        })?;
+    }
+    let at = listener.as_ref().map(Listener::url);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let server = Server::bind(arguments.port, shared, listener, file).await?;
+        print(format_args!("page: {}\n", server.url()))?;
+        if let Some(at) = at {
+            print(format_args!("telemetry and flags: {at}\n"))?;
+        }
+        server.run().await;
+        Ok(())
+    })
+}
+
+fn listen(arguments: &Arguments, queue: &Arc<Queue>) -> Result<Option<Listener>, Failed> {
+    let Some(port) = arguments.listen else { return Ok(None) };
+    let tee = arguments.tee.as_deref().map(Tee::new).transpose()?;
+    let there = tee.as_ref().map(|tee| (tee.is_here(), tee.host().port()));
+    let settings = Settings { port, ca_file: arguments.ca_file.clone(), flags: arguments.flag.clone() };
+    let listener = Listener::start(&settings, tee, Arc::clone(queue))?;
+    if there == Some((true, listener.port())) {
+        return Err("--tee leads to itself".into());
+    }
+    Ok(Some(listener))
+}
+
+fn follow(follower: &mut Follower, queue: &Queue) -> io::Result<()> {
+    let (too_long, gaps) = (follower.too_long(), follower.gaps);
+    follower.poll(|line| queue.give(Line::read(line).into()))?;
+    for (more, item) in [
+        (follower.too_long() - too_long, Item::Strange as fn(u64) -> Item),
+        (follower.gaps - gaps, Item::Missed),
+    ] {
+        if more > 0 {
+            queue.give(item(more));
+        }
+    }
+    Ok(())
+}
+
+fn read(shared: &Shared, queue: &Queue) {
+    loop {
+        for item in queue.take() {
+            shared.take(item, |_| ());
+        }
+    }
 }
 
 /// Prints to standard output, which may be closed once enough was read.

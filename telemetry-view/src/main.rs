@@ -1,18 +1,23 @@
 //! Shows what a driver's telemetry sends from this machine. `telemetry-view --help` says how.
 //!
-//! A request becomes an [`arrival::Arrival`], from a line of a file ([`follow`]) or from the network.
-//! [`reading`] takes it apart by the wire's own reader, and [`store`] holds what was read within a bound in
-//! bytes, with the counts of all that ever came. [`summary`] prints the same as the page shows.
+//! A request becomes an [`arrival::Arrival`], from a line of a file ([`follow`]) or from the network
+//! ([`listen`], which is a workspace's endpoints, and [`tee`], which passes on what comes). It waits in
+//! [`intake`] until one thread has read it: [`reading`] takes it apart by the wire's own reader, and [`store`]
+//! holds what was read within a bound in bytes, with the counts of all that ever came. [`server`] serves the
+//! page, whose files are in `page/`; [`summary`] prints the same as text.
 
 #![forbid(unsafe_code)]
-#![cfg_attr(not(test), expect(dead_code, reason = "the page will read these"))]
 
 mod arrival;
 mod cli;
 mod follow;
+mod intake;
+mod listen;
 mod reading;
+mod server;
 mod store;
 mod summary;
+mod tee;
 mod text;
 
 use std::process::ExitCode;

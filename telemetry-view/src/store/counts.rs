@@ -26,6 +26,8 @@ pub(crate) struct Counts {
     pub(crate) requests: u64,
     /// Requests for flags, which are no telemetry.
     pub(crate) flag_requests: u64,
+    /// Requests that have nothing to do with telemetry.
+    pub(crate) other_requests: u64,
     pub(crate) bytes: u64,
     pub(crate) records: u64,
     /// Records that had come before, under the same id.

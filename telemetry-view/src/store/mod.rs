@@ -6,6 +6,7 @@ pub(crate) mod statements;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -30,7 +31,7 @@ pub(crate) struct Held {
     pub(crate) number: u64,
     /// When it came, in milliseconds since the epoch.
     pub(crate) at: i64,
-    pub(crate) arrival: Arrival,
+    pub(crate) arrival: Arc<Arrival>,
     pub(crate) records: u64,
     /// Of those, how many had come before.
     pub(crate) again: u64,
@@ -44,7 +45,7 @@ pub(crate) struct Held {
 
 impl Held {
     fn cost(&self) -> usize {
-        let Arrival { method, host, path, body, .. } = &self.arrival;
+        let Arrival { method, host, path, body, .. } = &*self.arrival;
         // An id is in a table as well, which is at its worst half full.
         size_of::<Held>() + method.len() + host.len() + path.len() + body.len() + self.ids.len() * 40
     }
@@ -109,9 +110,9 @@ impl Store {
         }
     }
 
-    /// Begins with a request, and gives it its number. Its records follow by [`add`](Self::add), and then
+    /// Begins with a request, and says when it came. Its records follow by [`add`](Self::add), and then
     /// [`end`](Self::end).
-    pub(crate) fn begin(&mut self, arrival: Arrival, envelope: &Envelope) -> u64 {
+    pub(crate) fn begin(&mut self, arrival: Arc<Arrival>, envelope: &Envelope) -> i64 {
         let number = self.next;
         self.next += 1;
         let latest = now();
@@ -145,7 +146,7 @@ impl Store {
         };
         self.held += request.cost();
         self.requests.push_back(request);
-        number
+        at
     }
 
     /// Takes in a record of the request that began last.
@@ -190,7 +191,7 @@ impl Store {
     /// Takes in a whole request.
     pub(crate) fn take(&mut self, arrival: Arrival) {
         let envelope = Envelope::read(&arrival.body);
-        self.begin(arrival, &envelope);
+        self.begin(Arc::new(arrival), &envelope);
         for text in envelope.records.iter().take(MAX_RECORDS) {
             self.add(Record::read(text).as_ref());
         }
@@ -207,6 +208,11 @@ impl Store {
     /// About how many bytes are held, of those that the bound is for.
     pub(crate) fn bytes(&self) -> usize {
         self.held + self.statements.held
+    }
+
+    /// The bound.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
     }
 
     /// The request of a number, if it is still held.
@@ -226,7 +232,7 @@ impl Store {
         let mut page = RequestPage { total: 0, latest: 0, lines: Vec::new() };
         for held in self.requests.range(..until).rev() {
             let line = || held.line();
-            let Arrival { method, host, path, .. } = &held.arrival;
+            let Arrival { method, host, path, .. } = &*held.arrival;
             if ![method, host, path, &held.arrival.answer.words()]
                 .into_iter()
                 .any(|text| contains(text, wanted))
@@ -245,7 +251,7 @@ impl Store {
 
 impl Held {
     pub(crate) fn line(&self) -> RequestLine<'_> {
-        let Arrival { method, host, path, authenticated, body, answer, .. } = &self.arrival;
+        let Arrival { method, host, path, authenticated, body, answer, .. } = &*self.arrival;
         RequestLine {
             number: self.number,
             at: self.at,

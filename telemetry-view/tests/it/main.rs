@@ -2,5 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod attacks;
 mod common;
+mod listen;
+mod page;
 mod summary;
