@@ -7,7 +7,7 @@ const none = () => el("p", { class: "none" }, "nothing yet");
 // Bars over time: all of it, and the part with errors in front.
 export function overTime(series, end, step) {
   const most = Math.max(1, ...series.map((here) => here.records));
-  const width = 600;
+  const width = 400;
   const height = 120;
   const one = width / series.length;
   const chart = svg("svg", { viewBox: `0 0 ${width} ${height + 16}`, role: "img" });
@@ -43,7 +43,7 @@ export function distribution(counts, bounds, longest) {
   const first = counts.findIndex((here) => here > 0);
   const shown = counts.slice(first, last + 1);
   const most = Math.max(...shown);
-  const width = 600;
+  const width = 400;
   const height = 120;
   const one = width / Math.max(6, shown.length);
   const label = (place) => (place < bounds.length ? `≤ ${ms(bounds[place])}` : `≤ ${ms(longest)}`);

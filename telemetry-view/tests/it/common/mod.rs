@@ -57,7 +57,7 @@ impl View {
     pub(crate) fn start(arguments: &[&str]) -> View {
         let mut child = program().args(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let page = lines.next().expect("it ended at once");
+        let page = lines.next().unwrap();
         let url = page.strip_prefix("page: http://127.0.0.1:").unwrap();
         let (port, path) = url.split_once('/').unwrap();
         let is_listening = arguments.iter().any(|argument| argument.starts_with("--listen"));
