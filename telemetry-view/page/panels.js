@@ -15,6 +15,7 @@ export async function now() {
     [counts.broken, "bodies that are no envelope"],
     [counts.strange_lines, "strange lines in the file"],
     [counts.missed, "requests or files missed"],
+    [counts.not_kept, "requests not kept"],
   ].filter(([number]) => number > 0).map(([number, words]) => tile(count(number), words, true));
   replace(byId("tiles"),
     tile(count(minute.statements), "statements in the last minute"),

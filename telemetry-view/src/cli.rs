@@ -2,17 +2,21 @@
 
 use std::error::Error;
 use std::fmt::Display;
-use std::io::{self, ErrorKind, Write};
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use crate::arrival::Line;
 use crate::follow::Follower;
 use crate::intake::{Item, Queue, Shared};
+use crate::keep::export::{self, Format};
+use crate::keep::query::{self, Form};
+use crate::keep::{Keeper, Retention};
 use crate::listen::{Listener, Settings};
 use crate::server::Server;
 use crate::store::Store;
@@ -24,8 +28,15 @@ const LOOK: Duration = Duration::from_millis(150);
 
 /// Shows what a driver's telemetry sends from this machine, on a page that only this machine can open.
 #[derive(Debug, Parser)]
-#[command(name = "telemetry-view", version)]
+#[command(
+    name = "telemetry-view",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 struct Arguments {
+    #[command(subcommand)]
+    question: Option<Question>,
     /// A dry run's file, or a dump of bodies, one a line. It is followed, also when it is set aside as FILE.1.
     #[arg(value_name = "FILE", required_unless_present = "listen")]
     file: Option<PathBuf>,
@@ -45,12 +56,48 @@ struct Arguments {
     /// With --listen: passes everything on to this workspace, over HTTPS, and answers what it answers.
     #[arg(long, value_name = "HOST", requires = "listen")]
     tee: Option<String>,
+    /// Keeps a copy in this file, a database of SQLite, for its owner alone.
+    #[arg(long, value_name = "DATABASE", conflicts_with = "summary")]
+    keep: Option<PathBuf>,
+    /// With --keep: older requests are deleted.
+    #[arg(long, value_name = "DAYS", requires = "keep", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=36500))]
+    keep_days: u32,
+    /// With --keep: past this size, the oldest requests are deleted.
+    #[arg(long, value_name = "MIB", requires = "keep", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1048576))]
+    keep_mib: u32,
     /// The page's port; without it, one that is free.
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
     /// How much is held, in MiB; past that the oldest go.
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u16).range(32..=4096))]
     memory: u16,
+}
+
+/// What is asked of a copy.
+#[derive(Debug, Subcommand)]
+enum Question {
+    /// Answers a question in SQL, of the tables `requests` and `records`. It can change nothing.
+    Query {
+        /// A copy that --keep has written.
+        #[arg(long, value_name = "DATABASE")]
+        keep: PathBuf,
+        /// How the answer is written.
+        #[arg(long = "as", value_enum, default_value_t = Form::Table)]
+        form: Form,
+        /// One statement, such as: SELECT error_name, count(*) FROM records GROUP BY 1
+        sql: String,
+    },
+    /// Writes all records out, as they are: a program that calculates may take a text for a formula.
+    Export {
+        /// A copy that --keep has written.
+        #[arg(long, value_name = "DATABASE")]
+        keep: PathBuf,
+        #[arg(long = "as", value_enum)]
+        format: Format,
+        /// A file that isn't there yet; without it, standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
 }
 
 type Failed = Box<dyn Error + Send + Sync>;
@@ -66,6 +113,9 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failed> {
+    if let Some(question) = &arguments.question {
+        return ask(question);
+    }
     let mut store = Store::new(usize::from(arguments.memory) * 1024 * 1024);
     match &arguments.file {
         Some(file) if arguments.summary => {
@@ -73,6 +123,36 @@ fn run(arguments: &Arguments) -> Result<(), Failed> {
             print(summary::of(&store))
         }
         _ => show(arguments, store),
+    }
+}
+
+fn ask(question: &Question) -> Result<(), Failed> {
+    let answered = match question {
+        Question::Query { keep, form, sql } => {
+            let mut out = BufWriter::new(io::stdout().lock());
+            query::run(keep, sql, *form, &mut out).and_then(|()| Ok(out.flush()?))
+        }
+        Question::Export { keep, format, out: Some(path) } => {
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let file = options.open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            let mut out = BufWriter::new(file);
+            export::run(keep, *format, &mut out).and_then(|()| Ok(out.flush()?))
+        }
+        Question::Export { keep, format, out: None } => {
+            let mut out = BufWriter::new(io::stdout());
+            export::run(keep, *format, &mut out).and_then(|()| Ok(out.flush()?))
+        }
+    };
+    // Whoever reads may have read enough.
+    let is_closed = |error: &Failed| {
+        error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+    };
+    match answered {
+        Err(error) if is_closed(&error) => Ok(()),
+        answered => answered,
     }
 }
 
@@ -98,9 +178,18 @@ fn read_whole(path: &Path, store: &mut Store) -> Result<(), Failed> {
 /// Serves the page until the process ends.
 fn show(arguments: &Arguments, store: Store) -> Result<(), Failed> {
     let (shared, queue) = (Shared::new(store), Arc::new(Queue::default()));
+    let keeper = match &arguments.keep {
+        Some(path) => {
+            let bytes = u64::from(arguments.keep_mib) * 1024 * 1024;
+            Some(Keeper::open(path, Retention { days: arguments.keep_days, bytes })?)
+        }
+        None => None,
+    };
     let listener = listen(arguments, &queue)?;
     let reader = (Arc::clone(&shared), Arc::clone(&queue));
-    std::thread::Builder::new().name("reader".to_owned()).spawn(move || read(&reader.0, &reader.1))?;
+    std::thread::Builder::new()
+        .name("reader".to_owned())
+        .spawn(move || read(&reader.0, &reader.1, keeper))?;
     let file = arguments.file.as_ref().map(|path| path.display().to_string());
     if let Some(path) = arguments.file.clone() {
         let mut follower = Follower::new(&path);
@@ -156,10 +245,23 @@ fn follow(follower: &mut Follower, queue: &Queue) -> io::Result<()> {
     Ok(())
 }
 
-fn read(shared: &Shared, queue: &Queue) {
+fn read(shared: &Shared, queue: &Queue, mut keeper: Option<Keeper>) {
     loop {
         for item in queue.take() {
-            shared.take(item, |_| ());
+            let mut kept = Ok(());
+            shared.take(item, |request| {
+                if let Some(keeper) = &mut keeper {
+                    kept = keeper.keep(request);
+                }
+            });
+            if kept.is_err() {
+                shared.take(Item::NotKept, |_| ());
+            }
+        }
+        if let Some(keeper) = &mut keeper
+            && keeper.commit().is_err()
+        {
+            shared.take(Item::NotKept, |_| ());
         }
     }
 }

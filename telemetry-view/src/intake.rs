@@ -26,6 +26,8 @@ pub(crate) enum Item {
     Other,
     /// So many files, or requests, that were missed.
     Missed(u64),
+    /// A request that couldn't be kept.
+    NotKept,
 }
 
 impl From<Line> for Item {
@@ -79,6 +81,7 @@ impl Shared {
             Item::Books(books) => self.change(|store| store.keep_books(books)),
             Item::Strange(lines) => self.change(|store| store.counts.strange_lines += lines),
             Item::Other => self.change(|store| store.counts.other_requests += 1),
+            Item::NotKept => self.change(|store| store.counts.not_kept += 1),
             Item::Missed(missed) => self.change(|store| store.counts.missed += missed),
         }
     }
@@ -108,7 +111,6 @@ impl Shared {
 
 /// A request with its records, each as read and as it came.
 #[derive(Debug)]
-#[expect(dead_code, reason = "read where it is kept")]
 pub(crate) struct Kept<'a> {
     pub(crate) at: i64,
     pub(crate) arrival: &'a Arrival,

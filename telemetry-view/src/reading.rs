@@ -68,12 +68,16 @@ impl Record {
 
     /// The driver's name and version, or its user agent.
     pub(crate) fn driver(&self) -> Option<String> {
-        let system = self.log().and_then(|log| log.system_configuration.as_ref());
+        Record::driver_of(&self.frontend)
+    }
+
+    pub(crate) fn driver_of(frontend: &Frontend) -> Option<String> {
+        let system = frontend.log().and_then(|log| log.system_configuration.as_ref());
         if let Some(name) = system.and_then(|system| system.driver_name.as_deref()) {
             let version = system.and_then(|system| system.driver_version.as_deref());
             return Some(format!("{name} {}", version.unwrap_or_default()).trim_end().to_owned());
         }
-        self.frontend.context.as_ref()?.client_context.as_ref()?.user_agent.clone()
+        frontend.context.as_ref()?.client_context.as_ref()?.user_agent.clone()
     }
 
     /// The name of the error that it is about, or that the statement ended with.

@@ -39,6 +39,7 @@ fn now(out: &mut String, store: &Store) -> std::fmt::Result {
         (counts.left_out, "records are of requests with more than are read"),
         (counts.broken, "bodies are no envelope"),
         (counts.strange_lines, "lines of the file are no requests, or too long"),
+        (counts.not_kept, "requests could not be kept"),
         (counts.missed, "requests, or files that were set aside, were missed"),
         (counts.forgotten, "requests are held no longer: raise --memory to see them"),
     ] {

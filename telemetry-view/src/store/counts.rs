@@ -46,6 +46,8 @@ pub(crate) struct Counts {
     pub(crate) forgotten: u64,
     /// Requests that came faster than they could be taken in.
     pub(crate) missed: u64,
+    /// Requests that could not be written to the copy.
+    pub(crate) not_kept: u64,
     pub(crate) authenticated: u64,
     pub(crate) error_names: Names,
     pub(crate) drivers: Names,

@@ -110,6 +110,10 @@ impl View {
         exchange(self.listens.unwrap(), &request(method, path, &[&[("host", "h")], headers].concat(), body))
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
