@@ -43,6 +43,12 @@ pub(crate) fn cut(text: &str, characters: usize) -> &str {
     text.char_indices().nth(characters).map_or(text, |(end, _)| &text[..end])
 }
 
+/// As much of a text as has room in so many bytes.
+pub(crate) fn cut_to_bytes(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,5 +68,7 @@ mod tests {
     #[test]
     fn a_cut_falls_between_characters() {
         assert_eq!((cut("üüü", 2), cut("ü", 2), cut("", 0)), ("üü", "ü", ""));
+        let bytes = |bytes| cut_to_bytes("aüü", bytes);
+        assert_eq!((bytes(0), bytes(1), bytes(2), bytes(3), bytes(9)), ("", "a", "a", "aü", "aüü"));
     }
 }

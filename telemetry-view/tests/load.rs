@@ -4,7 +4,7 @@
 //! Linux, as it reads what the system says of the process.
 
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that prints what it measured")]
 
 #[path = "it/common/mod.rs"]
 #[allow(dead_code, reason = "not all of it is needed here")]

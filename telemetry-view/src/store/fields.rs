@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use telemetry_export_http::fields::{self, Field};
 
-use crate::text::cut;
+use crate::text::cut_to_bytes;
 
 /// Paths that the table of fields doesn't have, of which more are counted together.
 const MAX_UNKNOWN: usize = 500;
@@ -14,7 +14,7 @@ const MAX_UNKNOWN: usize = 500;
 /// Distinct values that are kept of a field; more are counted.
 const MAX_VALUES: usize = 40;
 
-/// Characters of a value, and of a path, that are kept.
+/// Bytes of a value, and of a path, that are kept.
 const MAX_TEXT: usize = 160;
 
 /// Parts of a record that are looked at.
@@ -84,7 +84,7 @@ impl Fields {
                     if before > 0 {
                         path.push('.');
                     }
-                    path.push_str(cut(name, MAX_TEXT));
+                    path.push_str(cut_to_bytes(name, MAX_TEXT));
                     self.walk(path, value, left);
                     path.truncate(before);
                 }
@@ -95,7 +95,7 @@ impl Fields {
     }
 
     fn count(&mut self, path: &str, value: &str) {
-        let path = cut(path, MAX_TEXT);
+        let path = cut_to_bytes(path, MAX_TEXT);
         if !self.seen.contains_key(path) {
             if self.seen.len() >= MAX_UNKNOWN {
                 self.beyond += 1;
@@ -105,7 +105,7 @@ impl Fields {
         }
         let Some(seen) = self.seen.get_mut(path) else { return };
         seen.count += 1;
-        let value = cut(value, MAX_TEXT);
+        let value = cut_to_bytes(value, MAX_TEXT);
         if let Some(count) = seen.values.get_mut(value) {
             *count += 1;
         } else if seen.values.len() < MAX_VALUES {
@@ -206,7 +206,7 @@ mod tests {
         let mut fields = Fields::default();
         for number in 0..2000 {
             fields.add(
-                &json!({"workspace_id": number, format!("f{number}{}", "x".repeat(500)): "y".repeat(500)}),
+                &json!({"workspace_id": number, format!("f{number}{}", "x".repeat(500)): "ü".repeat(500)}),
             );
         }
         let row = find(&fields, "workspace_id").unwrap();

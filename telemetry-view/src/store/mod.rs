@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::arrival::{Answer, Arrival, Books, now};
 use crate::reading::{Envelope, MAX_RECORDS, Record};
+use crate::text::cut;
 use counts::Counts;
 use fields::Fields;
 use statements::{Statements, contains};
@@ -21,6 +22,10 @@ pub(crate) const LEAST_BYTES: usize = 32 * 1024 * 1024;
 
 /// Drivers whose books are kept.
 const MAX_BOOKS: usize = 20;
+
+/// Reasons that are kept with them, and characters of a name.
+const MAX_REASONS: usize = 50;
+const MAX_NAME: usize = 200;
 
 /// A request in a file may say that it was made so much later than now, in milliseconds.
 const MAX_AHEAD: i64 = 24 * 60 * 60 * 1000;
@@ -199,7 +204,10 @@ impl Store {
     }
 
     /// Takes in a driver's books, in the place of those that it gave before.
-    pub(crate) fn keep_books(&mut self, books: Books) {
+    pub(crate) fn keep_books(&mut self, mut books: Books) {
+        books.driver.truncate(cut(&books.driver, MAX_NAME).len());
+        let dropped = std::mem::take(&mut books.dropped).into_iter().take(MAX_REASONS);
+        books.dropped = dropped.map(|(reason, count)| (cut(&reason, MAX_NAME).to_owned(), count)).collect();
         if self.books.len() < MAX_BOOKS || self.books.contains_key(&books.driver) {
             self.books.insert(books.driver.clone(), books);
         }
@@ -255,9 +263,9 @@ impl Held {
         RequestLine {
             number: self.number,
             at: self.at,
-            method,
-            host,
-            path,
+            method: cut(method, MAX_NAME),
+            host: cut(host, MAX_NAME),
+            path: cut(path, 4 * MAX_NAME),
             authenticated: *authenticated,
             bytes: body.len(),
             records: self.records,
@@ -357,6 +365,22 @@ mod tests {
         let body = json!({"uploadTime": i64::MAX, "protoLogs": []}).to_string();
         store.take(Arrival { at: None, ..arrival(body) });
         assert!(store.request(0).unwrap().at <= now());
+    }
+
+    #[test]
+    fn books_are_bounded() {
+        let mut store = Store::new(0);
+        let long = |number: usize| format!("{number}{}", "ü".repeat(1000));
+        for driver in 0..100 {
+            let dropped = (0..100).map(|reason| (long(reason), 1)).collect();
+            store.keep_books(Books { driver: long(driver), made: 100, dropped, ..Books::default() });
+        }
+        assert_eq!(store.books.len(), MAX_BOOKS);
+        for (driver, books) in &store.books {
+            assert!(driver.chars().count() <= MAX_NAME && books.dropped.len() == MAX_REASONS);
+            // Books of which a part is left out don't pass for whole ones.
+            assert!(!books.balance());
+        }
     }
 
     #[test]
