@@ -46,6 +46,8 @@ export function distribution(counts, bounds, longest) {
   const width = 400;
   const height = 120;
   const one = width / Math.max(6, shown.length);
+  const short = (bound) => (bound < 1000 ? `${bound} ms` : `${bound / 1000} s`);
+  const every = Math.ceil(shown.length / 8);
   const label = (place) => (place < bounds.length ? `≤ ${ms(bounds[place])}` : `≤ ${ms(longest)}`);
   const words = shown.map((here, place) => `${count(here)} ${label(first + place)}`).join(", ");
   const chart = svg("svg", { viewBox: `0 0 ${width} ${height + 16}`, role: "img", "aria-label": words });
@@ -54,9 +56,12 @@ export function distribution(counts, bounds, longest) {
     const middle = place * one + one / 2;
     chart.append(
       svg("rect", { x: place * one + 1, y: height - tall, width: one - 2, height: tall, class: "f-ready" }),
-      svg("text", { x: middle, y: height + 13, "text-anchor": "middle" }, label(first + place)),
       svg("text", { x: middle, y: height - tall - 3, "text-anchor": "middle" }, count(here)),
     );
+    if (place % every === 0) {
+      const bound = short(bounds[first + place] ?? longest);
+      chart.append(svg("text", { x: middle, y: height + 13, "text-anchor": "middle" }, bound));
+    }
   });
   return chart;
 }

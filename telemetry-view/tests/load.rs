@@ -64,7 +64,7 @@ fn load(what: &str, arguments: &[&str]) {
         }
     }
     let sent = begin.elapsed();
-    view.until("state", |state| state["requests"] == total);
+    view.until("state", |state| state["records"] == u64::from(total) * RECORDS);
     let behind = begin.elapsed() - sent;
     let end = resident(&view);
     let now = view.get("now");

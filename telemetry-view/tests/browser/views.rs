@@ -109,9 +109,11 @@ fn the_switches_switch() {
     assert_eq!(view.send("POST", "/telemetry-ext", &[TOKEN], b"{}").status, 503);
     page.evaluate("document.querySelector('input[name=flag]').click()");
     page.until("document.querySelectorAll('input[name=flag]:not(:checked)').length === 1");
-    let switches = view.get("try")["switches"].clone();
-    let off = switches["flags"].as_object().unwrap().values().filter(|on| **on == json!(false)).count();
-    assert_eq!((off, &switches["telemetry"]), (1, &json!("unavailable")));
+    let is_off = |now: &Value| {
+        let flags = now["switches"]["flags"].as_object().unwrap();
+        flags.values().filter(|on| **on == json!(false)).count() == 1
+    };
+    assert_eq!(view.until("try", is_off)["switches"]["telemetry"], "unavailable");
     page.evaluate("document.getElementById('try-flag').value = 'my.flag'; document.querySelector('#try form').requestSubmit()");
     page.sees("my.flag");
     page.evaluate("document.getElementById('try-flag').value = 'no flag'; document.querySelector('#try form').requestSubmit()");
@@ -190,6 +192,7 @@ fn the_pictures_of_the_documentation() {
         send(&view, &records);
     }
     page.sees("CHUNK_TIMEOUT");
+    page.sees("records in 12 requests");
     page.picture("now.png");
     page.go("statements");
     page.until("document.querySelectorAll('#statements-list .row').length > 10");
