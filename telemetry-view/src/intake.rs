@@ -179,6 +179,8 @@ impl Waiting {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::arrival::Answer;
 
@@ -210,11 +212,18 @@ mod tests {
         let queue = Arc::new(Queue::default());
         queue.give(request(MAX_WAITING));
         let giver = Arc::clone(&queue);
-        let giving = std::thread::spawn(move || (0..3).for_each(|_| giver.give(request(MAX_WAITING))));
-        let mut taken = 0;
-        while taken < 4 {
-            assert!(queue.lock().items.len() <= 1);
-            taken += queue.take().len();
+        let (gives, given) = std::sync::mpsc::channel();
+        let giving = std::thread::spawn(move || {
+            for _ in 0..3 {
+                giver.give(request(MAX_WAITING));
+                gives.send(()).unwrap();
+            }
+        });
+        for _ in 0..3 {
+            // One that doesn't wait is done at once.
+            assert!(given.recv_timeout(Duration::from_millis(50)).is_err());
+            assert_eq!(queue.take().len(), 1);
+            given.recv_timeout(Duration::from_secs(10)).unwrap();
         }
         giving.join().unwrap();
     }
