@@ -37,14 +37,15 @@ const LOOK: Duration = Duration::from_millis(150);
 struct Arguments {
     #[command(subcommand)]
     question: Option<Question>,
-    /// A dry run's file, or a dump of bodies, one a line. It is followed, also when it is set aside as FILE.1.
+    /// A dry run's file, or a dump of bodies, one a line. It is followed, also when it is set aside as
+    /// FILE.1.
     #[arg(value_name = "FILE", required_unless_present = "listen")]
     file: Option<PathBuf>,
     /// Prints the same as text, and ends.
     #[arg(long, conflicts_with = "listen", requires = "file")]
     summary: bool,
-    /// Is a workspace's endpoints for telemetry and flags on 127.0.0.1, for drivers to be pointed at. Without a
-    /// port, on one that is free.
+    /// Is a workspace's endpoints for telemetry and flags on 127.0.0.1, for drivers to be pointed at. Without
+    /// a port, on one that is free.
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
     listen: Option<u16>,
     /// With --listen: speaks HTTPS, and writes the certificate that drivers are to trust to this file.

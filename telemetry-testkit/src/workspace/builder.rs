@@ -146,8 +146,8 @@ impl FakeWorkspaceBuilder {
         self
     }
 
-    /// Answers 403 to what a browser asks on behalf of a page: a request that names an `origin`, as no driver's
-    /// does.
+    /// Answers 403 to what a browser asks on behalf of a page: a request that names an `origin`, as no
+    /// driver's does.
     #[must_use]
     pub fn refuse_pages(mut self) -> FakeWorkspaceBuilder {
         self.bounds.refuse_pages = true;

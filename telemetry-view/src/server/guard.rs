@@ -97,7 +97,8 @@ impl Guard {
         let site = header("sec-fetch-site");
         match head.method {
             Method::GET => {
-                // A link that somebody follows here is no question of another page, which would see the answer.
+                // A link that somebody follows here is no question of another page, which doesn't see the
+                // answer.
                 let is_followed = header("sec-fetch-mode") == Some("navigate")
                     && header("sec-fetch-dest").is_none_or(|dest| dest == "document");
                 let is_own = site.is_none_or(|site| matches!(site, "same-origin" | "none"));

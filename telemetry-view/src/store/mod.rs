@@ -99,7 +99,7 @@ pub(crate) struct Store {
 
 impl Store {
     /// Holds so many bytes at the most: bodies, what was read of them, and what tells records apart. Fields,
-    /// counts and books have bounds of their own, and take at most 6 MiB together.
+    /// counts and books have bounds of their own, and take at most 8 MiB together.
     pub(crate) fn new(limit: usize) -> Store {
         Store {
             limit: limit.max(LEAST_BYTES),
