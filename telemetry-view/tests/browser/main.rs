@@ -2,7 +2,6 @@
 //! `CHROMIUM` names the browser. On Unix, as the pipe to it is made by a shell.
 
 #![cfg(unix)]
-
 #![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests")]
 
 mod accessible;
