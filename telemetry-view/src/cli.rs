@@ -250,19 +250,18 @@ fn read(shared: &Shared, queue: &Queue, mut keeper: Option<Keeper>) {
     loop {
         for item in queue.take() {
             let mut kept = Ok(());
-            shared.take(item, |request| {
-                if let Some(keeper) = &mut keeper {
-                    kept = keeper.keep(request);
-                }
-            });
+            match &mut keeper {
+                Some(keeper) => shared.take(item, Some(&mut |request| kept = keeper.keep(request))),
+                None => shared.take(item, None),
+            }
             if kept.is_err() {
-                shared.take(Item::NotKept, |_| ());
+                shared.take(Item::NotKept, None);
             }
         }
         if let Some(keeper) = &mut keeper
             && keeper.commit().is_err()
         {
-            shared.take(Item::NotKept, |_| ());
+            shared.take(Item::NotKept, None);
         }
     }
 }

@@ -12,8 +12,10 @@ use crate::store::Store;
 /// Bytes that may wait to be read. What comes from the network past that is missed, and counted.
 const MAX_WAITING: usize = 32 * 1024 * 1024;
 
-/// Records that are read before the page may have a look again.
+/// Records, and bytes of them, that are read before the page may have a look again. What is made of a record
+/// may take many times its size.
 const AT_ONCE: usize = 100;
+const BYTES_AT_ONCE: usize = 256 * 1024;
 
 /// What can come.
 #[derive(Debug)]
@@ -75,9 +77,9 @@ impl Shared {
 
     /// Takes in what came. A request that was kept is also handed to `keep`, with the records that could be
     /// read.
-    pub(crate) fn take(&self, item: Item, mut keep: impl FnMut(&Kept<'_>)) {
+    pub(crate) fn take(&self, item: Item, keep: Option<&mut Keep<'_>>) {
         match item {
-            Item::Request(arrival) => self.take_request(arrival, &mut keep),
+            Item::Request(arrival) => self.take_request(arrival, keep),
             Item::Books(books) => self.change(|store| store.keep_books(books)),
             Item::Strange(lines) => self.change(|store| store.counts.strange_lines += lines),
             Item::Other => self.change(|store| store.counts.other_requests += 1),
@@ -86,7 +88,7 @@ impl Shared {
         }
     }
 
-    fn take_request(&self, arrival: Arrival, keep: &mut impl FnMut(&Kept<'_>)) {
+    fn take_request(&self, arrival: Arrival, keep: Option<&mut Keep<'_>>) {
         let mut envelope = Envelope::read(&arrival.body);
         let arrival = Arc::new(arrival);
         let mut at = 0;
@@ -94,20 +96,32 @@ impl Shared {
         self.change(|store| at = store.begin(Arc::clone(&arrival), &envelope));
         envelope.records.truncate(MAX_RECORDS);
         let mut kept = Vec::new();
-        for texts in envelope.records.chunks(AT_ONCE) {
+        let mut rest = envelope.records.as_slice();
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fit = rest.iter().take(AT_ONCE).take_while(|text| {
+                let is_room = bytes < BYTES_AT_ONCE;
+                bytes += text.len();
+                is_room
+            });
+            let (texts, behind) = rest.split_at(fit.count());
+            rest = behind;
             let records: Vec<_> = texts.iter().map(|text| Record::read(text)).collect();
             self.change(|store| records.iter().for_each(|record| store.add(record.as_ref())));
-            kept.extend(
-                records
-                    .into_iter()
-                    .zip(texts)
-                    .filter_map(|(record, text)| Some((record?.frontend, text.as_str()))),
-            );
+            if keep.is_some() {
+                let read = records.into_iter().zip(texts);
+                kept.extend(read.filter_map(|(record, text)| Some((record?.frontend, text.as_str()))));
+            }
         }
         self.change(Store::end);
-        keep(&Kept { at, arrival: &arrival, records: &kept });
+        if let Some(keep) = keep {
+            keep(&Kept { at, arrival: &arrival, records: &kept });
+        }
     }
 }
+
+/// What a request is handed to that is to be kept.
+pub(crate) type Keep<'a> = dyn FnMut(&Kept<'_>) + 'a;
 
 /// A request with its records, each as read and as it came.
 #[derive(Debug)]
@@ -229,15 +243,29 @@ mod tests {
     }
 
     #[test]
+    fn large_and_many_records_are_all_read() {
+        let shared = Shared::new(Store::new(0));
+        let small = (0..250).map(|_| "{}".to_owned());
+        let large = (0..5).map(|_| format!(r#"{{"x":"{}"}}"#, "x".repeat(BYTES_AT_ONCE)));
+        let records: Vec<String> = small.clone().chain(large).chain(small).collect();
+        let body = serde_json::json!({"uploadTime": 1, "protoLogs": records}).to_string().into_bytes();
+        let Item::Request(arrival) = request(0) else { panic!() };
+        shared.take(Item::Request(Arrival { body, ..arrival }), None);
+        assert_eq!(shared.store().counts.records, 505);
+        assert_eq!(shared.store().len(), 1);
+    }
+
+    #[test]
     fn every_change_is_told() {
         let shared = Shared::new(Store::new(0));
         let changes = shared.changes();
-        shared.take(Item::Books(Books::default()), |_| ());
+        shared.take(Item::Books(Books::default()), None);
         assert!(changes.has_changed().unwrap());
         let mut kept = Vec::new();
         let body = br#"{"uploadTime":1,"items":[],"protoLogs":["{}","x"]}"#.to_vec();
         let Item::Request(arrival) = request(0) else { panic!() };
-        shared.take(Item::Request(Arrival { body, ..arrival }), |request| kept.push(request.records.len()));
+        let request = Item::Request(Arrival { body, ..arrival });
+        shared.take(request, Some(&mut |request| kept.push(request.records.len())));
         assert_eq!((kept, shared.store().counts.unreadable), (vec![1], 1));
     }
 }
