@@ -15,6 +15,7 @@ pub mod report;
 pub mod simulation;
 pub mod terminal;
 pub mod tpch;
+pub mod view;
 pub mod warehouse;
 pub mod workload;
 

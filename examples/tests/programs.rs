@@ -33,6 +33,32 @@ fn the_report_says_where_it_ran_and_has_no_colour_in_a_pipe() {
     }
 }
 
+/// In the place of cargo: says how it was called, and what the file has in it.
+#[test]
+fn view_shows_what_was_sent_with_the_books() {
+    use std::os::unix::fs::PermissionsExt;
+    let cargo = std::env::temp_dir().join(format!("cargo-for-a-test-{}", std::process::id()));
+    std::fs::write(&cargo, "#!/bin/sh\necho \"called: $1 $2 $3 $4\"\ncat \"$6\"\nrm \"$6\"\n").unwrap();
+    std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let output = quickstart(&["--view"]).env("CARGO", &cargo).output().unwrap();
+    std::fs::remove_file(&cargo).unwrap();
+    let (out, error) = texts(&output);
+    assert!(output.status.success() && error.is_empty(), "{error}");
+    let (_, shown) = out.split_once("called: run --quiet -p telemetry-view\n").unwrap();
+    let lines: Vec<serde_json::Value> =
+        shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let books: Vec<_> = lines.iter().filter_map(|line| line.get("books")).collect();
+    let accepted: u64 = books.iter().map(|books| books["accepted"].as_u64().unwrap()).sum();
+    assert!(!books.is_empty() && accepted > 0, "{shown}");
+    assert!(lines.iter().any(|line| line.get("protoLogs").is_some()), "{shown}");
+}
+
+#[test]
+fn a_run_ends_by_saying_how_to_look() {
+    let (out, _) = texts(&quickstart(&[]).output().unwrap());
+    assert!(out.ends_with("To look at what was sent, in a browser: the same with --view.\n"), "{out}");
+}
+
 #[test]
 fn whoever_reads_may_stop_reading() {
     let mut child = quickstart(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -13,6 +13,7 @@ use examples::embedded::{ALICE, BOB, Embedded, Misbehaviour};
 use examples::load::{self, Load};
 use examples::report::{self, Part};
 use examples::terminal::{self, NotPrinted, Output};
+use examples::view::View;
 use examples::workload::{self, ANYWHERE, Closing, EMBEDDED};
 use telemetry_core::{DEFAULT_CLOSE, Mode, OPT_OUT_VARIABLES, TelemetryConfig};
 use telemetry_databricks::export::DRY_RUN_VARIABLE;
@@ -33,6 +34,9 @@ struct Arguments {
     /// Writes the body of every delivered request to FILE, one JSON document a line.
     #[arg(long, value_name = "FILE")]
     dump: Option<PathBuf>,
+    /// Shows in a browser what was sent, until it is ended: starts telemetry-view by cargo.
+    #[arg(long)]
+    view: bool,
     /// Lets the service of telemetry on this machine misbehave. It is not for --rate, which has --outage.
     #[arg(long, conflicts_with = "rate", value_name = "NAME", value_parser = PossibleValuesParser::new(Misbehaviour::ALL.map(|(name, _)| name)))]
     fault: Option<String>,
@@ -76,8 +80,23 @@ impl Arguments {
         self.rate.map(|rate| Load { rate, length, outage })
     }
 
-    fn driver(&self, config: TelemetryConfig) -> Result<Driver, Box<dyn Error>> {
-        let dump = self.dump.as_deref().map(Dump::create).transpose()?;
+    /// The file that is to be shown at the end, if that is wanted.
+    fn view(&self) -> std::io::Result<Option<View>> {
+        if !self.view {
+            return Ok(None);
+        }
+        let dry_run = std::env::var_os(DRY_RUN_VARIABLE).filter(|path| !path.is_empty());
+        match dry_run.map(PathBuf::from).or_else(|| self.dump.clone()) {
+            Some(path) => Ok(Some(View::of(path))),
+            None => View::new().map(Some),
+        }
+    }
+
+    fn driver(&self, config: TelemetryConfig, view: Option<&View>) -> Result<Driver, Box<dyn Error>> {
+        let dump = self.dump.as_deref().or(view.map(View::path));
+        let is_dry_run = std::env::var_os(DRY_RUN_VARIABLE).is_some_and(|path| !path.is_empty());
+        // A dry run writes its own file.
+        let dump = dump.filter(|_| self.dump.is_some() || !is_dry_run).map(Dump::create).transpose()?;
         let provider = compose::telemetry(config, dump)?.build()?;
         Ok(Driver::new(provider, Duration::from_secs(self.timeout))?)
     }
@@ -116,19 +135,34 @@ async fn run(arguments: Arguments, out: &mut Output) -> Result<ExitCode, Box<dyn
     if let Some(contradiction) = arguments.contradiction() {
         return Err(contradiction.into());
     }
+    let view = arguments.view()?;
     let wrong = match workspace(|name| std::env::var(name).ok())? {
         Some(_) if arguments.fault.is_some() || arguments.outage > 0 => {
             return Err(
                 "--fault and --outage are for the workspace on this machine: unset DATABRICKS_HOST".into()
             );
         }
-        Some([host, token, warehouse]) => remote(&arguments, out, &host, &token, &warehouse).await?,
-        None => embedded(&arguments, out).await?,
+        Some([host, token, warehouse]) => {
+            remote(&arguments, out, view.as_ref(), &host, &token, &warehouse).await?
+        }
+        None => embedded(&arguments, out, view.as_ref()).await?,
     };
+    look(out, view)?;
     if wrong.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
     Err(format!("what doesn't agree:\n  {}", wrong.join("\n  ")).into())
+}
+
+/// Shows what was sent, or says how to.
+fn look(out: &mut Output, view: Option<View>) -> Result<(), Box<dyn Error>> {
+    let Some(view) = view else {
+        out.line("\nTo look at what was sent, in a browser: the same with --view.")?;
+        return Ok(());
+    };
+    out.line(format_args!("\n{} has what was sent. telemetry-view shows it:", view.path().display()))?;
+    let ended = view.show()?;
+    if ended.success() { Ok(()) } else { Err(format!("telemetry-view ended with {ended}").into()) }
 }
 
 /// What names a workspace: all of it, or nothing.
@@ -153,24 +187,29 @@ fn show(out: &mut Output, part: &Part) -> Result<(), NotPrinted> {
     out.line(&part.body)
 }
 
-async fn embedded(arguments: &Arguments, out: &mut Output) -> Result<Vec<String>, Box<dyn Error>> {
+async fn embedded(
+    arguments: &Arguments,
+    out: &mut Output,
+    view: Option<&View>,
+) -> Result<Vec<String>, Box<dyn Error>> {
     let fault = arguments.fault();
     let there = Embedded::start(fault)?;
     arguments.introduce(
         out,
         &format!("a workspace on this machine ({}), which runs SQL on SQLite", there.workspace.url()),
     )?;
-    let driver = arguments.driver(arguments.config())?;
+    let driver = arguments.driver(arguments.config(), view)?;
     if let Some(load) = arguments.load() {
         let outage = |is_out| {
             there.workspace.on_telemetry(if is_out { Behaviour::Status(503) } else { Behaviour::Normal });
         };
-        return under_load(&driver, there.options(ALICE), load, out, outage).await;
+        return under_load(&driver, there.options(ALICE), load, out, view, outage).await;
     }
     let start = Instant::now();
     let run =
         workload::run(&driver, there.options(ALICE), there.options(BOB), EMBEDDED, DEFAULT_CLOSE).await?;
     let took = start.elapsed();
+    add_books(view, &run.closings)?;
     for part in [
         report::statements(&run),
         report::endings(&run),
@@ -199,6 +238,7 @@ async fn embedded(arguments: &Arguments, out: &mut Output) -> Result<Vec<String>
 async fn remote(
     arguments: &Arguments,
     out: &mut Output,
+    view: Option<&View>,
     host: &str,
     token: &str,
     warehouse: &str,
@@ -206,16 +246,25 @@ async fn remote(
     let host = host.trim_end_matches('/');
     let url = if host.starts_with("https://") { host.to_owned() } else { format!("https://{host}") };
     arguments.introduce(out, &url)?;
-    let driver = arguments.driver(TelemetryConfig::default().mode(arguments.mode()))?;
+    let driver = arguments.driver(TelemetryConfig::default().mode(arguments.mode()), view)?;
     let options = Options::new(url, token, warehouse);
     if let Some(load) = arguments.load() {
-        return under_load(&driver, options, load, out, |_| ()).await;
+        return under_load(&driver, options, load, out, view, |_| ()).await;
     }
     let run = workload::run(&driver, options.clone(), options, ANYWHERE, DEFAULT_CLOSE).await?;
+    add_books(view, &run.closings)?;
     for part in [report::statements(&run), report::endings(&run), report::books(&run)] {
         show(out, &part)?;
     }
     Ok(report::unbalanced(&run))
+}
+
+/// The books of each connection's client, the last that was said of it.
+fn add_books(view: Option<&View>, closings: &[Closing]) -> std::io::Result<()> {
+    let Some(view) = view else { return Ok(()) };
+    closings.iter().try_for_each(|closing| {
+        view.add_books(&format!("quickstart, {}", closing.connection), &closing.status)
+    })
 }
 
 async fn under_load(
@@ -223,9 +272,13 @@ async fn under_load(
     options: Options,
     load: Load,
     out: &mut Output,
+    view: Option<&View>,
     outage: impl Fn(bool),
 ) -> Result<Vec<String>, Box<dyn Error>> {
     let loaded = load::run(driver, options, load, DEFAULT_CLOSE, outage).await?;
+    if let Some(view) = view {
+        view.add_books("quickstart, under load", &loaded.status)?;
+    }
     for part in report::loaded(&load, &loaded) {
         show(out, &part)?;
     }

@@ -5,6 +5,8 @@ use std::fmt;
 use serde_json::Value;
 use telemetry_core::plugin::Headers;
 
+use super::service::Path;
+
 /// A request, as the workspace got it.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -23,6 +25,16 @@ impl Received {
     /// A request, for tests of a route alone.
     pub fn new(method: &str, path: &str, headers: Headers, body: impl Into<Vec<u8>>) -> Self {
         Received { method: method.to_owned(), path: path.to_owned(), headers, body: body.into() }
+    }
+
+    /// Whether it is to one of the paths of telemetry.
+    pub fn is_telemetry(&self) -> bool {
+        matches!(Path::of(&self.path), Path::Telemetry { .. })
+    }
+
+    /// Whether it asks for flags.
+    pub fn is_for_flags(&self) -> bool {
+        Path::of(&self.path) == Path::Flags
     }
 
     /// The body as text, what isn't UTF-8 replaced.

@@ -5,12 +5,13 @@ use std::io;
 #[cfg(feature = "tls")]
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::FakeWorkspace;
 use super::answer::{Answer, Received};
 use super::oauth::Issuer;
-use super::server::{Server, Shared};
-use super::service::Routes;
+use super::server::{Bounds, Observer, Server, Shared};
+use super::service::{PassOn, Routes};
 use super::state::State;
 use super::strict::Strict;
 #[cfg(feature = "tls")]
@@ -21,6 +22,9 @@ use super::watched::Watched;
 #[derive(Default)]
 pub struct FakeWorkspaceBuilder {
     routes: Routes,
+    pass_on: Option<PassOn>,
+    observer: Option<Observer>,
+    bounds: Bounds,
     state: State,
     port: u16,
     /// The names that its certificate has, if it speaks HTTPS.
@@ -93,6 +97,63 @@ impl FakeWorkspaceBuilder {
         self
     }
 
+    /// Shows each request to `observer`, of whatever path, with the status of its answer: `None` where it got
+    /// none, or none that is HTTP. It then remembers no request, no record and no violation, so that it may
+    /// run for long. The observer must not block, as it runs on the workspace's thread. A request whose body
+    /// isn't read to its end, as it is too long or too slow, is shown without it.
+    #[must_use]
+    pub fn observer(
+        mut self,
+        observer: impl Fn(&Received, Option<u16>) + Send + Sync + 'static,
+    ) -> FakeWorkspaceBuilder {
+        self.observer = Some(Arc::new(observer));
+        self.state.forgets = true;
+        self
+    }
+
+    /// Lets another answer for flags and telemetry, wherever its behaviour is
+    /// [`Normal`](crate::Behaviour::Normal). It runs on a thread on which it may block. A panic in it is
+    /// answered 500.
+    #[must_use]
+    pub fn pass_on(
+        mut self,
+        pass_on: impl Fn(&Received) -> Answer + Send + Sync + 'static,
+    ) -> FakeWorkspaceBuilder {
+        self.pass_on = Some(Arc::new(pass_on));
+        self
+    }
+
+    /// A longer body is answered 413, and read no further. At first 64 MiB.
+    #[must_use]
+    pub fn max_body(mut self, bytes: usize) -> FakeWorkspaceBuilder {
+        self.bounds.max_body = bytes;
+        self
+    }
+
+    /// So many connections are served at a time, at least one; others wait until one of them ends. At first
+    /// any number.
+    #[must_use]
+    pub fn max_connections(mut self, connections: usize) -> FakeWorkspaceBuilder {
+        self.bounds.max_connections = connections.max(1);
+        self
+    }
+
+    /// How long a client may take for the head of a request, after which its connection is closed, and for
+    /// its body, after which it is answered 408. At first for ever.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> FakeWorkspaceBuilder {
+        self.bounds.patience = Some(patience);
+        self
+    }
+
+    /// Answers 403 to what a browser asks on behalf of a page: a request that names an `origin`, as no
+    /// driver's does.
+    #[must_use]
+    pub fn refuse_pages(mut self) -> FakeWorkspaceBuilder {
+        self.bounds.refuse_pages = true;
+        self
+    }
+
     /// Speaks HTTPS, under a certificate for `127.0.0.1`, `localhost` and these names. An authority that is
     /// made for it vouches for it, whose certificate [`ca_pem`](FakeWorkspace::ca_pem) gives.
     #[cfg(feature = "tls")]
@@ -143,6 +204,9 @@ impl FakeWorkspaceBuilder {
         let shared = Shared {
             state: Arc::clone(&state),
             routes: Arc::new(self.routes),
+            pass_on: self.pass_on,
+            observer: self.observer,
+            bounds: self.bounds,
             #[cfg(feature = "tls")]
             acceptor: tls.as_ref().map(|tls| tls.acceptor.clone()),
         };

@@ -3,13 +3,14 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use telemetry_core::plugin::Headers;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -17,12 +18,9 @@ use tokio::sync::mpsc;
 
 use super::answer::{Answer, Received};
 use super::server::Shared;
-use super::service::{self, Path, Raw, Reply, Routes};
+use super::service::{self, Path, Raw, Reply};
 use super::state::State;
 use crate::workspace::watched::Watched;
-
-/// No test sends more, and a runaway one must not take the machine's memory.
-const MAX_BODY: usize = 64 * 1024 * 1024;
 
 /// A connection, under whatever it is wrapped in.
 trait Connection: AsyncRead + AsyncWrite + Unpin {
@@ -48,20 +46,29 @@ pub(crate) async fn open(stream: TcpStream, shared: Shared) {
     #[cfg(feature = "tls")]
     if let Some(acceptor) = &shared.acceptor {
         // A client that trusts nobody hangs up here.
-        if let Ok(stream) = acceptor.accept(stream).await {
-            serve(stream, shared.state, shared.routes).await;
+        if let Some(Ok(stream)) = within(shared.bounds.patience, acceptor.accept(stream)).await {
+            serve(stream, shared).await;
         }
         return;
     }
-    serve(stream, shared.state, shared.routes).await;
+    serve(stream, shared).await;
 }
 
-async fn serve(stream: impl Connection, state: Arc<Watched<State>>, routes: Arc<Routes>) {
+/// What a future gives, or nothing if it takes longer than may be.
+async fn within<T>(patience: Option<Duration>, future: impl Future<Output = T>) -> Option<T> {
+    match patience {
+        Some(patience) => tokio::time::timeout(patience, future).await.ok(),
+        None => Some(future.await),
+    }
+}
+
+async fn serve(stream: impl Connection, shared: Shared) {
+    let patience = shared.bounds.patience;
     let (raw, mut wants_raw) = mpsc::unbounded_channel();
     let service = service_fn(move |request| {
-        let (state, routes, raw) = (Arc::clone(&state), Arc::clone(&routes), raw.clone());
+        let (shared, raw) = (shared.clone(), raw.clone());
         async move {
-            match answer(request, &state, &routes).await {
+            match answer(request, &shared).await {
                 Reply::Answer(answer) => return Ok::<_, Infallible>(response(answer)),
                 Reply::Hang => {}
                 Reply::Raw(act) => drop(raw.send(act)),
@@ -69,7 +76,11 @@ async fn serve(stream: impl Connection, state: Arc<Watched<State>>, routes: Arc<
             pending().await
         }
     });
-    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let mut builder = http1::Builder::new();
+    if let Some(patience) = patience {
+        builder.timer(TokioTimer::new()).header_read_timeout(patience);
+    }
+    let mut connection = builder.serve_connection(TokioIo::new(stream), service);
     let act = tokio::select! {
         // How a connection ends is the client's business.
         _ = &mut connection => return,
@@ -111,29 +122,50 @@ async fn act_raw(mut stream: impl Connection, act: Raw) -> std::io::Result<()> {
     }
 }
 
-async fn answer(request: Request<Incoming>, state: &Watched<State>, routes: &Arc<Routes>) -> Reply {
+async fn answer(request: Request<Incoming>, shared: &Shared) -> Reply {
+    let state = &shared.state;
     let (head, body) = request.into_parts();
-    let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {
-        return Reply::Answer(Answer::new(413, ""));
+    if shared.bounds.refuse_pages && head.headers.contains_key("origin") {
+        return Reply::Answer(Answer::new(403, ""));
+    }
+    let read = within(shared.bounds.patience, Limited::new(body, shared.bounds.max_body).collect()).await;
+    let (body, refused) = match read {
+        Some(Ok(body)) => (body.to_bytes(), None),
+        Some(Err(_)) => (Bytes::new(), Some(413)),
+        None => (Bytes::new(), Some(408)),
     };
     let mut headers = Headers::new();
     for (name, value) in &head.headers {
         headers.push(name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()));
     }
     let path = head.uri.path_and_query().map_or_else(|| head.uri.to_string(), ToString::to_string);
-    let request = Received::new(head.method.as_str(), &path, headers, body.to_bytes());
-    state.change(|state| state.received.push(request.clone()));
+    let request = Received::new(head.method.as_str(), &path, headers, body);
+    let reply = match refused {
+        Some(status) => Reply::Answer(Answer::new(status, "")),
+        None => {
+            state.change(|state| state.remember(&request));
+            reply(&request, shared).await
+        }
+    };
+    if let Some(observer) = &shared.observer {
+        observer(&request, reply.status());
+    }
+    reply
+}
+
+async fn reply(request: &Received, shared: &Shared) -> Reply {
+    let Shared { state, routes, .. } = shared;
     match Path::of(&request.path) {
         Path::Other => {
-            let issued = state.change(|state| state.issuer.as_mut()?.answer(state.scheme, &request));
+            let issued = state.change(|state| state.issuer.as_mut()?.answer(state.scheme, request));
             if let Some(answer) = issued {
                 return Reply::Answer(answer);
             }
-            let routes = Arc::clone(routes);
+            let (routes, request) = (Arc::clone(routes), request.clone());
             let routed = tokio::task::spawn_blocking(move || service::route(&routes, &request)).await;
             Reply::Answer(routed.unwrap_or_else(|_| Answer::new(500, "the route panicked")))
         }
-        path => service::reply(state, path, &request).await,
+        path => service::reply(state, path, request, shared.pass_on.as_ref()).await,
     }
 }
 

@@ -7,15 +7,42 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
+use super::answer::Received;
 use super::connection;
-use super::service::Routes;
+use super::service::{PassOn, Routes};
 use super::state::State;
 use crate::workspace::watched::Watched;
 
 /// How long a route that still runs may hold up the end of the server.
 const SAFETY_NET: Duration = Duration::from_secs(5);
+
+pub(crate) type Observer = Arc<dyn Fn(&Received, Option<u16>) + Send + Sync>;
+
+/// What one client, or all together, may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Bytes of a body. No test sends more than it is at first, and a runaway one must not take the
+    /// machine's memory.
+    pub(crate) max_body: usize,
+    pub(crate) max_connections: usize,
+    /// How long a client may take for the head of a request, and for its body.
+    pub(crate) patience: Option<Duration>,
+    /// Whether a request that names its origin is refused.
+    pub(crate) refuse_pages: bool,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds {
+            max_body: 64 * 1024 * 1024,
+            max_connections: Semaphore::MAX_PERMITS,
+            patience: None,
+            refuse_pages: false,
+        }
+    }
+}
 
 pub(crate) struct Server {
     port: u16,
@@ -28,6 +55,9 @@ pub(crate) struct Server {
 pub(crate) struct Shared {
     pub(crate) state: Arc<Watched<State>>,
     pub(crate) routes: Arc<Routes>,
+    pub(crate) pass_on: Option<PassOn>,
+    pub(crate) observer: Option<Observer>,
+    pub(crate) bounds: Bounds,
     /// Where it speaks HTTPS.
     #[cfg(feature = "tls")]
     pub(crate) acceptor: Option<tokio_rustls::TlsAcceptor>,
@@ -66,10 +96,17 @@ impl Server {
 }
 
 async fn accept(listener: tokio::net::TcpListener, shared: Shared) {
+    let places = Arc::new(Semaphore::new(shared.bounds.max_connections));
     loop {
+        // The others wait with the system, which bounds how many.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(connection::open(stream, shared.clone()));
+                let shared = shared.clone();
+                tokio::spawn(async move {
+                    connection::open(stream, shared).await;
+                    drop(place);
+                });
             }
             // A connection that was gone before it was accepted, or no file descriptor left: others may end.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,

@@ -13,6 +13,7 @@ use crate::workspace::watched::Watched;
 
 pub(crate) type Route = Arc<dyn Fn(&Received) -> Option<Answer> + Send + Sync>;
 pub(crate) type Routes = Vec<Route>;
+pub(crate) type PassOn = Arc<dyn Fn(&Received) -> Answer + Send + Sync>;
 
 /// Which part of the workspace a path belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,18 @@ pub(crate) enum Reply {
     Raw(Raw),
 }
 
+impl Reply {
+    /// The status of an answer; `None` where there is none, or none that is HTTP.
+    pub(crate) fn status(&self) -> Option<u16> {
+        match self {
+            Reply::Answer(answer) => Some(answer.status),
+            // Slow, but an answer all the same.
+            Reply::Raw(Raw::Slow(answer, _)) => std::str::from_utf8(answer.get(9..12)?).ok()?.parse().ok(),
+            Reply::Hang | Reply::Raw(_) => None,
+        }
+    }
+}
+
 /// What is done with a connection that keeps to no protocol.
 #[derive(Debug)]
 pub(crate) enum Raw {
@@ -65,7 +78,12 @@ pub(crate) enum Raw {
 }
 
 /// What is done with a request for flags or with telemetry. It waits only where its behaviour says so.
-pub(crate) async fn reply(state: &Watched<State>, path: Path, request: &Received) -> Reply {
+pub(crate) async fn reply(
+    state: &Watched<State>,
+    path: Path,
+    request: &Received,
+    pass_on: Option<&PassOn>,
+) -> Reply {
     let behaviour = state.change(|state| match path {
         Path::Flags => state.on_flags.next(),
         Path::Telemetry { .. } | Path::Other => state.on_telemetry.next(),
@@ -80,7 +98,10 @@ pub(crate) async fn reply(state: &Watched<State>, path: Path, request: &Received
     let serve = |most| serve(state, path, request, refused.as_deref(), most);
     let served = |most| Reply::Answer(serve(most));
     match behaviour {
-        Behaviour::Normal => served(usize::MAX),
+        Behaviour::Normal => match pass_on {
+            Some(pass_on) if refused.is_none() => Reply::Answer(passed_on(pass_on, request).await),
+            _ => served(usize::MAX),
+        },
         Behaviour::PartiallyAccept(most) => served(most),
         Behaviour::MaxBody(most) if request.body.len() > most => Reply::Answer(Answer::new(413, "")),
         Behaviour::MaxBody(_) => served(usize::MAX),
@@ -117,6 +138,13 @@ pub(crate) async fn reply(state: &Watched<State>, path: Path, request: &Received
         }
         Behaviour::Slow(pause) => Reply::Raw(Raw::Slow(serve(usize::MAX).to_bytes(), pause)),
     }
+}
+
+/// What another answers, on a thread on which it may block.
+async fn passed_on(pass_on: &PassOn, request: &Received) -> Answer {
+    let (pass_on, request) = (Arc::clone(pass_on), request.clone());
+    let answered = tokio::task::spawn_blocking(move || pass_on(&request)).await;
+    answered.unwrap_or_else(|_| Answer::new(500, "passing it on panicked"))
 }
 
 /// Serves a request as a service that works, accepting at most `most` records, and none for what a strict one

@@ -39,6 +39,8 @@ pub(crate) struct State {
     pub(crate) strict: Option<Strict>,
     pub(crate) violations: Vec<String>,
     pub(crate) connections: usize,
+    /// Whether nothing is remembered of what was received.
+    pub(crate) forgets: bool,
 }
 
 impl Default for State {
@@ -57,6 +59,7 @@ impl Default for State {
             strict: None,
             violations: Vec::new(),
             connections: 0,
+            forgets: false,
         }
     }
 }
@@ -82,7 +85,9 @@ impl State {
     pub(crate) fn judge(&mut self, authenticated: bool, body: &[u8]) -> Option<String> {
         let wrong = self.strict.as_mut()?.judge(authenticated, body);
         let reason = (!wrong.is_empty()).then(|| wrong.join("; "));
-        self.violations.extend(wrong);
+        if !self.forgets {
+            self.violations.extend(wrong);
+        }
         reason
     }
 
@@ -90,7 +95,15 @@ impl State {
         if let Some(strict) = &mut self.strict {
             strict.accept(&records);
         }
-        self.records.append(&mut records);
+        if !self.forgets {
+            self.records.append(&mut records);
+        }
+    }
+
+    pub(crate) fn remember(&mut self, request: &Received) {
+        if !self.forgets {
+            self.received.push(request.clone());
+        }
     }
 
     pub(crate) fn flags_answer(&self, request: &Received) -> Value {

@@ -8,6 +8,7 @@
 
 mod flags;
 mod oauth;
+mod observed;
 mod port;
 mod strict;
 mod tls;

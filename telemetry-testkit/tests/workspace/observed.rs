@@ -1,0 +1,117 @@
+//! A workspace that runs for long: it shows what it gets, remembers nothing, and is bounded.
+
+use std::io::{Read, Write};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use telemetry_testkit::{Answer, Behaviour, FakeWorkspace, FakeWorkspaceBuilder};
+
+use super::{FLAGS, NET, ask, connect, envelope, post, request, send, status};
+
+type Shown = Receiver<(String, Vec<u8>, Option<u16>)>;
+
+fn observed() -> (FakeWorkspaceBuilder, Shown) {
+    let (shows, shown) = channel();
+    let builder = FakeWorkspace::builder().observer(move |request, status| {
+        shows.send((request.path.clone(), request.body.clone(), status)).unwrap();
+    });
+    (builder, shown)
+}
+
+#[test]
+fn each_request_is_shown_with_its_status_and_none_is_remembered() {
+    let (builder, shown) = observed();
+    let workspace = builder.start();
+    assert_eq!(status(&post(&workspace, 2)), 200);
+    assert_eq!(
+        shown.recv_timeout(NET).unwrap(),
+        ("/api/2.0/sql/telemetry-ext".to_owned(), envelope(2), Some(200))
+    );
+    assert_eq!(status(&ask(&workspace, "GET", FLAGS, &[], b"")), 401);
+    assert_eq!(shown.recv_timeout(NET).unwrap().2, Some(401));
+    assert_eq!(status(&ask(&workspace, "GET", "/else", &[], b"")), 404);
+    assert_eq!(shown.recv_timeout(NET).unwrap().2, Some(404));
+    workspace.script_telemetry([Behaviour::Hang, Behaviour::Slow(Duration::ZERO), Behaviour::Garbage]);
+    for wanted in [None, Some(200), None] {
+        let _stream = send(&workspace, "POST", "/telemetry-ext", Some("t"), &envelope(1));
+        assert_eq!(shown.recv_timeout(NET).unwrap().2, wanted);
+    }
+    assert!(workspace.received().is_empty() && workspace.records().is_empty());
+}
+
+#[test]
+fn a_strict_one_remembers_no_violation_either() {
+    let (builder, shown) = observed();
+    let workspace = builder.strict().start();
+    assert_eq!(status(&ask(&workspace, "POST", "/telemetry-unauth", &[], b"{}")), 400);
+    assert_eq!(shown.recv_timeout(NET).unwrap().2, Some(400));
+    assert!(workspace.violations().is_empty());
+}
+
+#[test]
+fn another_answers_where_it_would_work_and_nowhere_else() {
+    let workspace =
+        FakeWorkspace::builder().pass_on(|request| Answer::new(202, request.path.clone())).start();
+    let answer = post(&workspace, 1);
+    assert!(status(&answer) == 202 && answer.ends_with("/telemetry-ext"), "{answer}");
+    assert_eq!(status(&ask(&workspace, "GET", FLAGS, &[], b"")), 202);
+    workspace.on_telemetry(Behaviour::Status(503));
+    assert_eq!(status(&post(&workspace, 1)), 503);
+}
+
+#[test]
+fn a_panic_of_the_other_is_answered_500() {
+    let workspace = FakeWorkspace::builder().pass_on(|_| panic!("for this test")).start();
+    assert_eq!(status(&post(&workspace, 1)), 500);
+}
+
+#[test]
+fn a_body_that_is_too_long_is_answered_413_and_shown_without_it() {
+    let (builder, shown) = observed();
+    let workspace = builder.max_body(100).start();
+    assert_eq!(status(&ask(&workspace, "POST", "/telemetry-unauth", &[], &[b' '; 101])), 413);
+    assert_eq!(shown.recv_timeout(NET).unwrap(), ("/telemetry-unauth".to_owned(), Vec::new(), Some(413)));
+    assert_eq!(status(&ask(&workspace, "POST", "/telemetry-unauth", &[], &[b' '; 100])), 400);
+}
+
+#[test]
+fn a_slow_client_is_not_waited_for() {
+    let workspace = FakeWorkspace::builder().patience(Duration::from_millis(50)).start();
+    let (mut head, mut rest) = (connect(&workspace), Vec::new());
+    head.write_all(b"POST /telemetry-ext HT").unwrap();
+    // The client's own patience is longer by far, and would be an error.
+    head.read_to_end(&mut rest).unwrap();
+    let mut slow = connect(&workspace);
+    let whole = request("POST", "/telemetry-ext", &[], b"{}");
+    slow.write_all(&whole[..whole.len() - 1]).unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).unwrap();
+    assert_eq!(status(&answer), 408);
+}
+
+#[test]
+fn more_connections_than_may_be_wait_for_one_to_end() {
+    let workspace = FakeWorkspace::builder().max_connections(1).start();
+    let first = connect(&workspace);
+    assert!(workspace.wait_for_connections(1, NET));
+    let mut second = connect(&workspace);
+    second.write_all(&request("GET", "/else", &[], b"")).unwrap();
+    second.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    assert!(second.read(&mut [0]).is_err(), "it was served beside the first");
+    drop(first);
+    second.set_read_timeout(Some(NET)).unwrap();
+    let mut answer = String::new();
+    second.read_to_string(&mut answer).unwrap();
+    assert_eq!(status(&answer), 404);
+}
+
+#[test]
+fn what_a_page_asks_for_is_refused_where_that_is_wanted() {
+    let origin = [("origin", "https://example.com")];
+    let (builder, shown) = observed();
+    let workspace = builder.refuse_pages().start();
+    assert_eq!(status(&ask(&workspace, "POST", "/telemetry-unauth", &origin, &envelope(1))), 403);
+    assert!(shown.try_recv().is_err());
+    let open = FakeWorkspace::start();
+    assert_eq!(status(&ask(&open, "POST", "/telemetry-unauth", &origin, &envelope(1))), 200);
+}

@@ -1,0 +1,152 @@
+//! The copy as Parquet: every column may be empty, numbers are 64 bits, texts are UTF-8; not compressed.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use parquet::basic::{LogicalType, Repetition, Type as Physical};
+use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::Type;
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+
+use super::Failed;
+use crate::text::of_bytes;
+
+/// Rows that are held and written together.
+const ROWS: usize = 5_000;
+
+/// Columns of numbers; all others are of text.
+const NUMBERS: [&str; 17] = [
+    "request",
+    "arrived",
+    "authenticated",
+    "at",
+    "workspace",
+    "latency_ms",
+    "polls",
+    "queue_ms",
+    "ready_ms",
+    "consumed_ms",
+    "chunks_present",
+    "chunks_read",
+    "first_chunk_ms",
+    "slowest_chunk_ms",
+    "chunks_ms",
+    "retries",
+    "id",
+];
+
+/// The values of a column, of so many rows.
+enum Column {
+    Numbers(Vec<i64>),
+    Texts(Vec<ByteArray>),
+}
+
+struct Filled {
+    column: Column,
+    /// For each row, 1 where there is a value.
+    levels: Vec<i16>,
+}
+
+/// Writes the rows of a question.
+pub(super) fn write(database: &Connection, sql: &str, out: &mut (impl Write + Send)) -> Result<(), Failed> {
+    let mut statement = database.prepare(sql)?;
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    let fields = names.iter().map(|name| {
+        let builder = if NUMBERS.contains(&name.as_str()) {
+            Type::primitive_type_builder(name, Physical::INT64)
+        } else {
+            let builder = Type::primitive_type_builder(name, Physical::BYTE_ARRAY);
+            builder.with_logical_type(Some(LogicalType::String))
+        };
+        builder.with_repetition(Repetition::OPTIONAL).build().map(Arc::new)
+    });
+    let fields = fields.collect::<Result<_, _>>()?;
+    let schema = Arc::new(Type::group_type_builder("records").with_fields(fields).build()?);
+    let mut writer = SerializedFileWriter::new(out, schema, Arc::new(WriterProperties::new()))?;
+    let mut rows = statement.query([])?;
+    loop {
+        let mut columns: Vec<Filled> = names.iter().map(|name| Filled::new(name)).collect();
+        let mut filled = 0;
+        while filled < ROWS
+            && let Some(row) = rows.next()?
+        {
+            for (place, column) in columns.iter_mut().enumerate() {
+                column.push(row.get_ref(place)?);
+            }
+            filled += 1;
+        }
+        if filled == 0 {
+            break;
+        }
+        let mut group = writer.next_row_group()?;
+        for Filled { column, levels } in &columns {
+            let Some(mut to) = group.next_column()? else { break };
+            match column {
+                Column::Numbers(values) => to.typed::<Int64Type>().write_batch(values, Some(levels), None)?,
+                Column::Texts(values) => {
+                    to.typed::<ByteArrayType>().write_batch(values, Some(levels), None)?
+                }
+            };
+            to.close()?;
+        }
+        group.close()?;
+    }
+    writer.close()?;
+    Ok(())
+}
+
+impl Filled {
+    fn new(name: &str) -> Filled {
+        let column =
+            if NUMBERS.contains(&name) { Column::Numbers(Vec::new()) } else { Column::Texts(Vec::new()) };
+        Filled { column, levels: Vec::new() }
+    }
+
+    /// Adds a value; one that isn't of the column's kind is none.
+    fn push(&mut self, value: ValueRef<'_>) {
+        let there = match (&mut self.column, value) {
+            (Column::Numbers(numbers), ValueRef::Integer(number)) => {
+                numbers.push(number);
+                true
+            }
+            (Column::Texts(texts), ValueRef::Text(text) | ValueRef::Blob(text)) => {
+                texts.push(of_bytes(text).into_bytes().into());
+                true
+            }
+            _ => false,
+        };
+        self.levels.push(i16::from(there));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let database = Connection::open_in_memory().unwrap();
+        let rows = ROWS as i64 + 1;
+        let sql = format!(
+            "WITH RECURSIVE n(at) AS (SELECT 1 UNION ALL SELECT at + 1 FROM n WHERE at < {rows})
+             SELECT at, CASE WHEN at % 2 THEN 'tä' || at END AS event FROM n"
+        );
+        let mut file = Vec::new();
+        write(&database, &sql, &mut file).unwrap();
+        let path = std::env::temp_dir().join(format!("telemetry-view-{}.parquet", std::process::id()));
+        std::fs::write(&path, file).unwrap();
+        let reader = SerializedFileReader::new(std::fs::File::open(&path).unwrap()).unwrap();
+        let read: Vec<String> =
+            reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(read.len() as i64, rows);
+        assert_eq!(read[0], "{at: 1, event: \"tä1\"}");
+        assert_eq!(read[1], "{at: 2, event: null}");
+        assert_eq!(read[ROWS], format!("{{at: {rows}, event: \"tä{rows}\"}}"));
+    }
+}
