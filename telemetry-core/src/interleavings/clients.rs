@@ -245,3 +245,37 @@ fn after_a_shutdown_each_client_has_ended_or_was_begun_after_it_and_no_event_is_
         assert_eq!(books.iter().map(|books| books.records.accepted).sum::<u64>() as usize, world.received());
     });
 }
+
+#[test]
+fn a_sink_is_offered_what_the_vendor_is_and_a_close_waits_for_both() {
+    check(|| {
+        let (world, sink) = (World::default(), World::default());
+        let provider = world.provider_with_sink(&sink);
+        let threads = [true, false].map(|flushes| {
+            let provider = provider.clone();
+            thread::spawn(move || {
+                let (lease, session) = connect(&provider);
+                if flushes {
+                    drop(block_on(lease.flush(WITHIN)));
+                }
+                operate(&session);
+                let outcome = block_on(lease.close(WITHIN));
+                assert!(
+                    matches!(outcome, CloseOutcome::Shared | CloseOutcome::Delivered { .. }),
+                    "{outcome}"
+                );
+                client(&lease)
+            })
+        });
+        for client in join(threads) {
+            block_on(client.finished());
+            let books = client.snapshot();
+            let [offered] = &books.sinks[..] else { panic!("there is one sink") };
+            assert!(offered.records.balances() && offered.records.dropped.total() == 0, "{books:?}");
+            assert_eq!(offered.records.accepted, books.records.accepted);
+        }
+        assert_eq!((world.received(), sink.received()), (4, 4));
+        let status = provider.status();
+        assert_eq!((status.records.accepted, status.sinks[0].1.accepted), (4, 4));
+    });
+}

@@ -15,10 +15,10 @@ use crate::client::Client;
 use crate::config::{Mode, TelemetryConfig};
 use crate::fault::{Fault, PluginError};
 use crate::guard::lock::lock;
+use crate::handle::connection_info::ConnectionInfo;
 use crate::handle::lease::Lease;
-use crate::handle::opening::ConnectionInfo;
 use crate::handle::operation::Operation;
-use crate::handle::provider::ClientProvider;
+use crate::handle::provider::{ClientProvider, ClientProviderBuilder};
 use crate::handle::session::Session;
 use crate::handle::target::Target;
 use crate::pipeline::event::tests::session;
@@ -26,6 +26,7 @@ use crate::plugin::breaker::AlwaysClosed;
 use crate::plugin::clock::{BoxFuture, Clock, Tick};
 use crate::plugin::exporter::{Attempt, Exporter, Receipt};
 use crate::plugin::flags::{FeatureFlagSource, FlagQuery, FlagSet};
+use crate::plugin::sink::Sink;
 use crate::record::{OperationType, Record, SystemInfo};
 
 /// Clones are the same world.
@@ -54,17 +55,28 @@ impl World {
 
     /// A provider in it that sends two records at a time, and is woken by four events that wait.
     pub(crate) fn provider(&self) -> ClientProvider {
+        self.built(|builder| builder)
+    }
+
+    /// The same with a sink, which is a world of its own but for its time.
+    pub(crate) fn provider_with_sink(&self, sink: &World) -> ClientProvider {
+        self.built(|builder| {
+            let config = TelemetryConfig::default().batch_size(2);
+            builder.sink(Sink::new("sink", sink.clone()).config(config))
+        })
+    }
+
+    fn built(&self, change: impl Fn(ClientProviderBuilder) -> ClientProviderBuilder) -> ClientProvider {
         let config = TelemetryConfig::default().mode(Mode::Forced).batch_size(2).max_events(16);
-        ClientProvider::builder(session().driver.identity.clone())
+        let builder = ClientProvider::builder(session().driver.identity.clone())
             .config(config)
             .exporter(self.clone())
             .flags(self.clone())
             .breakers(AlwaysClosed)
             .clock(self.clone())
             .system(SystemInfo::default())
-            .environment(|_| None)
-            .build()
-            .unwrap()
+            .environment(|_| None);
+        change(builder).build().unwrap()
     }
 
     /// Waits for something, and lets no time pass.
