@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::guard::sync::atomic::{AtomicU64, Ordering};
 
 /// What is lent to a client at the least.
-const LOAN: u64 = 4 * 1024;
+const LOAN: u64 = 4096;
 
 /// What all clients of one provider may hold together.
 #[derive(Debug)]
