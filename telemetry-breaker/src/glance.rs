@@ -82,4 +82,29 @@ mod tests {
             assert_eq!(Glance::of(glance.word()), Glance::Unclear);
         }
     }
+
+    #[test]
+    fn most_calls_are_admitted_and_rejected_at_a_glance() {
+        let at = Tick::from_nanos;
+        assert_eq!(Glance::Calm(7).admit(at(4)), Some(Ok(7)));
+        assert_eq!(Glance::Closed(7).admit(at(4)), Some(Ok(7)));
+        assert_eq!(Glance::Open(at(5)).admit(at(4)), Some(Err(at(5))));
+        assert_eq!(Glance::Open(at(5)).admit(at(5)), None, "the machine has to wake");
+        assert_eq!(Glance::Unclear.admit(at(4)), None);
+    }
+
+    #[test]
+    fn most_calls_are_settled_at_a_glance() {
+        let failure = Outcome::Failure { retry_after: None };
+        let nothing = |glance: Glance, ticket| {
+            [Outcome::Success, Outcome::Neutral, failure]
+                .map(|outcome| glance.settles_nothing(ticket, outcome))
+        };
+        assert_eq!(nothing(Glance::Calm(7), 7), [true, true, false]);
+        assert_eq!(nothing(Glance::Closed(7), 7), [false, true, false]);
+        assert_eq!(nothing(Glance::Unclear, 7), [false; 3]);
+        for glance in [Glance::Calm(7), Glance::Closed(7), Glance::Open(Tick::from_nanos(5))] {
+            assert_eq!(nothing(glance, 6), [true; 3], "{glance:?}");
+        }
+    }
 }

@@ -223,3 +223,23 @@ impl Window {
         *failures += u32::from(failed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_is_open_admits_nothing_also_when_it_is_asked_itself() {
+        let mut machine = Machine::new(BreakerConfig::default());
+        let failure = Outcome::Failure { retry_after: None };
+        let until = loop {
+            match machine.admit(Tick::ZERO) {
+                (Ok(ticket), _) => drop(machine.settle(ticket, failure, Tick::ZERO)),
+                (Err(until), _) => break until,
+            }
+        };
+        let before = Tick::from_nanos(until.as_nanos() - 1);
+        assert!(matches!(machine.admit(before), (Err(at), None) if at == until));
+        assert!(matches!(machine.admit(until), (Ok(_), Some(_))));
+    }
+}

@@ -380,6 +380,45 @@ fn a_close_ends_as_soon_as_the_last_sink_is_done() {
     assert_eq!((sinks[0].records.accepted, slow.accepted().len()), (2, 2));
 }
 
+/// A lease of a provider with a sink that has what it holds wait for minutes.
+fn patient(exporter: &RecordingExporter, sink: &RecordingExporter) -> Lease {
+    let own = TelemetryConfig::default().flush_interval(5 * LONG);
+    let provider = ClientProvider::builder(identity())
+        .config(config().batch_size(1))
+        .exporter(MayBlock(exporter.clone()))
+        .flags(ScriptedFlags::fixed(FLAG, true))
+        .breakers(AlwaysClosed)
+        .sink(Sink::new("sink", sink.clone()).config(own))
+        .environment(|_| None)
+        .build()
+        .unwrap();
+    let lease = provider.acquire(Target::new(HOST));
+    drop(open(&lease));
+    eventually("it waits", || lease.status().sinks[0].records.held == 1);
+    lease
+}
+
+#[test]
+fn a_close_sends_what_waits_for_its_time_in_a_sink() {
+    let (exporter, sink) = (RecordingExporter::new(), RecordingExporter::new());
+    let lease = patient(&exporter, &sink);
+    let start = std::time::Instant::now();
+    assert!(lease.close_blocking(LONG).is_delivered());
+    assert!(start.elapsed() < LONG / 2, "it waited for its deadline");
+    assert_eq!(sink.accepted().len(), 1);
+}
+
+#[test]
+fn what_waits_in_a_sink_is_sent_by_a_close_that_waits_for_the_vendors_service() {
+    let (exporter, sink) = (RecordingExporter::scripted(Script::always(Do::Block)), RecordingExporter::new());
+    let lease = patient(&exporter, &sink);
+    eventually("the service hangs", || exporter.script().calls() == 1);
+    let mut close = pin!(lease.close(LONG));
+    assert!(close.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    eventually("the sink has it", || sink.accepted().len() == 1);
+    exporter.script().release();
+}
+
 #[test]
 fn a_sink_that_blocks_takes_no_thread_from_the_vendors_exporter() {
     let (exporter, blocks) =

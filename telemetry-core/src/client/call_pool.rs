@@ -244,6 +244,23 @@ mod tests {
     }
 
     #[test]
+    fn of_one_host_so_many_run_and_the_next_when_one_has_ended() {
+        let mut calls = Calls::default();
+        let of = host(0);
+        for number in 0..5 {
+            calls.queue.push_back(Queued { number, host: of.clone(), run: Box::new(|| ()) });
+        }
+        let start = |calls: &mut Calls| std::iter::from_fn(|| calls.next()).count();
+        assert_eq!((start(&mut calls), calls.waiting()), (PER_HOST, 3));
+        calls.ended(&of);
+        assert_eq!((start(&mut calls), calls.waiting()), (1, 2));
+        (0..PER_HOST).for_each(|_| calls.ended(&of));
+        assert_eq!((start(&mut calls), calls.waiting()), (2, 0));
+        (0..PER_HOST).for_each(|_| calls.ended(&of));
+        assert!(calls.running.is_empty(), "of a host where nothing runs nothing is kept");
+    }
+
+    #[test]
     fn one_host_that_blocks_leaves_threads_to_the_others_and_all_together_have_few() {
         let (pool, gate, on) = (Arc::new(CallPool::default()), Arc::new(Gate::default()), on());
         let mut blocked: Vec<_> =

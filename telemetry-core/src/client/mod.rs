@@ -290,15 +290,15 @@ impl Client {
                 }
                 pipeline.step(now, busy, self.closing())
             });
-            match (step, self.closing()) {
-                (Some(Step::Finished), Some(deadline))
-                    if self.plugins.clock.now() < deadline && !self.outlets_are_done_by(deadline) =>
-                {
-                    return Step::Wait(deadline);
-                }
-                (Some(step), _) => return step,
-                (None, _) => {}
-            }
+            let Some(step) = step else { continue };
+            // Its sinks hear of a close at once, whatever the vendor's service does.
+            let wait_for_outlets = self.closing().filter(|deadline| {
+                !self.outlets_are_done_by(*deadline) && self.plugins.clock.now() < *deadline
+            });
+            return match (step, wait_for_outlets) {
+                (Step::Finished, Some(deadline)) => Step::Wait(deadline),
+                (step, _) => step,
+            };
         }
         Step::More
     }

@@ -91,7 +91,8 @@ impl Outlet {
         self.memory.set_pipeline(state.delivery.bytes());
         let left = state.delivery.left();
         drop(state);
-        self.left.send_if_modified(|before| std::mem::replace(before, left.max(*before)) < left);
+        // A thread that is late here has an older number.
+        self.left.send_modify(|before| *before = left.max(*before));
         changed
     }
 
@@ -137,12 +138,16 @@ impl Outlet {
         self.work.notified()
     }
 
-    /// Whether nothing more will be sent before this end of a close.
+    /// Whether nothing more will be sent before this end of a close. If not, its worker is told of the close.
     pub(crate) fn is_done_by(&self, deadline: Tick) -> bool {
-        self.change(|state, now| {
+        let is_done = self.change(|state, now| {
             state.delivery.close_by(Some(deadline));
             state.delivery.next(now) == Next::GiveUp
-        })
+        });
+        if !is_done {
+            self.wake_up();
+        }
+        is_done
     }
 
     pub(crate) fn step(&self, sending: bool, closing: Option<Tick>) -> Step {
@@ -282,6 +287,18 @@ mod tests {
         assert_eq!((dropped(DropReason::InternalFault), dropped(DropReason::Closed)), (5, 4));
         assert!(records.balances() && records.held == 0 && outlet.memory.held() == 0);
         assert!(matches!(outlet.step(false, None), Step::Finished));
+    }
+
+    #[test]
+    fn who_waits_for_records_to_leave_is_woken_when_they_do() {
+        let client = client();
+        let [outlet] = client.outlets() else { panic!("there is one sink") };
+        offer(outlet, 1);
+        let upto = outlet.flush();
+        let mut left = outlet.left.subscribe();
+        assert!(*left.borrow_and_update() < upto);
+        outlet.finish(DropReason::RuntimeGone);
+        assert!(left.has_changed().unwrap() && *left.borrow() >= upto);
     }
 
     #[test]

@@ -21,7 +21,8 @@ use crate::plugin::exporter::Attempt;
 use crate::plugin::sink::Sink;
 use crate::record::Record;
 
-/// Works for one outlet until it is finished, or its client is. A panic of our own ends it alone.
+/// Works for one outlet until it is finished, or its client is. A panic of our own ends it alone. Where its
+/// runtime ends, its client's worker does too, which finishes the outlet.
 pub(crate) fn work(
     client: Arc<Client>,
     outlet: Arc<Outlet>,
@@ -29,7 +30,7 @@ pub(crate) fn work(
 ) -> impl Future<Output = ()> + Send + 'static {
     let calls =
         shared.runner.calls().map(|Calls { on, .. }| Calls { on, pool: Arc::clone(&outlet.shared.pool) });
-    let guard = FinishWhenDropped(Arc::clone(&outlet));
+    let worked_for = Arc::clone(&outlet);
     let mut work = Box::pin(async move {
         let clock = &client.plugins.clock;
         let mut sending: Slot<Delivered> = Slot::new(calls);
@@ -79,7 +80,7 @@ pub(crate) fn work(
         }
     });
     std::future::poll_fn(move |cx| {
-        let outlet = &guard.0;
+        let outlet = &worked_for;
         own_work(|| {
             catch_panic(|| work.as_mut().poll(cx)).unwrap_or_else(|| {
                 log!(host = %outlet.host, sink = %outlet.shared.sink.name, "a sink ends here: a fault of its own");
@@ -101,14 +102,4 @@ async fn deliver(outlet: Arc<Outlet>, batch: Vec<Arc<Record>>, deadline: Tick) -
         Err(rejected) => rejected,
     };
     Delivered { attempted, breaker: destination.breaker_state(clock) }
-}
-
-struct FinishWhenDropped(Arc<Outlet>);
-
-impl Drop for FinishWhenDropped {
-    fn drop(&mut self) {
-        if self.0.plugins.in_parent_process() {
-            self.0.finish(DropReason::RuntimeGone);
-        }
-    }
 }

@@ -85,6 +85,7 @@ mod tests {
                 prop_assert_eq!((queue.len(), queue.front()), (model.len(), model.front()));
                 prop_assert_eq!(queue.is_empty(), model.is_empty());
                 prop_assert!(queue.blocks.len() <= model.len().div_ceil(BLOCK) + 1);
+                prop_assert!(queue.blocks.len() != 1 || queue.blocks.capacity() < 4);
             }
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::guard::sync::atomic::{AtomicU64, Ordering};
 
 /// What is lent to a client at the least.
-const LOAN: u64 = 4 * 1024;
+const LOAN: u64 = 4096;
 
 /// What all clients of one provider may hold together.
 #[derive(Debug)]
@@ -265,6 +265,7 @@ mod tests {
     #[test]
     fn a_client_holds_no_more_than_its_bound_whatever_it_holds() {
         let (memory, pool) = memory(100_000, u64::MAX);
+        assert_eq!([75_000, 80_000, 0].map(|bytes| memory.room_for_pipeline(bytes)), [75_000, 75_000, 0]);
         assert!(
             push(&memory, 30_000) && memory.take(Part::Text, 20_000) && memory.take(Part::Handles, 20_000)
         );
@@ -273,11 +274,11 @@ mod tests {
         memory.set_pipeline(5_000);
         assert!(memory.take(Part::Contexts, 15_000) && !memory.take(Part::Contexts, 11_000), "a quarter");
         assert!(push(&memory, 10_000));
-        assert_eq!(memory.held(), 100_000);
+        assert!(memory.held() == 100_000 && memory.is_full());
         assert!(!push(&memory, 1) && !memory.take(Part::Text, 1) && !memory.take(Part::Handles, 1));
         assert_eq!(memory.held(), 100_000, "what is refused isn't counted");
         memory.give_back(Part::Handles, 20_000);
-        assert!(push(&memory, 15_000) && memory.take(Part::Text, 5_000));
+        assert!(!memory.is_full() && push(&memory, 15_000) && memory.take(Part::Text, 5_000));
         assert_eq!(memory.waiting(), Waiting { count: 3, bytes: 55_000 });
         memory.pop(Waiting { count: 3, bytes: 55_000 });
         memory.give_back(Part::Text, 25_000);
@@ -342,10 +343,23 @@ mod tests {
     }
 
     #[test]
-    fn a_small_client_borrows_little() {
-        let (memory, pool) = memory(50_000, 60_000);
+    fn a_small_client_borrows_little_and_none_more_than_it_may_hold() {
+        let (memory, pool) = memory(LOAN + 1000, 60_000);
         assert!(push(&memory, 1));
         assert_eq!(pool.lent.load(Ordering::Relaxed), LOAN);
+        assert!(push(&memory, LOAN));
+        assert_eq!(pool.lent.load(Ordering::Relaxed), LOAN + 1000);
+    }
+
+    #[test]
+    fn a_surplus_of_two_loans_is_kept_and_of_a_larger_one_a_loan() {
+        let (memory, pool) = memory(50_000, 60_000);
+        let lent = || pool.lent.load(Ordering::Relaxed);
+        assert!(memory.take(Part::Handles, 20_000));
+        memory.give_back(Part::Handles, 2 * LOAN);
+        assert_eq!(lent(), 20_000);
+        memory.give_back(Part::Handles, 1);
+        assert_eq!(lent(), 20_000 - LOAN - 1);
     }
 
     #[test]

@@ -17,11 +17,21 @@ pub(crate) fn spawn<T: Send + 'static>(
     name: &str,
     run: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<JoinHandle<T>> {
+    #[cfg(test)]
+    if NONE_LEFT.get() {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
     let _blocked = Blocked::all();
     Builder::new().name(name.to_owned()).spawn(move || {
         only_own_work();
         run()
     })
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Whether the system gives this thread no other.
+    pub(crate) static NONE_LEFT: Cell<bool> = const { Cell::new(false) };
 }
 
 /// This thread's number, by which threads are spread: the first that asks is 0, the next 1.

@@ -45,6 +45,8 @@ pub(crate) struct Threads<Q> {
     name: &'static str,
     /// How many there are at the most.
     most: usize,
+    /// How long each waits for another job before it ends.
+    patience: Duration,
     state: Mutex<State<Q>>,
     /// There is something in the queue that may run, or nothing will come any more.
     work: Condvar,
@@ -62,7 +64,12 @@ struct State<Q> {
 impl<Q: Queue> ThreadPool<Q> {
     /// A pool that has no thread yet.
     pub(crate) fn new(name: &'static str, most: usize) -> Self {
-        ThreadPool(Arc::new(Threads { name, most, state: Mutex::default(), work: Condvar::default() }))
+        ThreadPool::with_patience(name, most, IDLE)
+    }
+
+    fn with_patience(name: &'static str, most: usize, patience: Duration) -> Self {
+        let (state, work) = (Mutex::default(), Condvar::default());
+        ThreadPool(Arc::new(Threads { name, most, patience, state, work }))
     }
 }
 
@@ -134,7 +141,8 @@ impl<Q: Queue> Threads<Q> {
                 return None;
             }
             state.idle += 1;
-            let (woken, waited) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            let (woken, waited) =
+                self.work.wait_timeout(state, self.patience).unwrap_or_else(PoisonError::into_inner);
             state = woken;
             state.idle -= 1;
             if waited.timed_out() && state.queue.waiting() == 0 {
@@ -211,6 +219,89 @@ mod tests {
         drop(pool);
         drop(block);
         assert_eq!(told.recv_timeout(LIMIT), Ok(1));
+    }
+
+    #[test]
+    fn as_many_threads_come_as_jobs_wait() {
+        let pool = ThreadPool::<VecDeque<Job>>::new("test", 4);
+        run(&pool, || ());
+        eventually(|| pool.idle() == 1);
+        let (begun, begins) = mpsc::channel();
+        let (block, blocked) = mpsc::channel::<()>();
+        let blocked = Arc::new(Mutex::new(blocked));
+        let job = || -> Job {
+            let (begun, blocked) = (begun.clone(), Arc::clone(&blocked));
+            Box::new(move || {
+                begun.send(()).unwrap();
+                _ = lock(&blocked).recv();
+            })
+        };
+        let two = |queue: &mut VecDeque<Job>| {
+            queue.extend([job(), job()]);
+            true
+        };
+        pool.add(two).unwrap();
+        assert_eq!([(); 2].map(|()| begins.recv_timeout(LIMIT)), [Ok(()); 2]);
+        assert_eq!(pool.count(), 2);
+        drop(block);
+    }
+
+    #[test]
+    fn a_thread_that_has_nothing_to_do_ends() {
+        let pool = ThreadPool::<VecDeque<Job>>::with_patience("test", 4, Duration::from_millis(1));
+        run(&pool, || ());
+        eventually(|| pool.count() == 0);
+    }
+
+    /// What it has may never run, and it counts how often it is asked.
+    #[derive(Default)]
+    struct Barred {
+        asked: usize,
+    }
+
+    impl Queue for Barred {
+        fn next(&mut self) -> Option<Job> {
+            self.asked += 1;
+            None
+        }
+
+        fn waiting(&self) -> usize {
+            1
+        }
+    }
+
+    #[test]
+    fn while_something_waits_a_thread_stays() {
+        let pool = ThreadPool::<Barred>::with_patience("test", 4, Duration::from_millis(1));
+        pool.add(|_| true).unwrap();
+        eventually(|| pool.queue(|queue| queue.asked) > 3);
+    }
+
+    // Interleavings have threads that always start.
+    #[cfg(not(shuttle))]
+    #[test]
+    fn without_any_thread_what_waits_is_dropped_and_with_one_it_waits() {
+        let pool = ThreadPool::<VecDeque<Job>>::new("test", 4);
+        let held = Arc::new(());
+        let add = || {
+            let held = Arc::clone(&held);
+            pool.add(|queue| {
+                queue.push_back(Box::new(move || drop(held)));
+                true
+            })
+        };
+        thread::NONE_LEFT.set(true);
+        assert!(add().is_err() && add().is_err());
+        assert_eq!((Arc::strong_count(&held), pool.count()), (1, 0));
+        thread::NONE_LEFT.set(false);
+        let (block, blocked) = mpsc::channel::<()>();
+        run(&pool, move || _ = blocked.recv());
+        thread::NONE_LEFT.set(true);
+        add().unwrap();
+        assert_eq!((Arc::strong_count(&held), pool.count()), (2, 1));
+        drop(block);
+        eventually(|| Arc::strong_count(&held) == 1);
+        thread::NONE_LEFT.set(false);
     }
 
     #[test]

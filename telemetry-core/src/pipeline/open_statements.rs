@@ -159,8 +159,7 @@ impl OpenStatements {
         self.vacant.push(place);
         if self.by_id.is_empty() && self.places.capacity() > KEPT {
             // What many once took is not kept for a few.
-            let hasher = self.hasher.clone();
-            *self = OpenStatements { hasher, ..OpenStatements::default() };
+            *self = OpenStatements::default();
         }
         Some(open)
     }
@@ -340,10 +339,31 @@ mod tests {
             assert!(open.remove(&session, &id(number)).is_some());
         }
         assert_eq!(open.places.len(), 1);
-        (0..1000).for_each(|number| insert(&mut open, number));
-        assert!((1000..1300).contains(&open.places.capacity()));
+        let mut capacities = std::collections::HashSet::new();
+        for number in 0..1000 {
+            insert(&mut open, number);
+            let (len, capacity) = (open.places.len(), open.places.capacity());
+            assert!(capacity <= len + len / 4 + 8);
+            capacities.insert(capacity);
+        }
+        assert!(capacities.len() < 30, "they move seldom");
+        let places = open.places.capacity() * size_of::<Option<Open>>();
+        let taken = (places + open.by_id.capacity() * size_of::<u32>()) as u64;
+        let counted = open.bytes() - 1000 * id(0).heap_bytes();
+        assert!((taken..taken * 4 / 3).contains(&counted), "{taken}, counted {counted}");
         while open.remove_quietest().is_some() {}
         assert_eq!((open.places.capacity(), open.vacant.len()), (0, 0));
+        (0..KEPT as u32).for_each(|number| insert(&mut open, number));
+        while open.remove_quietest().is_some() {}
+        assert_eq!(open.places.capacity(), KEPT, "but a few are");
+    }
+
+    #[test]
+    fn ids_and_sessions_are_told_apart_at_a_glance() {
+        let (open, sessions) = (OpenStatements::default(), [session(), session()]);
+        let ids: Vec<_> = (0..100).map(|number| PackedId::new(&format!("s{number}")).unwrap()).collect();
+        let hashes = sessions.iter().flat_map(|session| ids.iter().map(|id| hash(&open.hasher, session, id)));
+        assert_eq!(hashes.collect::<std::collections::HashSet<_>>().len(), 200);
     }
 
     #[test]

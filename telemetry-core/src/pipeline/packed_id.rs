@@ -100,6 +100,19 @@ mod tests {
     }
 
     #[test]
+    fn with_no_hyphen_in_its_place_it_is_none() {
+        for text in ["01ef7b1c.94d2.1a6e-8f0b-3c51d7e2a940", "01ef7b1c.94d2.1a6e.8f0b.3c51d7e2a940"] {
+            assert!(matches!(PackedId::new(text), Some(PackedId::Other(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_one_that_is_no_uuid_takes_room_elsewhere() {
+        let bytes = |text| PackedId::new(text).map(|id| id.heap_bytes());
+        assert_eq!((bytes(UUID), bytes("s1")), (Some(0), Some(size_of::<StatementId>() as u64)));
+    }
+
+    #[test]
     fn it_is_small() {
         assert_eq!(size_of::<Option<PackedId>>(), 24);
     }

@@ -405,6 +405,27 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_it_takes_is_the_sum_of_what_it_has() {
+        let mut statement = StatementAggregate::start(Tick::ZERO, 2);
+        let mut before = statement.bytes();
+        let mut grown_by = |statement: &StatementAggregate| {
+            statement.bytes() - std::mem::replace(&mut before, statement.bytes())
+        };
+        statement.set_id(PackedId::new("s1").unwrap());
+        assert_eq!(grown_by(&statement), size_of::<StatementId>() as u64);
+        let parent = TraceParent::new("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
+        statement.apply(StatementEvent::TraceParent(Box::new(parent)));
+        assert_eq!(grown_by(&statement), size_of::<TraceParent>() as u64);
+        let growth = statement.growth_by(&error(ErrorClass::Retryable));
+        statement.apply(StatementEvent::Failed(error(ErrorClass::Retryable)));
+        assert_eq!(grown_by(&statement), growth);
+        let failure = error(ErrorClass::Unknown);
+        let bytes = failure.bytes();
+        statement.complete(None, Some(failure));
+        assert_eq!(grown_by(&statement), bytes);
+    }
+
+    #[test]
     fn a_terminal_error_leaves_at_once_and_is_not_kept() {
         let mut statement = StatementAggregate::start(Tick::ZERO, 2);
         statement.set_id(PackedId::new("s1").unwrap());

@@ -291,6 +291,19 @@ mod tests {
         assert!(STARTED.load(Ordering::SeqCst) <= 1, "the one that hangs is looked up once");
     }
 
+    #[test]
+    fn a_name_that_nobody_waits_for_any_more_is_not_looked_up() {
+        let mut names = Names::default();
+        let ((wanted, _waits), (given_up, _)) = (oneshot::channel(), oneshot::channel());
+        for (name, tell) in [("given up", given_up), ("wanted", wanted)] {
+            names.queue.push_back((name.to_owned(), Box::new(|| ())));
+            names.asked.insert(name.to_owned(), vec![tell]);
+        }
+        assert_eq!(names.waiting(), 2);
+        assert!(names.next().is_some() && names.asked.keys().eq(["wanted"]));
+        assert!(names.waiting() == 0 && names.next().is_none());
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn a_name_that_hangs_is_looked_up_once_and_few_hang_at_a_time() {
         let lookups = Arc::new(Lookups::by(slow));

@@ -104,6 +104,48 @@ fn two_plug_ins_may_panic_in_the_end() {
     end.recv_timeout(SAFETY_NET).unwrap();
 }
 
+/// A breaker that never opens, and does something when it is dropped.
+#[derive(Debug)]
+struct Last(#[expect(dead_code, reason = "it is there to be dropped")] OnDrop);
+
+impl Breaker for Last {
+    fn admit(&self, _now: Tick) -> Result<Permit<'_>, Rejected> {
+        Ok(Permit::unwatched())
+    }
+
+    fn state(&self, _now: Tick) -> BreakerState {
+        BreakerState::Closed
+    }
+}
+
+/// Breakers that count their ends, and panic there.
+#[derive(Clone, Debug, Default)]
+struct Mortal(Arc<AtomicUsize>);
+
+impl BreakerSource for Mortal {
+    fn breaker(&self, _host: &Host) -> Arc<dyn Breaker> {
+        let ends = Arc::clone(&self.0);
+        Arc::new(Last(OnDrop(Box::new(move || {
+            ends.fetch_add(1, Ordering::SeqCst);
+            panic!("the breaker");
+        }))))
+    }
+}
+
+#[test]
+fn the_breakers_of_a_host_may_panic_in_the_end() {
+    let mortal = Mortal::default();
+    let bench = Bench::with(config(), |builder| {
+        let sink = Sink::new("sink", RecordingExporter::new()).breakers(mortal.clone());
+        builder.breakers(mortal.clone()).sink(sink)
+    });
+    let lease = bench.lease();
+    drop(open(&lease));
+    let _ = bench.close(&lease, SECOND);
+    drop((lease, bench));
+    assert_eq!(mortal.0.load(Ordering::SeqCst), 2, "the vendor's and the sink's");
+}
+
 /// Credentials that panic when they are dropped.
 #[derive(Debug)]
 struct Bomb(StaticToken);
@@ -324,6 +366,16 @@ impl FeatureFlagSource for Where {
     }
 }
 
+impl BreakerSource for Where {
+    fn breaker(&self, host: &Host) -> Arc<dyn Breaker> {
+        AlwaysClosed.breaker(host)
+    }
+
+    fn may_block(&self) -> bool {
+        (self.may_block)()
+    }
+}
+
 #[async_trait::async_trait]
 impl CredentialProvider for Where {
     fn scope(&self) -> ScopeId {
@@ -365,5 +417,20 @@ fn the_providers_own_thread_calls_what_says_that_it_never_blocks_and_nothing_els
         drop(open(&lease));
         let _ = lease.close_blocking(SAFETY_NET);
         assert_eq!([asked, exported].map(|calls| calls.recv_timeout(SAFETY_NET).unwrap()), on_pool);
+    }
+}
+
+#[test]
+fn a_sink_is_called_there_when_neither_its_exporter_nor_its_breakers_ever_block() {
+    let never: fn() -> bool = || false;
+    let may = || true;
+    for (exporter, breakers, on_pool) in [(never, never, false), (may, never, true), (never, may, true)] {
+        let (exporter, exported) = Where::new(exporter);
+        let sink = Sink::new("sink", exporter).breakers(Where::new(breakers).0);
+        let bench = Bench::with(config(), |builder| builder.runtime(Runtime::Own).sink(sink));
+        let lease = bench.lease();
+        drop(open(&lease));
+        let _ = lease.close_blocking(SAFETY_NET);
+        assert_eq!(exported.recv_timeout(SAFETY_NET).unwrap(), on_pool);
     }
 }

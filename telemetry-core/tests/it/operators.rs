@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use crate::common::*;
-use telemetry_core::plugin::{BreakerState, Observation, Observed, Observer, PluginError, Receipt};
+use telemetry_core::plugin::{Attempt, BreakerState, Observation, Observed, Observer, PluginError, Receipt};
 use telemetry_core::status::*;
 use telemetry_core::*;
 use telemetry_testkit::*;
@@ -92,6 +92,27 @@ fn an_observer_is_told_of_each_delivery_and_each_loss_by_sink_and_nobody_of_anyt
     bench.step();
     assert!(notes.of(None).contains(&Observed::Dropped { reason: DropReason::OutcomeUnknown, count: 1 }));
     notes.provider.lock().unwrap().take();
+}
+
+/// Says of everything that it wrote it down.
+#[derive(Debug)]
+struct Writes;
+
+#[async_trait::async_trait]
+impl Exporter for Writes {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
+        Ok(Receipt::written(attempt.records.len()))
+    }
+}
+
+#[test]
+fn what_was_written_to_a_file_is_not_called_delivered_in_the_log() {
+    let bench = Bench::with(config(), |builder| builder.exporter(Writes));
+    let lease = bench.lease();
+    drop(open(&lease));
+    let heard = Listener::hear(|| bench.pass(6 * SECOND));
+    let says = |what: &str| heard.iter().any(|(_, line)| line.contains(what));
+    assert!(says("telemetry written to a file") && !says("telemetry delivered"), "{heard:?}");
 }
 
 fn sink(lease: &Lease) -> RecordLedger {

@@ -16,7 +16,7 @@ use telemetry_core::record::Record;
 use crate::exporter::MAX_BODY_BYTES;
 
 /// How much is written in one turn, in bytes.
-const TURN: usize = 64 * 1024;
+const TURN: usize = 65_536;
 
 /// How much longer than the first another record of its connection is taken to be.
 const VARIES: usize = 1024;

@@ -72,6 +72,15 @@ fn are_spread(wait: impl Fn(u64) -> Duration, from: Duration, to: Duration) {
 }
 
 #[test]
+fn what_a_record_takes_is_counted_with_its_place() {
+    let mut delivery = with(TelemetryConfig::default(), 0);
+    for count in 1..4 {
+        delivery.push_counted(record(RecordKind::Statement), false, 1000, at(0));
+        assert_eq!(delivery.bytes(), count * (1000 + size_of::<Queued>() as u64));
+    }
+}
+
+#[test]
 fn flushes_when_the_batch_is_full() {
     let mut delivery = with(TelemetryConfig::default().batch_size(3), 2);
     assert_eq!(wait(&delivery, at(0)), 5 * SECOND);
