@@ -93,6 +93,8 @@ pub(crate) struct Client {
     wakeup: Wakeup,
     /// Its ways to the provider's sinks.
     outlets: Vec<Arc<Outlet>>,
+    /// Held while they are offered what was made.
+    offering: Mutex<()>,
     finished: watch::Sender<bool>,
     /// The number of the oldest record that is still held.
     left: watch::Sender<u64>,
@@ -156,6 +158,7 @@ impl Client {
             ended: AtomicBool::new(false),
             closing: AtomicU64::new(Tick::MAX.as_nanos()),
             outlets,
+            offering: Mutex::default(),
             wakeup: Wakeup::new((config.max_events / 4).max(1)),
             finished: watch::Sender::new(false),
             left: watch::Sender::new(0),
@@ -393,8 +396,13 @@ impl Client {
         self.memory.set_pipeline(pipeline.bytes());
         let left = pipeline.left();
         let offered = pipeline.take_offered();
+        // Before the pipeline is let go, so that they come in order and a flush finds all that was made.
+        let offering = (!offered.is_empty()).then(|| lock(&self.offering));
         drop(pipeline);
-        self.offer(offered);
+        if offering.is_some() {
+            self.offer(&offered);
+        }
+        drop(offering);
         // Not under its lock: it may wake who waits for a flush. A thread that is late here has an older
         // number.
         self.left.send_if_modified(|before| {
@@ -406,10 +414,7 @@ impl Client {
     }
 
     /// Offers its sinks the records that were made.
-    fn offer(&self, records: Vec<(Arc<Record>, bool)>) {
-        if records.is_empty() {
-            return;
-        }
+    fn offer(&self, records: &[(Arc<Record>, bool)]) {
         for outlet in &self.outlets {
             let sink = &outlet.shared.sink;
             let seen = |record: &Arc<Record>| Arc::new(record.seen_by(sink.audience));
@@ -439,6 +444,7 @@ impl Client {
             }
         };
         self.wake_up();
+        drop(lock(&self.offering));
         Upto { records: upto, outlets: self.outlets.iter().map(|outlet| outlet.flush()).collect() }
     }
 

@@ -9,7 +9,7 @@ use shuttle::thread;
 use crate::client::Client;
 use crate::guard::lock::lock;
 use crate::handle::lease::Lease;
-use crate::handle::outcome::CloseOutcome;
+use crate::handle::outcome::{CloseOutcome, FlushOutcome};
 use crate::handle::provider::ClientProvider;
 use crate::interleavings::world::{WITHIN, World, client, connect, lease, operate};
 use crate::interleavings::{check, join};
@@ -252,11 +252,12 @@ fn a_sink_is_offered_what_the_vendor_is_and_a_close_waits_for_both() {
         let (world, sink) = (World::default(), World::default());
         let provider = world.provider_with_sink(&sink);
         let threads = [true, false].map(|flushes| {
-            let provider = provider.clone();
+            let (provider, sink) = (provider.clone(), sink.clone());
             thread::spawn(move || {
                 let (lease, session) = connect(&provider);
                 if flushes {
-                    drop(block_on(lease.flush(WITHIN)));
+                    let flushed = block_on(lease.flush(WITHIN));
+                    assert!(matches!(flushed, FlushOutcome::Delivered { .. }) && sink.received() > 0);
                 }
                 operate(&session);
                 let outcome = block_on(lease.close(WITHIN));
