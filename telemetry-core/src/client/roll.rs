@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 
 use crate::guard::lock::lock;
 use crate::guard::sync::Mutex;
+use crate::guard::thread::yield_now;
 use crate::ledger::{EventLedger, RecordLedger};
 
 /// What books came to.
@@ -75,7 +76,7 @@ impl Roll {
             if let Some(living) = living.into_iter().collect::<Option<Vec<_>>>() {
                 return (living.into_iter().filter_map(|client| client.downcast().ok()).collect(), gone);
             }
-            std::thread::yield_now();
+            yield_now();
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
+pub(crate) use std::thread::yield_now;
 use std::thread::{Builder, JoinHandle};
 
 use crate::guard::own_work::only_own_work;

@@ -3,6 +3,7 @@
 use std::io;
 
 use shuttle::future::{JoinHandle, spawn as spawn_task};
+pub(crate) use shuttle::thread::yield_now;
 
 use crate::guard::own_work::only_own_work;
 
