@@ -1,7 +1,9 @@
 //! Attempts by outcome, and how long they took.
 
 use metrics::with_local_recorder;
-use telemetry_core::plugin::PluginError;
+use telemetry_core::plugin::{Attempt, PluginError, Receipt};
+use telemetry_core::{ClientProviderBuilder, Exporter, Sink, async_trait};
+use telemetry_metrics::ProviderMetrics;
 use telemetry_testkit::{Accept, Do};
 
 use crate::common::*;
@@ -60,18 +62,30 @@ fn attempts_are_counted_and_timed_by_sink_and_by_how_they_end() {
     });
 }
 
+/// Writes to a file, as far as its receipt says.
+#[derive(Debug)]
+struct Writing;
+
+#[async_trait]
+impl Exporter for Writing {
+    async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError> {
+        Ok(Receipt::written(attempt.records.len()))
+    }
+}
+
 #[test]
 fn what_is_written_to_a_file_is_an_outcome_of_its_own() {
-    use telemetry_core::plugin::{Observation, Observed, Observer, Receipt};
     let recorder = Remembering::default();
     with_local_recorder(&recorder, || {
-        let bench = Bench::new(config());
-        let host = telemetry_core::Host::parse("a.example", telemetry_core::HostPolicy::Public).unwrap();
-        let what = Observed::Delivered { receipt: Receipt::written(3), took: SECOND / 2 };
-        bench.metrics.observed(&Observation::new(&host, Some("collector"), what));
-        bench.metrics.collect(&bench.provider);
-        assert_eq!(attempts(&recorder, "collector"), [0, 1, 0, 0, 0]);
-        assert_eq!(durations(&recorder, "collector", "written"), [0.5]);
+        let with_file = |builder: ClientProviderBuilder| builder.sink(Sink::new("file", Writing));
+        let bench = Bench::with(config(), ProviderMetrics::new(), with_file);
+        let lease = bench.lease(0);
+        drop(open(&lease));
+        bench.pass(10 * SECOND);
+        assert_equal(&bench, &recorder);
+        assert_eq!(attempts(&recorder, "file"), [0, 1, 0, 0, 0]);
+        assert_eq!(durations(&recorder, "file", "written"), [0.0]);
+        assert_eq!(recorder.value("telemetry_records_written_total sink=file"), 1);
     });
 }
 

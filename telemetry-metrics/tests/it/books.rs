@@ -6,7 +6,7 @@ use metrics::with_local_recorder;
 use proptest::prelude::*;
 use telemetry_core::plugin::PluginError;
 use telemetry_core::status::{DropReason, Reason, Refusal};
-use telemetry_core::{ErrorDetails, Fault, Lease, Session, StatementType};
+use telemetry_core::{Fault, Lease, Session, StatementType};
 use telemetry_metrics::ProviderMetrics;
 use telemetry_testkit::{Accept, Do, flag};
 
@@ -61,6 +61,16 @@ fn every_reason_is_counted_as_the_ledgers_have_it() {
             bench.close(&lease, SECOND);
             session.statement().complete();
             assert_equal(&bench, &recorder);
+        }
+        // One waits for too long, one is in flight at its end, and two may not be told.
+        for (host, fate, time) in
+            [(98, Do::Fail(PluginError::new(503)), 120 * SECOND), (99, Do::Hang, SECOND / 2)]
+        {
+            bench.vendor.script().set(fate);
+            let lease = bench.lease(host);
+            drop(open(&lease));
+            bench.pass(time);
+            bench.close(&lease, SECOND);
         }
         for (host, answer) in
             [(100, Do::Give(flag(FLAG, false, 900 * SECOND))), (101, Do::Fail(PluginError::new(503)))]
@@ -149,11 +159,12 @@ fn gauges_say_what_waits_who_lives_and_what_breakers_do_and_totals_survive_those
 fn labels_tell_providers_of_one_program_apart() {
     let recorder = Remembering::default();
     with_local_recorder(&recorder, || {
-        let benches = ["a", "b"]
-            .map(|driver| Bench::observed(config(), ProviderMetrics::labelled([("driver", driver)])));
+        let benches = ["a", "b"].map(|driver| {
+            Bench::with(config(), ProviderMetrics::labelled([("driver", driver)]), |builder| builder)
+        });
         let lease = benches[1].lease(0);
         drop(open(&lease));
-        benches.each_ref().map(|bench| bench.pass(10 * SECOND));
+        benches.iter().for_each(|bench| bench.pass(10 * SECOND));
         // In either order: nobody's numbers are in another's series.
         for bench in benches.iter().rev() {
             bench.metrics.collect(&bench.provider);

@@ -12,8 +12,8 @@ use telemetry_breaker::{BreakerConfig, BreakerRegistry, Policy};
 use telemetry_core::plugin::BreakerState;
 use telemetry_core::status::{DropReason, ProviderStatus, Reason, RecordLedger, Refusal};
 use telemetry_core::{
-    Clock, ClientProvider, ConnectionInfo, DriverIdentity, Lease, Mode, Runtime, Session, Sink, SystemInfo,
-    Target, TelemetryConfig,
+    ClientProvider, ClientProviderBuilder, Clock, ConnectionInfo, DriverIdentity, Lease, Mode, Runtime,
+    Session, Sink, SystemInfo, Target, TelemetryConfig,
 };
 use telemetry_metrics::ProviderMetrics;
 use telemetry_testkit::{FakeClock, RecordingExporter, ScriptedFlags};
@@ -37,15 +37,20 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(config: TelemetryConfig) -> Self {
-        Bench::observed(config, ProviderMetrics::new())
+        Bench::with(config, ProviderMetrics::new(), |builder| builder)
     }
 
-    pub(crate) fn observed(config: TelemetryConfig, metrics: ProviderMetrics) -> Self {
+    pub(crate) fn with(
+        config: TelemetryConfig,
+        metrics: ProviderMetrics,
+        change: impl FnOnce(ClientProviderBuilder) -> ClientProviderBuilder,
+    ) -> Self {
         let (clock, flags) = (FakeClock::new(), ScriptedFlags::fixed(FLAG, true));
         let [vendor, collector] = [(); 2].map(|()| RecordingExporter::new());
-        let identity = DriverIdentity::builder().name("Test Driver").version("1.2.3").client("TEST").flag(FLAG);
+        let identity =
+            DriverIdentity::builder().name("Test Driver").version("1.2.3").client("TEST").flag(FLAG);
         let sink = Sink::new("collector", collector.clone()).breakers(breakers()).config(config.clone());
-        let provider = ClientProvider::builder(identity.build().unwrap())
+        let builder = ClientProvider::builder(identity.build().unwrap())
             .config(config)
             .exporter(vendor.clone())
             .flags(flags.clone())
@@ -55,9 +60,8 @@ impl Bench {
             .clock(clock.clone())
             .runtime(Runtime::Manual)
             .system(SystemInfo::default())
-            .environment(|_| None)
-            .build()
-            .unwrap();
+            .environment(|_| None);
+        let provider = change(builder).build().unwrap();
         Bench { clock, vendor, collector, flags, metrics, provider }
     }
 
