@@ -25,7 +25,6 @@ pub(crate) fn log(record: &Record, host: &Host) -> bool {
     let operation = call.and_then(|call| call.operation_type);
     let operation = operation.filter(|call| *call != OperationType::Unspecified).map(OperationType::as_str);
     let volume = body.volume.as_ref().and_then(|volume| volume.operation);
-    let operation = operation.or(volume.map(VolumeOperationType::as_str));
     let status = error.and_then(|error| {
         let state = error.sqlstate.as_ref().map(|state| Cow::Borrowed(state.as_str()));
         state.or_else(|| error.vendor_code.map(|code| Cow::Owned(code.to_string())))
@@ -65,6 +64,7 @@ pub(crate) fn log(record: &Record, host: &Host) -> bool {
                         sql.and_then(|sql| sql.statement_type).map(StatementType::as_str),
                     telemetry.result.format =
                         sql.and_then(|sql| sql.execution_result).map(ResultFormat::as_str),
+                    telemetry.volume.operation = volume.map(VolumeOperationType::as_str),
                     telemetry.retry.count = sql.and_then(|sql| sql.retry_count),
                     telemetry.poll.count = call.and_then(|call| call.status_calls),
                     telemetry.chunk.count = chunks.map(|chunks| chunks.iterated),

@@ -25,7 +25,7 @@
 //! | field | what it is |
 //! | --- | --- |
 //! | `server.address`, `server.port` | the workspace's host |
-//! | `db.operation.name` | the driver's call, such as `EXECUTE_STATEMENT`, or what was done to a volume |
+//! | `db.operation.name` | the driver's call, such as `EXECUTE_STATEMENT` |
 //! | `db.client.operation.duration` | how long it took, in seconds |
 //! | `db.response.status_code` | the SQLSTATE, or else the database's own number |
 //! | `http.response.status_code` | the status of the answer that an error came with |
@@ -38,6 +38,7 @@
 //! | `telemetry.driver.name` | whose record it is |
 //! | `telemetry.workspace.id`, `telemetry.session.id`, `telemetry.statement.id` | the service's ids |
 //! | `telemetry.statement.type`, `telemetry.result.format` | such as `QUERY`, `EXTERNAL_LINKS` |
+//! | `telemetry.volume.operation` | what was done to a volume, such as `PUT` |
 //! | `telemetry.retry.count`, `telemetry.poll.count` | how often a request was tried again, and the service asked |
 //! | `telemetry.chunk.count`, `telemetry.chunk.bytes` | the chunks that were read, and their size where it is known |
 //!

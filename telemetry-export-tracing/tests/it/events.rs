@@ -105,9 +105,10 @@ fn each_record_is_an_event_with_what_is_known_and_nothing_else() {
             Level::DEBUG,
             map([
                 ("message", "operation"),
-                ("db.operation.name", "\"PUT\""),
+                ("db.operation.name", "\"EXECUTE_STATEMENT\""),
                 ("db.client.operation.duration", "1.0"),
                 session,
+                ("telemetry.volume.operation", "\"PUT\""),
             ]),
         ),
         (
