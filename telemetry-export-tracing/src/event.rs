@@ -52,6 +52,8 @@ pub(crate) fn log(record: &Record, host: &Host) -> bool {
                     http.response.status_code = error.and_then(|error| error.http_status),
                     error.type = error.map(|error| error.name.as_str()),
                     error.message = error.and_then(|error| error.text.as_ref()).map(|text| text.as_str()),
+                    db.response.returned_rows = sql.and_then(|sql| sql.rows),
+                    traceparent = body.trace_parent.as_deref().map(tracing::field::display),
                     telemetry.error.class = class,
                     telemetry.error.chunk = error.and_then(|error| error.chunk),
                     telemetry.time_unix_nano = time.and_then(|time| u64::try_from(time.as_nanos()).ok()),
@@ -64,6 +66,7 @@ pub(crate) fn log(record: &Record, host: &Host) -> bool {
                         sql.and_then(|sql| sql.statement_type).map(StatementType::as_str),
                     telemetry.result.format =
                         sql.and_then(|sql| sql.execution_result).map(ResultFormat::as_str),
+                    telemetry.result.bytes = sql.and_then(|sql| sql.bytes),
                     telemetry.volume.operation = volume.map(VolumeOperationType::as_str),
                     telemetry.retry.count = sql.and_then(|sql| sql.retry_count),
                     telemetry.poll.count = call.and_then(|call| call.status_calls),

@@ -28,9 +28,11 @@
 //! | `db.operation.name` | the driver's call, such as `EXECUTE_STATEMENT` |
 //! | `db.client.operation.duration` | how long it took, in seconds |
 //! | `db.response.status_code` | the SQLSTATE, or else the database's own number |
+//! | `db.response.returned_rows` | how many rows the driver fetched |
 //! | `http.response.status_code` | the status of the answer that an error came with |
 //! | `error.type` | the error's name |
 //! | `error.message` | its text, scrubbed and cut |
+//! | `traceparent` | the caller's span that it belongs under, as the W3C's header has it |
 //! | `telemetry.error.class` | `terminal` or `retryable`, where it is known |
 //! | `telemetry.error.chunk` | the chunk it is about, from 0 |
 //! | `telemetry.time_unix_nano` | the record's date: an event comes when its batch is delivered, seconds later |
@@ -41,8 +43,10 @@
 //! | `telemetry.volume.operation` | what was done to a volume, such as `PUT` |
 //! | `telemetry.retry.count`, `telemetry.poll.count` | how often a request was tried again, and the service asked |
 //! | `telemetry.chunk.count`, `telemetry.chunk.bytes` | the chunks that were read, and their size where it is known |
+//! | `telemetry.result.bytes` | bytes of the result that are in no chunk |
 //!
-//! Those without `telemetry.` are named by OpenTelemetry's [conventions]. No SQL is known here.
+//! Those that begin with neither `telemetry.` nor `traceparent` are named by OpenTelemetry's [conventions]. No
+//! SQL is known here.
 //!
 //! # What the books say
 //!

@@ -43,6 +43,9 @@ fn each_record_is_an_event_with_what_is_known_and_nothing_else() {
         statement.operation(OperationType::ExecuteStatement);
         statement.format(ResultFormat::ExternalLinks);
         statement.retried(1);
+        statement.rows(12);
+        statement.bytes(345);
+        statement.trace_parent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
         statement.poll(SECOND);
         statement.chunk(Chunk::new(0, SECOND).bytes(4096));
         bench.clock.advance(SECOND * 3 / 2);
@@ -89,6 +92,9 @@ fn each_record_is_an_event_with_what_is_known_and_nothing_else() {
                 ("telemetry.poll.count", "1"),
                 ("telemetry.chunk.count", "1"),
                 ("telemetry.chunk.bytes", "4096"),
+                ("telemetry.result.bytes", "345"),
+                ("db.response.returned_rows", "12"),
+                ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
             ]),
         ),
         (
