@@ -45,8 +45,8 @@
 //! | `telemetry.chunk.count`, `telemetry.chunk.bytes` | the chunks that were read, and their size where it is known |
 //! | `telemetry.result.bytes` | bytes of the result that are in no chunk |
 //!
-//! Those that begin with neither `telemetry.` nor `traceparent` are named by OpenTelemetry's [conventions]. No
-//! SQL is known here.
+//! What doesn't begin with `telemetry.` is named by OpenTelemetry's [conventions], and `traceparent` by the
+//! W3C. No SQL is known here.
 //!
 //! # What the books say
 //!
@@ -62,9 +62,9 @@
 //! - A subscriber may write to a disk, and wait for it. So the exporter [may block](Exporter::may_block), and
 //!   runs on one of the provider's few threads for that. These threads have the program's global subscriber,
 //!   not that of a scope.
-//! - What a subscriber records with the driver meanwhile, on that thread, is ignored. One that hands events to
-//!   another thread, which writes them to a database through the driver, would be told of its own statements:
-//!   it leaves the target [`TARGET`] out.
+//! - What a subscriber records with the driver meanwhile, on that thread, is ignored. One that hands events
+//!   to another thread, which writes them to a database through the driver, would be told of its own
+//!   statements: it leaves the target [`TARGET`] out.
 //! - Telemetry's own log is something else: it is at DEBUG, under the targets of its crates, and says how
 //!   telemetry fares.
 //!

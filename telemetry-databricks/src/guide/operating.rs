@@ -81,7 +81,7 @@
 //! | the crate `telemetry-metrics` | both as metrics, such as for a Prometheus |
 //! | [`ClientProvider::shutdown`] | what was lost at the end, client by client |
 //!
-//! The status locks one client after another for a moment, which is nothing for a page of diagnostics or for a
+//! The status locks one client after another for a moment, which is nothing for a page of diagnostics or a
 //! scrape. Its totals never fall, whichever clients end:
 //!
 //! ```
@@ -125,9 +125,9 @@
 //! ```
 //!
 //! It is given to [`ClientProviderBuilder::observer`]. What it is told of losses comes in sums, and of a
-//! client that has ended no more: counters are taken from the status, not added up from it. `telemetry-metrics`
-//! does that: each reason in the tables above is a series, by sink, and stands at what the ledger says. Worth
-//! an alarm are:
+//! client that has ended no more: so counters are taken from the status, and not added up from what an
+//! observer hears. `telemetry-metrics` does that: each reason in the tables above is a series, and stands at
+//! what the ledger says. Worth an alarm are:
 //!
 //! | metric | means |
 //! | --- | --- |
