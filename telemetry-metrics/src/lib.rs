@@ -62,8 +62,9 @@
 //! - A breaker that was never asked is in no state. No label has a host: who wants to know which one it is
 //!   asks the provider's status, or its observer.
 //!
-//! So there are 17 series, and 32 for each way that records take, however many hosts, connections and records
-//! there are. After each collection `made = accepted + written + dropped + held`.
+//! So there are 17 series, and 32 for each way that records take, a histogram counted as one, however many
+//! hosts, connections and records there are. After each collection `made = accepted + written + dropped +
+//! held`.
 //!
 //! # What it costs
 //!
