@@ -55,8 +55,9 @@ pub struct Sink {
 
 impl Sink {
     /// A sink of this name, which its books and its lines in the log bear: 1 to 128 visible ASCII characters,
-    /// and none of the provider's other sinks has it. Records are shown as [`Audience::Customer`] sees them,
-    /// all levels of them; no breaker is asked; all else is as [`TelemetryConfig::default`] has it.
+    /// and neither another of the provider's sinks has it nor the way to the vendor's service, which is
+    /// called `vendor`. Records are shown as [`Audience::Customer`] sees them, all levels of them; no breaker
+    /// is asked; all else is as [`TelemetryConfig::default`] has it.
     pub fn new(name: &str, exporter: impl Exporter) -> Self {
         Sink {
             name: name.into(),

@@ -337,6 +337,7 @@ fn a_sinks_name_and_settings_are_checked_when_the_provider_is_built() {
     }
     let same = build(vec![sink("a"), sink("b"), sink("a")]);
     assert_eq!(same, Err(BuildError::SameName("a".to_owned())));
+    assert_eq!(build(vec![sink("vendor")]), Err(BuildError::SameName("vendor".to_owned())));
     let bad = sink("a").config(TelemetryConfig::default().batch_size(0));
     assert!(matches!(build(vec![bad]), Err(BuildError::OutOfBounds { .. })));
     assert_eq!(build(vec![sink("a"), sink("b"), sink(&"x".repeat(128))]), Ok(()));

@@ -70,6 +70,80 @@
 //!
 //! A book that doesn't balance is a defect of this library: please report it, with both lines.
 //!
+//! # Observing
+//!
+//! A lease knows its own client. Whoever operates the program wants all of them:
+//!
+//! | ask | for |
+//! | --- | --- |
+//! | [`ClientProvider::status`] | every client that lives, and totals that keep those that are gone, by sink |
+//! | an [`Observer`] | deliveries, failures, losses and breakers, as they happen |
+//! | the crate `telemetry-metrics` | both as metrics, such as for a Prometheus |
+//! | [`ClientProvider::shutdown`] | what was lost at the end, client by client |
+//!
+//! The status locks one client after another for a moment, which is nothing for a page of diagnostics or a
+//! scrape. Its totals never fall, whichever clients end:
+//!
+//! ```
+//! use telemetry_databricks::ClientProvider;
+//!
+//! fn diagnose(provider: &ClientProvider) -> String {
+//!     let status = provider.status();
+//!     let mut text = format!("{}\nvendor: {}\n", status.events, status.records);
+//!     for (sink, records) in &status.sinks {
+//!         text += &format!("{sink}: {records}\n");
+//!     }
+//!     for client in &status.clients {
+//!         text += &format!("{}: {}\n", client.host, client.status.state);
+//!     }
+//!     text
+//! }
+//! # use telemetry_databricks::{Composition, DriverIdentity};
+//! # let identity = DriverIdentity::builder().name("D").version("1").client("D").flag("f").build().unwrap();
+//! # assert!(diagnose(&Composition::new(identity).build().unwrap()).contains("vendor: 0 made"));
+//! ```
+//!
+//! An observer is for alarms. It is called on the provider's thread, so it hands on what takes long:
+//!
+//! ```
+//! use std::sync::mpsc::Sender;
+//! use telemetry_databricks::plugin::{BreakerState, Observation, Observed, Observer};
+//!
+//! /// Tells another thread of each breaker that opens.
+//! #[derive(Debug)]
+//! struct Alarm(Sender<String>);
+//!
+//! impl Observer for Alarm {
+//!     fn observed(&self, observation: &Observation<'_>) {
+//!         if let Observed::Breaker { to: BreakerState::Open { .. }, .. } = observation.what {
+//!             let way = observation.sink.unwrap_or("vendor");
+//!             // Nobody may be there any more.
+//!             let _ = self.0.send(format!("{}: nothing goes to {way}", observation.host));
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! It is given to [`ClientProviderBuilder::observer`]. What it is told of losses comes in sums, and of a
+//! client that has ended no more: so counters are taken from the status, and not added up from what an
+//! observer hears. `telemetry-metrics` does that: each reason in the tables above is a series, and stands at
+//! what the ledger says. Worth an alarm are:
+//!
+//! | metric | means |
+//! | --- | --- |
+//! | `telemetry_records_dropped_total` grows | records are lost; its `reason` is in the second table above |
+//! | `telemetry_events_refused_total` grows | events are; its `reason` is in the first |
+//! | `telemetry_breakers{state="open"}` above zero for minutes | a host doesn't answer, or refuses |
+//! | `telemetry_records_held` keeps growing | records come faster than they leave |
+//! | `telemetry_attempt_duration_seconds` near the request timeout | the place is slow; records wait |
+//!
+//! Records themselves can be looked at in a collector (`telemetry-export-otlp`) or in the program's own log
+//! (`telemetry-export-tracing`), each a [`Sink`].
+//!
+//! At its end a program with connections open calls [`ClientProvider::shutdown`] with a deadline for all of
+//! them, and logs what it returns: `3 clients closed, 0 records lost`. The [page](super::shutting_down) on
+//! that says more. The books stay readable after it.
+//!
 //! # Turning it off
 //!
 //! In the order in which they win:
@@ -113,4 +187,6 @@
 //! [`TeeExporter`]: crate::export::TeeExporter
 
 #[cfg(doc)]
-use crate::{Lease, Target, TelemetryConfig, status::Status};
+use crate::plugin::Observer;
+#[cfg(doc)]
+use crate::{ClientProvider, ClientProviderBuilder, Lease, Sink, Target, TelemetryConfig, status::Status};
