@@ -22,12 +22,13 @@ use telemetry_export_http::ReqwestTransport;
 use telemetry_export_otlp::{Compression, OtlpConfig, OtlpExporter, Protocol};
 
 use collector::{Oteltap, Rotel, Running, python, script};
-use common::{Sent, accepting, batch, error_alone, export, exporter, record, session};
+use common::{Sent, accepting, batch, error_alone, export, exporter, record, session, under_parent};
 
 /// Records of all kinds.
 fn workload() -> Vec<Arc<Record>> {
     let session = session();
-    let alone = (100..110).map(|number| record(&session, number, Duration::from_secs(60), error_alone()));
+    let alone = (100..110)
+        .map(|number| record(&session, number, Duration::from_secs(60), under_parent(error_alone())));
     batch(40).into_iter().chain(alone).collect()
 }
 
@@ -89,7 +90,7 @@ async fn oteltap_receives_each_span_log_record_and_metric_as_it_was_made() {
     let oteltap = Oteltap::start();
     send(oteltap.port, Protocol::HttpProtobuf, Compression::None).await;
     let count = sent.spans().len() + sent.log_records().len() + sent.metrics().len();
-    assert_eq!(count, 40 + 30 + 3);
+    assert_eq!(count, 40 + 30 + 5);
     let received: Vec<_> = (0..count).map(|_| oteltap.next()).collect();
     let of = |wanted: &str| {
         let of_kind = received.iter().filter(|(kind, _)| kind == wanted);
@@ -110,7 +111,7 @@ async fn through_rotel(protocol: Protocol, compression: Compression) -> Sent {
     let rotel = Rotel::start().await;
     send(rotel.port, protocol, compression).await;
     let enough =
-        |sent: &Sent| sent.spans().len() >= 40 && sent.log_records().len() >= 30 && sent.metrics().len() >= 3;
+        |sent: &Sent| sent.spans().len() >= 40 && sent.log_records().len() >= 30 && sent.metrics().len() >= 5;
     rotel.until(enough).await
 }
 

@@ -14,7 +14,7 @@ use prost::Message;
 use serde_json::Value;
 use telemetry_breaker::BreakerRegistry;
 use telemetry_core::plugin::{Attempt, HttpRequest, HttpResponse, PluginError, Transport};
-use telemetry_core::record::{ConnectionParams, Record};
+use telemetry_core::record::{ConnectionParams, Record, TraceParent};
 use telemetry_core::status::{ProviderStatus, RecordLedger};
 use telemetry_core::{
     Chunk, ClientProvider, ConnectionInfo, DriverIdentity, ErrorDetails, Exporter, Fault, HostPolicy, Lease,
@@ -33,6 +33,8 @@ const FLAG: &str = "a.b.enableTelemetry";
 /// What no collector may see: how the connection logs in.
 const TOKEN: &str = "canary-of-the-token";
 const VENDORS: [&str; 2] = ["canary-tenant", "canary-scope"];
+/// What the vendor may not see: the caller's span, the way its ids are written.
+const CUSTOMERS: [&str; 2] = ["4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"];
 /// What everybody may.
 const SESSION: &str = "01f0a1b2-c3d4-1e5f-8a9b-0c1d2e3f4a5b";
 /// A port that refuses, as no process of a user may have it.
@@ -274,12 +276,15 @@ fn second_half(session: &Session) {
 
 /// What both halves have: statements, of which each has two chunks, and every fourth fails.
 fn work(session: &Session, half: usize) {
+    let caller = format!("00-{}-{}-01", CUSTOMERS[0], CUSTOMERS[1]);
     for number in 0..STATEMENTS {
         let mut statement = session.statement();
         statement.kind(StatementType::Query);
         statement.id(&format!("statement-{half}-{number}"));
         statement.poll(Duration::from_millis(8));
         statement.retried(1);
+        statement.rows(10);
+        statement.trace_parent(TraceParent::new(&caller).unwrap());
         statement.chunk(Chunk::new(0, Duration::from_millis(12)).bytes(65_536));
         statement.chunk(Chunk::new(1, Duration::from_millis(9)).bytes(1024));
         if number % 4 == 3 {
@@ -294,6 +299,10 @@ fn work(session: &Session, half: usize) {
     let cancelled = Operation::new(OperationType::CancelStatement, Duration::from_secs(5));
     session.operation(cancelled.failed(ErrorDetails::new("CANCEL_TIMEOUT").fault(Fault::Timeout)));
     session.error(|| ErrorDetails::new("HEARTBEAT").fault(Fault::Timeout));
+}
+
+fn hex(id: &[u8]) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The ids of records, in order, as text.
@@ -351,6 +360,9 @@ async fn run(trouble: Trouble) {
         );
     }
 
+    let callers = expected.spans.iter().filter(|span| hex(&span.trace_id) == CUSTOMERS[0]);
+    assert_eq!(callers.filter(|span| hex(&span.parent_span_id) == CUSTOMERS[1]).count(), 2 * STATEMENTS);
+
     // What came: each record once, whole.
     let recorded = world.recorded.accepted();
     assert_eq!(recorded.len(), all);
@@ -375,7 +387,7 @@ async fn run(trouble: Trouble) {
     assert_eq!(world.workspace.violations(), [""; 0]);
     let bodies = String::from_utf8(world.workspace.bodies().concat()).unwrap();
     assert!(VENDORS.iter().all(|canary| bodies.contains(canary)) && bodies.contains(SESSION));
-    assert!(!bodies.contains(TOKEN));
+    assert!(!bodies.contains(TOKEN) && !CUSTOMERS.iter().any(|canary| bodies.contains(canary)));
     for HttpRequest { headers, body, path, .. } in &*world.watching.seen.lock().unwrap() {
         let names: Vec<_> =
             headers.iter().map(|(name, _)| name).filter(|name| *name != "content-encoding").collect();
