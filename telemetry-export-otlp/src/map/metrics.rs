@@ -27,8 +27,8 @@ pub(super) struct Aggregates<'a> {
     dates: Option<(u64, u64)>,
 }
 
-/// What is counted of a statement or a call: rows, bytes, chunks and retries; `None` for what nothing was said
-/// of.
+/// What is counted of a statement or a call: rows, bytes, chunks and retries; `None` for what nothing was
+/// said of.
 fn counts(sql: &SqlExecution) -> [Option<u64>; 4] {
     // Of a size of which nothing was said, it is zero.
     let of_chunks = sql.chunks.map(|chunks| chunks.bytes).filter(|bytes| *bytes > 0);
