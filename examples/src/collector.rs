@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use telemetry_core::{BuildError, Sink};
+use telemetry_databricks::otlp::{OtlpConfig, OtlpExporter, Protocol};
 use telemetry_export_http::ReqwestTransport;
-use telemetry_export_otlp::{OtlpConfig, OtlpExporter, Protocol};
 use telemetry_testkit::{Answer, FakeWorkspace};
 
 /// The sink that tells a collector.

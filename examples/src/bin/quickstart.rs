@@ -18,7 +18,7 @@ use examples::view::View;
 use examples::workload::{self, ANYWHERE, Closing, EMBEDDED};
 use telemetry_core::{DEFAULT_CLOSE, Mode, OPT_OUT_VARIABLES, TelemetryConfig};
 use telemetry_databricks::export::DRY_RUN_VARIABLE;
-use telemetry_export_otlp::OtlpConfig;
+use telemetry_databricks::otlp::OtlpConfig;
 use telemetry_testkit::Behaviour;
 
 /// Runs a mixed workload through a small SQL driver with telemetry, and shows what became of every record.

@@ -7,6 +7,7 @@
 mod common;
 
 mod collector;
+mod file;
 mod together;
 
 use std::io::{BufRead, BufReader, Write};
