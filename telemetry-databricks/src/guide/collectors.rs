@@ -5,7 +5,7 @@
 //! file. With the feature `otlp`, which is off by default, it is here as `telemetry_databricks::otlp`.
 //!
 //! ```
-//! # #[cfg(feature = "otlp")] {
+//! # #[cfg(all(feature = "otlp", feature = "reqwest"))] {
 //! use std::sync::Arc;
 //! use telemetry_databricks::export::ReqwestTransport;
 //! use telemetry_databricks::otlp::{OtlpConfig, OtlpExporter};
