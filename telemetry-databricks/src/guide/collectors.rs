@@ -88,8 +88,8 @@
 //!
 //! The driver's thread does nothing more, however many sinks there are. Each holds what waits for it within
 //! its own `max_records`, `max_bytes` and `max_total_bytes`, beside those of the vendor's: up to 500 records
-//! and 2 MiB for a client by default. Requests run on the provider's own thread, and the file is written on one
-//! of those for calls that may block. The feature links six crates more: prost and what gzip needs.
+//! and 2 MiB for a client by default. Requests run on the provider's own thread, and the file is written on
+//! one of those for calls that may block. The feature links six crates more: prost and what gzip needs.
 //!
 //! A close and a flush wait for all sinks, until their deadline: a collector that hangs makes them as long as
 //! they may be, and loses nothing of the others.
@@ -251,11 +251,11 @@
 //!
 //! # What of this was tried
 //!
-//! Each run of this workspace's CI sends one workload to the vendor's service, to the collector rotel and to
-//! a receiver named oteltap at once, compares what all three got, and lets each of them fail in turn; it also
+//! Each run of this workspace's CI sends one workload to the vendor's service, to the collector rotel and to a
+//! receiver named oteltap at once, compares what all three got, and lets each of them fail in turn; it also
 //! runs the SQL above with DuckDB 2.0 on a file of `OtlpFileExporter`. The two configurations of the
-//! OpenTelemetry Collector were not run: they are valid YAML, and all names in them were compared with the
-//! schemas that its components publish. Neither ClickHouse nor Kafka was there to receive.
+//! OpenTelemetry Collector were not run: they are valid YAML, and the names in them are those in the schemas
+//! that its components publish. Neither ClickHouse nor Kafka was there to receive.
 
 #[cfg(doc)]
 use crate::{ClientProvider, Sink, Statement, status::Status};
