@@ -223,7 +223,9 @@
 //! SELECT traceId AS trace_id, spanId AS span_id, parentSpanId AS parent_id, name,
 //!     make_timestamp_ns(startTimeUnixNano) AS began,
 //!     (endTimeUnixNano - startTimeUnixNano) / 1e9 AS seconds,
-//!     map_from_entries([(a.key, coalesce(a.value.stringValue, a.value.intValue)) FOR a IN attributes]) AS said
+//!     map_from_entries([
+//!         (a.key, coalesce(a.value.stringValue, a.value.intValue)) FOR a IN attributes
+//!     ]) AS said
 //! FROM spans;
 //!
 //! SELECT said['db.operation.name'] AS operation, said['db.response.status_code'] AS status,
@@ -251,8 +253,8 @@
 //!
 //! # What of this was tried
 //!
-//! Each run of this workspace's CI sends one workload to the vendor's service, to the collector rotel and to a
-//! receiver named oteltap at once, compares what all three got, and lets each of them fail in turn; it also
+//! Each run of this workspace's CI sends one workload to the vendor's service, to the collector rotel and to
+//! a receiver named oteltap at once, compares what all three got, and lets each of them fail in turn; it also
 //! runs the SQL above with DuckDB 2.0 on a file of `OtlpFileExporter`. The two configurations of the
 //! OpenTelemetry Collector were not run: they are valid YAML, and the names in them are those in the schemas
 //! that its components publish. Neither ClickHouse nor Kafka was there to receive.
