@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod collector;
 pub mod compose;
 pub mod driver;
 pub mod embedded;

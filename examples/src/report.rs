@@ -9,6 +9,7 @@ use telemetry_core::status::{DropReason, OffReason, Status};
 use telemetry_export_http::wire::{EnumOrUnknown, Frontend, OssSqlDriverTelemetryLog};
 use telemetry_testkit::FakeWorkspace;
 
+use crate::collector::Received;
 use crate::load::{Load, Loaded};
 use crate::tpch;
 use crate::warehouse::Warehouse;
@@ -103,6 +104,12 @@ fn add_books(table: &mut Table, client: &str, status: &Status) {
     if let Some(failure) = &status.last_failure {
         table.add_row(["", "last failure", &failure.to_string()]);
     }
+    for sink in &status.sinks {
+        table.add_row(["", &sink.name, &sink.records.to_string()]);
+        if let Some(failure) = &sink.last_failure {
+            table.add_row(["", "its last failure", &failure.to_string()]);
+        }
+    }
     if let Some(file) = &status.dry_run {
         table.add_row(["", "dry run", &format!("nothing is sent; records go to {}", file.display())]);
     }
@@ -132,6 +139,24 @@ pub fn arrived(workspace: &FakeWorkspace) -> Part {
         table.add_row([count.to_string(), format!("  {kind}")]);
     }
     Part::new("At the service", "", &table)
+}
+
+/// What a collector has: spans, log records, and metrics by their names.
+pub fn collected(received: &Received) -> Part {
+    let Received { spans, logs, metrics, statements: _ } = received;
+    let mut table = table(["number", "what arrived"]);
+    for (what, items) in [("spans", spans), ("log records", logs)] {
+        table.add_row([items.values().sum::<u64>().to_string(), format!("{what}, of which")]);
+        for (name, count) in items {
+            table.add_row([count.to_string(), format!("  {name}")]);
+        }
+    }
+    for (name, sum) in metrics {
+        table.add_row([sum.to_string(), name.clone()]);
+    }
+    let legend =
+        "Spans by their operation; a metric by what it adds up to, and durations by how many there are.";
+    Part::new("At the collector", legend, &table)
 }
 
 /// What a load came to, and what an outage cost.
@@ -250,13 +275,37 @@ pub fn disagreements(run: &Run, workspace: &FakeWorkspace) -> Vec<String> {
     differ.map(|(what, one, other)| format!("{what}: {one} and {other}")).collect()
 }
 
-/// Each client once: with the connection that was closed last.
+/// Where what was run, what the books say and what a collector has don't agree: of a connection with
+/// telemetry off too, as that is for the vendor's.
+pub fn uncollected(run: &Run, received: &Received) -> Vec<String> {
+    let mut ids = received.statements.clone();
+    ids.sort_unstable();
+    ids.dedup();
+    let books = || clients(run).flat_map(|closing| &closing.status.sinks);
+    let (made, accepted) =
+        (books().map(|sink| sink.records.made).sum(), books().map(|sink| sink.records.accepted).sum::<u64>());
+    let spans = received.spans.values().sum::<u64>();
+    let statements = run.outcomes.len() as u64;
+    let pairs = [
+        ("statements run, and spans of statements", statements, received.statements.len() as u64),
+        ("statements run, and statement ids at the collector", statements, ids.len() as u64),
+        ("records for the collector, and records that it accepted", made, accepted),
+        ("spans, and durations", spans, *received.metrics.get(DURATIONS).unwrap_or(&0)),
+    ];
+    let differ = pairs.iter().filter(|(_, one, other)| one != other);
+    differ.map(|(what, one, other)| format!("{what}: {one} and {other}")).collect()
+}
+
+/// The metric of durations.
+const DURATIONS: &str = "db.client.operation.duration";
+
+/// Each client once: with the connection that was closed last. One that is off has nothing to say, unless
+/// there is a sink.
 fn clients(run: &Run) -> impl Iterator<Item = &Closing> {
-    run.closings.iter().filter(|closing| {
-        !matches!(
-            closing.closed,
-            CloseOutcome::Shared | CloseOutcome::Off(OffReason::Setting | OffReason::OptOut(_))
-        )
+    run.closings.iter().filter(|closing| match closing.closed {
+        CloseOutcome::Shared => false,
+        CloseOutcome::Off(OffReason::Setting | OffReason::OptOut(_)) => closing.status.events.seen > 0,
+        _ => true,
     })
 }
 

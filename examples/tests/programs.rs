@@ -60,6 +60,44 @@ fn a_run_ends_by_saying_how_to_look() {
 }
 
 #[test]
+fn a_collector_on_this_machine_is_shown_with_its_books() {
+    let output = quickstart(&["--otlp"]).output().unwrap();
+    let (out, error) = texts(&output);
+    assert!(output.status.success() && error.is_empty(), "{error}");
+    let (_, books) = out.split_once("\nBooks\n").unwrap();
+    let (books, collector) = books.split_once("\nAt the collector\n").unwrap();
+    assert!(books.contains("collector  30 made = 30 accepted"), "{books}");
+    for line in
+        ["46      spans, of which", "3       log records, of which", "46      db.client.operation.duration"]
+    {
+        assert!(collector.contains(line), "{collector}");
+    }
+}
+
+#[test]
+fn a_collector_at_a_url_is_told_in_protobuf_with_the_headers_that_the_variables_have() {
+    let collector = telemetry_testkit::FakeWorkspace::builder()
+        .route(|request| request.path.starts_with("/v1/").then(|| telemetry_testkit::Answer::new(200, "")))
+        .start();
+    let output = quickstart(&["--otlp", &collector.url()])
+        .env("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=ann")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", texts(&output).1);
+    let received = collector.received();
+    for signal in ["/v1/traces", "/v1/logs", "/v1/metrics"] {
+        let request = received.iter().find(|request| request.path == signal).unwrap();
+        assert_eq!(request.headers.get("content-type"), Some("application/x-protobuf"));
+        assert_eq!(request.headers.get("x-tenant"), Some("ann"));
+        assert_eq!(request.headers.get("authorization"), None);
+    }
+    let output = quickstart(&["--otlp"]).env("OTEL_SDK_DISABLED", "true").output().unwrap();
+    assert!(output.status.success(), "of the collector here no variable matters");
+    let output = quickstart(&["--otlp", &collector.url()]).env("OTEL_SDK_DISABLED", "true").output().unwrap();
+    assert!(texts(&output).1.contains("OTEL_SDK_DISABLED is set"));
+}
+
+#[test]
 fn whoever_reads_may_stop_reading() {
     let mut child = quickstart(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use examples::collector::{self, Collector};
 use examples::compose::{self, Dump};
 use examples::driver::{Driver, TIMEOUT};
 use examples::embedded::{ALICE, BOB, Embedded, Misbehaviour};
@@ -24,8 +25,21 @@ async fn run_with(
     config: TelemetryConfig,
     dump: Option<Dump>,
 ) -> (Embedded, Run) {
+    run_with_collector(misbehaviour, config, dump, None).await
+}
+
+async fn run_with_collector(
+    misbehaviour: Option<Misbehaviour>,
+    config: TelemetryConfig,
+    dump: Option<Dump>,
+    collector: Option<&Collector>,
+) -> (Embedded, Run) {
     let there = Embedded::start(misbehaviour).unwrap();
-    let telemetry = compose::telemetry(config, dump).unwrap().environment(|_| None).build().unwrap();
+    let mut telemetry = compose::telemetry(config, dump).unwrap().environment(|_| None);
+    if let Some(otlp) = collector.map(Collector::config) {
+        telemetry = telemetry.sink(move || collector::sink(otlp.clone()));
+    }
+    let telemetry = telemetry.build().unwrap();
     let driver = Driver::new(telemetry, TIMEOUT).unwrap();
     let (alice, bob) = (there.options(ALICE), there.options(BOB));
     let run = workload::run(&driver, alice, bob, EMBEDDED, within(misbehaviour)).await.unwrap();
@@ -167,6 +181,26 @@ async fn garbage_changes_nothing() {
 async fn a_reset_changes_nothing() {
     let (_, run) = unwell(Misbehaviour::Reset).await;
     assert!(dropped(&run, DropReason::Closed) > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_has_every_connection_whatever_the_service_does() {
+    for misbehaviour in [None, Some(Misbehaviour::Unavailable), Some(Misbehaviour::FlagOff)] {
+        let collector = Collector::start();
+        let config = Embedded::config();
+        let (there, run) = run_with_collector(misbehaviour, config, None, Some(&collector)).await;
+        let received = collector.received();
+        assert_eq!(report::uncollected(&run, &received), [""; 0], "{misbehaviour:?}");
+        assert_eq!(report::unbalanced(&run), [""; 0], "{misbehaviour:?}");
+        let spans = |operation: &str| received.spans.get(operation).copied();
+        assert_eq!((spans("CREATE_SESSION"), spans("DELETE_SESSION")), (Some(4), Some(4)));
+        assert_eq!(received.logs.values().sum::<u64>(), 3, "three statements fail");
+        if misbehaviour.is_none() {
+            assert_eq!(report::disagreements(&run, &there.workspace), [""; 0]);
+        }
+        let body = report::collected(&received).body;
+        assert!(body.contains("databricks.client.chunks"), "{body}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use telemetry_core::plugin::Transport;
 use telemetry_core::text::TEXT_LEVEL_VARIABLE;
 use telemetry_core::{
     BuildError, ClientProvider, ClientProviderBuilder, DriverIdentity, Exporter, Mode, OPT_OUT_VARIABLES,
-    TelemetryConfig,
+    Sink, TelemetryConfig,
 };
 #[cfg(feature = "reqwest")]
 use telemetry_export_http::{CryptoProvider, ReqwestTransport, reqwest::ClientBuilder};
@@ -27,6 +27,7 @@ use telemetry_flags::{FlagCache, HttpFlagSource};
 /// | exporter | [`HttpExporter`], or the dry run to the file that [`DRY_RUN_VARIABLE`] names | [`exporter`](Self::exporter) |
 /// | flags | [`HttpFlagSource`] behind a [`FlagCache`] | [`provider`](Self::provider) |
 /// | breakers | [`BreakerRegistry`] | [`provider`](Self::provider) |
+/// | sinks | none | [`sink`](Self::sink), for each one more |
 /// | clock, system, threads | those of the process | [`provider`](Self::provider) |
 ///
 /// In a forked child all of it is made anew, with the child's first lease, as
@@ -45,6 +46,7 @@ pub struct Composition {
     crypto: Option<Arc<CryptoProvider>>,
     transport: Option<Part<(), Built<dyn Transport>>>,
     exporter: Option<Part<HttpExporter, Arc<dyn Exporter>>>,
+    sinks: Vec<Part<(), Result<Sink, BuildError>>>,
     provider: Option<Part<ClientProviderBuilder, ClientProviderBuilder>>,
     variable: Option<Box<Variable>>,
 }
@@ -68,6 +70,7 @@ impl Composition {
             crypto: None,
             transport: None,
             exporter: None,
+            sinks: Vec::new(),
             provider: None,
             variable: None,
         }
@@ -162,6 +165,12 @@ impl Composition {
         self
     }
 
+    /// Adds a place that records go to beside the service. Its error is one of [`build`](Self::build).
+    pub fn sink(mut self, make: impl Fn() -> Result<Sink, BuildError> + Send + Sync + 'static) -> Self {
+        self.sinks.push(Arc::new(move |()| make()));
+        self
+    }
+
     /// Changes anything else of the provider, such as its flags, its breakers or its clock, as the last step.
     pub fn provider(
         mut self,
@@ -213,12 +222,15 @@ impl Composition {
             Some(make) => make(http),
             None => dry_run_or(http, dry_run),
         };
-        let builder = ClientProvider::builder(self.identity.clone())
+        let mut builder = ClientProvider::builder(self.identity.clone())
             .config(self.config.clone())
             .exporter(exporter)
             .flags(FlagCache::new(HttpFlagSource::new(transport)))
             .breakers(BreakerRegistry::default())
             .environment(|name| variables.get(name).cloned());
+        for make in &self.sinks {
+            builder = builder.sink(make(())?);
+        }
         match &self.provider {
             Some(change) => change(builder),
             None => builder,

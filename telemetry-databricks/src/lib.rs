@@ -30,8 +30,8 @@
 //! ```
 //!
 //! The [`guide`] has a page on each of: [wiring](guide::wiring) a driver, an [exporter](guide::exporter) and
-//! a [transport](guide::transport) of one's own, [testing](guide::testing),
-//! [shutting down](guide::shutting_down), [sizing](guide::sizing) for outages, and
+//! a [transport](guide::transport) of one's own, [collectors](guide::collectors) of whoever runs it,
+//! [testing](guide::testing), [shutting down](guide::shutting_down), [sizing](guide::sizing) for outages, and
 //! [operating](guide::operating).
 
 #![forbid(unsafe_code)]
@@ -47,6 +47,9 @@ pub use telemetry_core::*;
 pub use telemetry_export_http as export;
 #[cfg(feature = "reqwest")]
 pub use telemetry_export_http::reqwest;
+#[cfg(feature = "otlp")]
+#[doc(inline)]
+pub use telemetry_export_otlp as otlp;
 #[doc(inline)]
 pub use telemetry_flags as flags;
 

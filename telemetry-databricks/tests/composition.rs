@@ -75,6 +75,20 @@ async fn the_default_asks_the_service_and_is_on_where_its_flag_is() {
 }
 
 #[tokio::test]
+async fn a_sink_gets_what_the_service_gets_and_its_error_is_one_of_building() {
+    let workspace = workspace();
+    let exporter = RecordingExporter::new();
+    let own = exporter.clone();
+    let provider = composition().sink(move || Ok(Sink::new("own", own.clone()))).build().unwrap();
+    let (outcome, lease) = run(&provider, workspace.url()).await;
+    assert_eq!(outcome, CloseOutcome::Delivered { accepted: 2 });
+    assert_eq!((exporter.accepted().len(), workspace.records().len()), (2, 2));
+    assert_eq!(&*lease.status().sinks[0].name, "own");
+    let error = composition().sink(|| Err(BuildError::Missing("a place"))).build().unwrap_err();
+    assert_eq!(error, BuildError::Missing("a place"));
+}
+
+#[tokio::test]
 async fn a_breaker_and_a_cache_are_in_it() {
     let workspace = workspace();
     workspace.on_telemetry(Behaviour::Status(503));

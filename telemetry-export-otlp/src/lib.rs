@@ -31,19 +31,23 @@
 //!
 //! | record | what it becomes |
 //! | --- | --- |
-//! | a statement, an opening or closing, any other call | a span of kind `CLIENT`, which ends at the record's date |
+//! | a statement, an opening or closing, any other call | a span of kind `CLIENT`, under the caller's |
 //! | an error | a log record, with its scrubbed text as the body |
 //! | what failed | both, of which the log record names the span |
-//! | all but errors, added up over a batch | `db.client.operation.duration`, `databricks.client.chunks`, `databricks.client.retries` |
+//! | all but errors, added up over a batch | `db.client.operation.duration`, `databricks.client.rows`, `….bytes`, `….chunks`, `….retries` |
 //!
 //! - Names and attributes are those of the [database conventions], version 1.44: `db.system.name`,
 //!   `db.operation.name` (the driver's call, such as `EXECUTE_STATEMENT`), `db.response.status_code` (the
-//!   SQLSTATE, or else the database's own number), `error.type` (the error's name), `server.address` and
-//!   `server.port` (the workspace's). A span is called by its operation and its server. No SQL is known here,
-//!   so there is no `db.query.text`. What the conventions don't name begins with `databricks.`, or another
-//!   [prefix](OtlpConfig::prefix). Lengths in attributes are in seconds.
-//! - A trace has the id of its record, and a span the second half of that, so both are the same in every
-//!   attempt. A record has no parent's yet: its span is a root.
+//!   SQLSTATE, or else the database's own number), `db.response.returned_rows` (as far as they were
+//!   fetched), `error.type` (the error's name), `server.address` and `server.port` (the workspace's). A span
+//!   is called by its operation and its server. No SQL is known here, so there is no `db.query.text`. What
+//!   the conventions don't name begins with `databricks.`, or another [prefix](OtlpConfig::prefix). Lengths
+//!   in attributes are in seconds.
+//! - A span has the second half of its record's id, so it is the same in every attempt. Where the driver
+//!   named the caller's span, that is its parent, and trace and flags are the caller's; it is sent whether
+//!   these say that the trace is sampled or not. Elsewhere it is a root, and its trace has the record's id.
+//! - A log record names the span that failed. An error that is none of a span here names the caller's, if
+//!   the driver did.
 //! - A record has totals of polls and chunks, and no times of each. So a span has four events at the most:
 //!   when the result was ready and when it had been read, each at its time, and the polls and the chunks, at
 //!   the span's end.

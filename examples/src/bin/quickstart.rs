@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
+use examples::collector::{self, Collector};
 use examples::compose::{self, Dump};
 use examples::driver::{Driver, Options};
 use examples::embedded::{ALICE, BOB, Embedded, Misbehaviour};
@@ -17,6 +18,7 @@ use examples::view::View;
 use examples::workload::{self, ANYWHERE, Closing, EMBEDDED};
 use telemetry_core::{DEFAULT_CLOSE, Mode, OPT_OUT_VARIABLES, TelemetryConfig};
 use telemetry_databricks::export::DRY_RUN_VARIABLE;
+use telemetry_databricks::otlp::OtlpConfig;
 use telemetry_testkit::Behaviour;
 
 /// Runs a mixed workload through a small SQL driver with telemetry, and shows what became of every record.
@@ -40,6 +42,11 @@ struct Arguments {
     /// Lets the service of telemetry on this machine misbehave. It is not for --rate, which has --outage.
     #[arg(long, conflicts_with = "rate", value_name = "NAME", value_parser = PossibleValuesParser::new(Misbehaviour::ALL.map(|(name, _)| name)))]
     fault: Option<String>,
+    /// Tells an OpenTelemetry collector as well: the one at URL, by OTLP over HTTP, where the variables
+    /// OTEL_EXPORTER_OTLP_HEADERS and the like hold too; without a URL, one on this machine, of which it is
+    /// shown what it got.
+    #[arg(long, value_name = "URL", num_args = 0..=1)]
+    otlp: Option<Option<String>>,
     /// Sends whatever the service's feature flag says; an opt-out in the environment still wins.
     #[arg(long)]
     forced: bool,
@@ -92,13 +99,33 @@ impl Arguments {
         }
     }
 
-    fn driver(&self, config: TelemetryConfig, view: Option<&View>) -> Result<Driver, Box<dyn Error>> {
+    /// The collector on this machine, if it is asked for.
+    fn collector(&self) -> Option<Collector> {
+        matches!(self.otlp, Some(None)).then(Collector::start)
+    }
+
+    fn driver(
+        &self,
+        config: TelemetryConfig,
+        view: Option<&View>,
+        collector: Option<&Collector>,
+    ) -> Result<Driver, Box<dyn Error>> {
         let dump = self.dump.as_deref().or(view.map(View::path));
         let is_dry_run = std::env::var_os(DRY_RUN_VARIABLE).is_some_and(|path| !path.is_empty());
         // A dry run writes its own file.
         let dump = dump.filter(|_| self.dump.is_some() || !is_dry_run).map(Dump::create).transpose()?;
-        let provider = compose::telemetry(config, dump)?.build()?;
-        Ok(Driver::new(provider, Duration::from_secs(self.timeout))?)
+        let mut telemetry = compose::telemetry(config, dump)?;
+        let otlp = match &self.otlp {
+            Some(Some(url)) => {
+                let variables = OtlpConfig::from_env().ok_or("OTEL_SDK_DISABLED is set: leave --otlp out")?;
+                Some(variables.all(|all| all.endpoint(url)))
+            }
+            _ => collector.map(Collector::config),
+        };
+        if let Some(otlp) = otlp {
+            telemetry = telemetry.sink(move || collector::sink(otlp.clone()));
+        }
+        Ok(Driver::new(telemetry.build()?, Duration::from_secs(self.timeout))?)
     }
 
     /// Where it runs, and under what settings.
@@ -117,6 +144,11 @@ impl Arguments {
             if let Some(value) = std::env::var_os(variable) {
                 out.line(format_args!("{variable} is set: {}.", value.display()))?;
             }
+        }
+        match &self.otlp {
+            Some(Some(url)) => out.line(format_args!("The collector at {url} is told as well."))?,
+            Some(None) => out.line("A collector on this machine is told as well.")?,
+            None => {}
         }
         if let Some(fault) = &self.fault {
             out.line(format_args!("The service of telemetry misbehaves: {fault}."))?;
@@ -187,6 +219,10 @@ fn show(out: &mut Output, part: &Part) -> Result<(), NotPrinted> {
     out.line(&part.body)
 }
 
+fn show_collected(out: &mut Output, collector: Option<&Collector>) -> Result<(), NotPrinted> {
+    collector.map_or(Ok(()), |collector| show(out, &report::collected(&collector.received())))
+}
+
 async fn embedded(
     arguments: &Arguments,
     out: &mut Output,
@@ -198,12 +234,15 @@ async fn embedded(
         out,
         &format!("a workspace on this machine ({}), which runs SQL on SQLite", there.workspace.url()),
     )?;
-    let driver = arguments.driver(arguments.config(), view)?;
+    let collector = arguments.collector();
+    let driver = arguments.driver(arguments.config(), view, collector.as_ref())?;
     if let Some(load) = arguments.load() {
         let outage = |is_out| {
             there.workspace.on_telemetry(if is_out { Behaviour::Status(503) } else { Behaviour::Normal });
         };
-        return under_load(&driver, there.options(ALICE), load, out, view, outage).await;
+        let wrong = under_load(&driver, there.options(ALICE), load, out, view, outage).await?;
+        show_collected(out, collector.as_ref())?;
+        return Ok(wrong);
     }
     let start = Instant::now();
     let run =
@@ -218,12 +257,16 @@ async fn embedded(
     ] {
         show(out, &part)?;
     }
+    show_collected(out, collector.as_ref())?;
     let mut wrong = report::wrong_results(&run)?;
     wrong.extend(report::unbalanced(&run));
     // A user who opted out, or only looks, sees nothing arrive.
-    let sent = std::env::var_os(DRY_RUN_VARIABLE).is_none() && !run.closings.iter().any(Closing::opted_out);
-    if fault.is_none() && sent {
+    let silent = run.closings.iter().any(Closing::opted_out);
+    if fault.is_none() && !silent && std::env::var_os(DRY_RUN_VARIABLE).is_none() {
         wrong.extend(report::disagreements(&run, &there.workspace));
+    }
+    if let Some(collector) = collector.filter(|_| !silent) {
+        wrong.extend(report::uncollected(&run, &collector.received()));
     }
     if wrong.is_empty() {
         out.line(format_args!(
@@ -246,16 +289,21 @@ async fn remote(
     let host = host.trim_end_matches('/');
     let url = if host.starts_with("https://") { host.to_owned() } else { format!("https://{host}") };
     arguments.introduce(out, &url)?;
-    let driver = arguments.driver(TelemetryConfig::default().mode(arguments.mode()), view)?;
+    let collector = arguments.collector();
+    let config = TelemetryConfig::default().mode(arguments.mode());
+    let driver = arguments.driver(config, view, collector.as_ref())?;
     let options = Options::new(url, token, warehouse);
     if let Some(load) = arguments.load() {
-        return under_load(&driver, options, load, out, view, |_| ()).await;
+        let wrong = under_load(&driver, options, load, out, view, |_| ()).await?;
+        show_collected(out, collector.as_ref())?;
+        return Ok(wrong);
     }
     let run = workload::run(&driver, options.clone(), options, ANYWHERE, DEFAULT_CLOSE).await?;
     add_books(view, &run.closings)?;
     for part in [report::statements(&run), report::endings(&run), report::books(&run)] {
         show(out, &part)?;
     }
+    show_collected(out, collector.as_ref())?;
     Ok(report::unbalanced(&run))
 }
 
@@ -314,6 +362,9 @@ mod tests {
         assert!(!load.is_out(Duration::from_millis(4999)) && load.is_out(Duration::from_secs(5)));
         assert!(load.is_out(Duration::from_millis(14_999)) && !load.is_out(Duration::from_secs(15)));
         assert_eq!(read(&["--forced"]).unwrap().mode(), Mode::Forced);
+        let url = "http://localhost:4318";
+        let otlp = [read(&[]), read(&["--otlp", "--forced"]), read(&["--forced", "--otlp", url])];
+        assert_eq!(otlp.map(|read| read.unwrap().otlp), [None, Some(None), Some(Some(url.to_owned()))]);
         let longer = read(&["--rate", "5", "--for", "20", "--outage", "21"]).unwrap();
         assert!(longer.contradiction().is_some());
         for wrong in [

@@ -101,9 +101,10 @@ impl Receipt {
 /// - It ends by itself: it has a timeout of its own, and is cancelled after
 ///   [`TelemetryConfig::request_timeout`]. It is safe to cancel: dropping its future leaves nothing behind
 ///   and nothing running.
-/// - It sends `credentials` to `host` and to nobody else. Without credentials it sends nothing that
-///   correlates: no workspace, session or statement id, no system configuration, no connection parameters, no
-///   stack.
+/// - It sends `credentials` to `host` and to nobody else. One that sends to the vendor sends nothing that
+///   correlates without them: no workspace, session or statement id, no system configuration, no connection
+///   parameters, no stack. One of a [sink](crate::Sink) is never given any, and may send all that it is
+///   shown: a record holds no more than the sink's audience sees.
 /// - It calls nothing of this workspace that records. Where it runs, and whether it may block, is said
 ///   [here](crate::plugin#where-they-run).
 ///

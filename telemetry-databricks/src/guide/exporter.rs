@@ -52,9 +52,10 @@
 //! # What it may send
 //!
 //! [`Attempt::records`] are final: text is held to the rules, ids are set. [`Attempt::credentials`] go to
-//! [`Attempt::host`] and to nobody else. Where they are `None`, nothing may travel by which one connection
-//! could be told from another: no ids of sessions, statements or workspaces, no parameters, no system, no
-//! text of errors.
+//! [`Attempt::host`] and to nobody else. Where they are `None`, nothing may travel to the vendor by which one
+//! connection could be told from another: no ids of sessions, statements or workspaces, no parameters, no
+//! system, no text of errors. The exporter of a [`Sink`] is never given any, and its records hold what the
+//! sink's audience may see.
 //!
 //! # What it answers
 //!
@@ -134,4 +135,4 @@
 #[cfg(doc)]
 use crate::plugin::{AlwaysClosed, Attempt, PluginError, Receipt};
 #[cfg(doc)]
-use crate::{Composition, Exporter, Fault};
+use crate::{Composition, Exporter, Fault, Sink};

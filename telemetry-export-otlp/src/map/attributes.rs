@@ -95,7 +95,7 @@ impl Mapping {
 
     /// What was said of a statement or a call beyond its times and its error.
     pub(super) fn body(&self, attributes: &mut Attributes, body: &Body) {
-        // The caller's span and when it began are no attributes.
+        // The caller's span is the parent, and when it began the span's start.
         let Body {
             kind: _,
             statement_id,
@@ -119,14 +119,14 @@ impl Mapping {
     }
 
     fn sql(&self, attributes: &mut Attributes, sql: &SqlExecution) {
-        // Both times of the result are events; its rows and bytes aren't sent.
+        // Both times of the result are events.
         let SqlExecution {
             statement_type,
             is_compressed,
             execution_result,
             retry_count,
-            rows: _,
-            bytes: _,
+            rows,
+            bytes,
             chunks,
             result_ready: _,
             result_consumed: _,
@@ -137,6 +137,8 @@ impl Mapping {
         attributes.text(&names.statement_type, statement_type.map(StatementType::as_str));
         attributes.text(&names.result_format, execution_result.map(ResultFormat::as_str));
         attributes.flag(&names.result_compressed, *is_compressed);
+        attributes.count("db.response.returned_rows", *rows);
+        attributes.count(&names.result_bytes, *bytes);
         attributes.count(&names.retry_count, *retry_count);
         if let Some(ChunkDetails { present, iterated, bytes, first: _, slowest: _, sum: _ }) = chunks {
             attributes.integer(&names.chunk_present, present.map(i64::from));

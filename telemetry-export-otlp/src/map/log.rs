@@ -38,6 +38,9 @@ impl Mapping {
             Some(text) => text.as_str().to_owned(),
             None => error.name.clone(),
         };
+        // Of an error that is none of a span here, the caller's is the next.
+        let parent = body.trace_parent.as_deref();
+        let ids = span.or_else(|| parent.map(Ids::of_parent));
         let (severity_number, severity_text) = severity(Level::of(body));
         let at = time::nanos(*stamp);
         LogRecord {
@@ -47,8 +50,9 @@ impl Mapping {
             severity_text: severity_text.to_owned(),
             body: body.error.as_ref().map(|error| Value::Text(text(error)).into()),
             attributes: attributes.0,
-            trace_id: span.map_or(Vec::new(), |ids| ids.trace.to_vec()),
-            span_id: span.map_or(Vec::new(), |ids| ids.span.to_vec()),
+            flags: ids.map_or(0, |ids| ids.flags),
+            trace_id: ids.map_or(Vec::new(), |ids| ids.trace.to_vec()),
+            span_id: ids.map_or(Vec::new(), |ids| ids.span.to_vec()),
             event_name: EVENT.to_owned(),
         }
     }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use telemetry_core::Host;
-use telemetry_core::record::Record;
+use telemetry_core::record::{Record, SqlExecution};
 
 use super::attributes::{Attributes, Operation};
 use super::{Mapping, is_span, time};
@@ -21,10 +21,22 @@ const BOUNDS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 #[derive(Debug)]
 pub(super) struct Aggregates<'a> {
     durations: Sets<'a, Durations>,
-    chunks: Sets<'a, u64>,
-    retries: Sets<'a, u64>,
+    /// In the order of [`counts`].
+    counts: [Sets<'a, u64>; 4],
     /// The first and the last date.
     dates: Option<(u64, u64)>,
+}
+
+/// What is counted of a statement or a call: rows, bytes, chunks and retries; `None` for what nothing was
+/// said of.
+fn counts(sql: &SqlExecution) -> [Option<u64>; 4] {
+    // Of a size of which nothing was said, it is zero.
+    let of_chunks = sql.chunks.map(|chunks| chunks.bytes).filter(|bytes| *bytes > 0);
+    let bytes = match (sql.bytes, of_chunks) {
+        (Some(one), Some(other)) => Some(one.saturating_add(other)),
+        (one, other) => one.or(other),
+    };
+    [sql.rows, bytes, sql.chunks.map(|chunks| u64::from(chunks.iterated)), sql.retry_count]
 }
 
 /// Lengths in seconds.
@@ -86,12 +98,7 @@ impl Durations {
 impl<'a> Aggregates<'a> {
     /// Nothing yet, in at the most so many sets for each metric.
     pub(super) fn new(most: usize) -> Self {
-        Aggregates {
-            durations: Sets::new(most),
-            chunks: Sets::new(most),
-            retries: Sets::new(most),
-            dates: None,
-        }
+        Aggregates { durations: Sets::new(most), counts: [(); 4].map(|()| Sets::new(most)), dates: None }
     }
 
     /// Adds what a record measured.
@@ -105,14 +112,10 @@ impl<'a> Aggregates<'a> {
             measured = true;
         }
         if let Some(sql) = &record.body.sql {
-            if let Some(chunks) = &sql.chunks {
-                let sum = self.chunks.of(&operation);
-                *sum = sum.saturating_add(u64::from(chunks.iterated));
-                measured = true;
-            }
-            if let Some(retries) = sql.retry_count {
-                let sum = self.retries.of(&operation);
-                *sum = sum.saturating_add(retries);
+            for (sets, count) in self.counts.iter_mut().zip(counts(sql)) {
+                let Some(count) = count else { continue };
+                let sum = sets.of(&operation);
+                *sum = sum.saturating_add(count);
                 measured = true;
             }
         }
@@ -127,7 +130,7 @@ impl<'a> Aggregates<'a> {
 impl Mapping {
     /// The metrics that have something to say.
     pub(super) fn metrics(&self, aggregates: Aggregates<'_>, host: &Host) -> Vec<Metric> {
-        let Aggregates { durations, chunks, retries, dates } = aggregates;
+        let Aggregates { durations, counts, dates } = aggregates;
         let Some((first, last)) = dates else { return Vec::new() };
         // From just before the first, as the start of a time is no part of it.
         let times = (first.saturating_sub(1), last);
@@ -162,10 +165,14 @@ impl Mapping {
                 Data::Histogram(durations),
             ));
         }
-        for (name, description, unit, sets) in [
-            (&self.names.client_chunks, "Chunks of results that were read.", "{chunk}", chunks),
-            (&self.names.client_retries, "Requests of operations that were retried.", "{retry}", retries),
-        ] {
+        let names = &self.names;
+        let named = [
+            (&names.client_rows, "Rows of results that were fetched.", "{row}"),
+            (&names.client_bytes, "Bytes of results, as they came.", "By"),
+            (&names.client_chunks, "Chunks of results that were read.", "{chunk}"),
+            (&names.client_retries, "Requests of operations that were retried.", "{retry}"),
+        ];
+        for ((name, description, unit), sets) in named.into_iter().zip(counts) {
             let data_points = self.points(sets, host, |attributes, sum| NumberDataPoint {
                 attributes,
                 start_time_unix_nano: times.0,

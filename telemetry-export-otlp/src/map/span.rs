@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use telemetry_core::Host;
-use telemetry_core::record::{ChunkDetails, OperationDetail, Record, RecordKind, SessionContext};
+use telemetry_core::record::{
+    ChunkDetails, OperationDetail, Record, RecordKind, SessionContext, TraceParent,
+};
 
 use super::attributes::{Attributes, Operation, address};
 use super::{Mapping, time};
@@ -14,10 +16,14 @@ use crate::proto::trace::{CLIENT, ERROR, Event, Span, Status};
 pub(super) struct Ids {
     pub(super) trace: [u8; 16],
     pub(super) span: [u8; 8],
+    /// The caller's span.
+    pub(super) parent: Option<[u8; 8]>,
+    pub(super) flags: u32,
 }
 
 impl Ids {
-    /// The record's own id is the trace's, and its second half the span's: the span is its trace's only one.
+    /// The second half of the record's own id is the span's. Without a caller's, the whole of it is the
+    /// trace's, of which the span is the only one then.
     pub(super) fn of(record: &Record) -> Self {
         let mut trace = record.id.to_bytes();
         // Zero alone is no id, of either. A random id is never that.
@@ -26,21 +32,33 @@ impl Ids {
             *last = 1;
         }
         let [_, _, _, _, _, _, _, _, span @ ..] = trace;
-        Ids { trace, span }
+        match record.body.trace_parent.as_deref() {
+            Some(parent) => Ids { span, parent: Some(parent.parent_id()), ..Ids::of_parent(parent) },
+            None => Ids { trace, span, parent: None, flags: 0 },
+        }
+    }
+
+    /// The caller's span itself, where something happened that has none of its own.
+    pub(super) fn of_parent(parent: &TraceParent) -> Self {
+        let (trace, span, flags) = (parent.trace_id(), parent.parent_id(), parent.flags().into());
+        Ids { trace, span, parent: None, flags }
     }
 }
 
 impl Mapping {
     pub(super) fn span(&self, record: &Record, ids: Ids, operation: &Operation<'_>, host: &Host) -> Span {
         let Record { id: _, stamp, session, body } = record;
-        let Ids { trace, span } = ids;
+        let Ids { trace, span, parent, flags } = ids;
         let target = format!("{}:{}", address(host), host.port());
         let mut attributes = self.operation(operation, host);
         self.session(&mut attributes, session, body.kind == RecordKind::Connection);
         self.body(&mut attributes, body);
-        // A record is made when what it is about has ended.
-        let end = time::nanos(*stamp);
-        let start = end.saturating_sub(body.latency.map_or(0, time::length));
+        // A record is made when what it is about has ended, or some time after: then its start is known, and
+        // its length from there.
+        let made = time::nanos(*stamp);
+        let (latency, ago) = (body.latency.map(time::length), body.since_start.map(time::length));
+        let start = made.saturating_sub(latency.max(ago).unwrap_or(0));
+        let end = latency.map_or(made, |length| start.saturating_add(length).min(made));
         let failed = body.error.as_ref().map(|error| {
             // The rest of it is in the log record.
             let text = error.text.as_ref().and_then(|text| text.as_str().lines().next());
@@ -49,6 +67,7 @@ impl Mapping {
         Span {
             trace_id: trace.to_vec(),
             span_id: span.to_vec(),
+            parent_span_id: parent.map_or(Vec::new(), Vec::from),
             name: operation.name.map_or(target.clone(), |name| format!("{name} {target}")),
             kind: CLIENT,
             start_time_unix_nano: start,
@@ -56,6 +75,7 @@ impl Mapping {
             attributes: attributes.0,
             events: self.events(record, start, end),
             status: failed,
+            flags,
         }
     }
 
@@ -94,8 +114,9 @@ impl Mapping {
             let Some(after) = after else { continue };
             let mut attributes = Attributes::default();
             attributes.seconds(&names.duration, Some(after));
-            // Without its length, when it started isn't known.
-            let known = record.body.latency.map(|_| start.saturating_add(time::length(after)));
+            // Without its length, when it started may be unknown.
+            let length = record.body.latency.or(record.body.since_start);
+            let known = length.map(|_| start.saturating_add(time::length(after)));
             event(name, known.unwrap_or(end), attributes);
         }
         if let Some(OperationDetail { status_calls: Some(calls), status_latency, .. }) = sql.operation {

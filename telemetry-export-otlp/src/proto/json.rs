@@ -18,6 +18,11 @@ pub(super) fn text<T: Display, S: Serializer>(value: &T, serializer: S) -> Resul
     serializer.collect_str(value)
 }
 
+/// What needn't be said.
+pub(super) fn is_zero(value: &u32) -> bool {
+    *value == 0
+}
+
 pub(super) fn texts<T: Display, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
     let mut list = serializer.serialize_seq(Some(values.len()))?;
     for value in values {

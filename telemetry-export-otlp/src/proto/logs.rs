@@ -48,6 +48,10 @@ pub(crate) struct LogRecord {
     pub(crate) body: Option<AnyValue>,
     #[prost(message, repeated, tag = "6")]
     pub(crate) attributes: Vec<KeyValue>,
+    /// The flags of a `traceparent`, in the lowest byte.
+    #[prost(fixed32, tag = "8")]
+    #[serde(skip_serializing_if = "json::is_zero")]
+    pub(crate) flags: u32,
     #[prost(bytes = "vec", tag = "9")]
     #[serde(serialize_with = "json::hex", skip_serializing_if = "Vec::is_empty")]
     pub(crate) trace_id: Vec<u8>,

@@ -46,6 +46,9 @@ pub(crate) struct Span {
     #[prost(bytes = "vec", tag = "2")]
     #[serde(serialize_with = "json::hex")]
     pub(crate) span_id: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    #[serde(serialize_with = "json::hex", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) parent_span_id: Vec<u8>,
     #[prost(string, tag = "5")]
     pub(crate) name: String,
     #[prost(int32, tag = "6")]
@@ -64,6 +67,10 @@ pub(crate) struct Span {
     #[prost(message, optional, tag = "15")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<Status>,
+    /// The flags of a `traceparent`, in the lowest byte.
+    #[prost(fixed32, tag = "16")]
+    #[serde(skip_serializing_if = "json::is_zero")]
+    pub(crate) flags: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message, serde::Serialize)]

@@ -6,71 +6,30 @@
 #[path = "../it/common.rs"]
 mod common;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
+mod collector;
+mod file;
+mod together;
 
-use flate2::read::GzDecoder;
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use prost::Message;
 use telemetry_core::plugin::{HttpRequest, Receipt};
 use telemetry_core::record::Record;
 use telemetry_export_http::ReqwestTransport;
 use telemetry_export_otlp::{Compression, OtlpConfig, OtlpExporter, Protocol};
-use wiremock::matchers::method;
-use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use common::{Sent, accepting, batch, error_alone, export, exporter, record, session};
-
-/// Ends a broken test.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn environment() -> PathBuf {
-    std::env::var_os("COLLECTORS").unwrap().into()
-}
-
-fn python() -> Command {
-    Command::new(environment().join("bin/python"))
-}
-
-fn script(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/collectors").join(name)
-}
-
-/// A process that doesn't outlive its test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
-
-fn wait_for(port: u16) {
-    let (end, address) = (Instant::now() + PATIENCE, SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    while TcpStream::connect(address).is_err() {
-        assert!(Instant::now() < end, "nobody listens on port {port}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
+use collector::{Oteltap, Rotel, Running, python, script};
+use common::{Sent, accepting, batch, error_alone, export, exporter, record, session, under_parent};
 
 /// Records of all kinds.
 fn workload() -> Vec<Arc<Record>> {
     let session = session();
-    let alone = (100..110).map(|number| record(&session, number, Duration::from_secs(60), error_alone()));
+    let alone = (100..110)
+        .map(|number| record(&session, number, Duration::from_secs(60), under_parent(error_alone())));
     batch(40).into_iter().chain(alone).collect()
 }
 
@@ -125,41 +84,18 @@ async fn python_reads_every_message_whole() {
     }
 }
 
-/// The lines that a process writes.
-fn lines(child: &mut Running) -> Receiver<String> {
-    let (tell, told) = mpsc::channel();
-    let out = BufReader::new(child.0.stdout.take().unwrap());
-    std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
-    told
-}
-
 #[tokio::test]
 #[ignore = "needs a collector; .ci/collectors runs it"]
 async fn oteltap_receives_each_span_log_record_and_metric_as_it_was_made() {
     let sent = Sent::of(&requests().await);
-    // It takes protobuf alone, and nothing that is compressed.
-    let port = free_port();
-    let mut child = python()
-        .arg(script("receive.py"))
-        .arg(port.to_string())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map(Running)
-        .unwrap();
-    let told = lines(&mut child);
-    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "ready");
-    wait_for(port);
-    send(port, Protocol::HttpProtobuf, Compression::None).await;
+    let oteltap = Oteltap::start();
+    send(oteltap.port, Protocol::HttpProtobuf, Compression::None).await;
     let count = sent.spans().len() + sent.log_records().len() + sent.metrics().len();
-    assert_eq!(count, 40 + 30 + 3);
-    let received: Vec<_> = (0..count).map(|_| told.recv_timeout(PATIENCE).unwrap()).collect();
-    let of = |kind: &str| {
-        let bytes = |line: &String| {
-            let hex = line.strip_prefix(kind)?.strip_prefix(' ')?;
-            (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok()).collect()
-        };
-        let mut all: Vec<Vec<u8>> = received.iter().filter_map(bytes).collect();
+    assert_eq!(count, 40 + 30 + 5);
+    let received: Vec<_> = (0..count).map(|_| oteltap.next()).collect();
+    let of = |wanted: &str| {
+        let of_kind = received.iter().filter(|(kind, _)| kind == wanted);
+        let mut all: Vec<Vec<u8>> = of_kind.map(|(_, bytes)| bytes.clone()).collect();
         all.sort();
         all
     };
@@ -173,60 +109,11 @@ async fn oteltap_receives_each_span_log_record_and_metric_as_it_was_made() {
 
 /// What rotel hands on of what it received.
 async fn through_rotel(protocol: Protocol, compression: Compression) -> Sent {
-    let onward = MockServer::start().await;
-    Mock::given(method("POST")).respond_with(ResponseTemplate::new(200)).mount(&onward).await;
-    let (port, grpc) = (free_port(), free_port());
-    let library = environment().join("lib");
-    let version = std::fs::read_dir(&library).unwrap().next().unwrap().unwrap().path();
-    let place = std::env::temp_dir().join(format!("telemetry-rotel-{port}"));
-    let _rotel = Command::new(version.join("site-packages/rotel/rotel-agent"))
-        .arg("start")
-        .args(["--otlp-http-endpoint", &format!("127.0.0.1:{port}")])
-        .args(["--otlp-grpc-endpoint", &format!("127.0.0.1:{grpc}")])
-        .args(["--exporter", "otlp", "--otlp-exporter-protocol", "http"])
-        .args(["--otlp-exporter-compression", "none", "--batch-timeout", "50ms"])
-        .args(["--otlp-exporter-endpoint", &onward.uri()])
-        .args(["--pid-file", place.with_extension("pid").to_str().unwrap()])
-        .args(["--log-file", place.with_extension("log").to_str().unwrap()])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map(Running)
-        .unwrap();
-    wait_for(port);
-    send(port, protocol, compression).await;
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let mut sent = Sent::default();
-        for request in onward.received_requests().await.unwrap() {
-            let mut body = Vec::new();
-            match request.headers.get("content-encoding") {
-                Some(_) => drop(GzDecoder::new(request.body.as_slice()).read_to_end(&mut body).unwrap()),
-                None => body = request.body,
-            }
-            let body = body.as_slice();
-            match request.url.path() {
-                "/v1/traces" => {
-                    let ExportTraceServiceRequest { resource_spans } = Message::decode(body).unwrap();
-                    sent.traces.resource_spans.extend(resource_spans);
-                }
-                "/v1/logs" => {
-                    let ExportLogsServiceRequest { resource_logs } = Message::decode(body).unwrap();
-                    sent.logs.resource_logs.extend(resource_logs);
-                }
-                "/v1/metrics" => {
-                    let ExportMetricsServiceRequest { resource_metrics } = Message::decode(body).unwrap();
-                    sent.metrics.resource_metrics.extend(resource_metrics);
-                }
-                path => panic!("{path}"),
-            }
-        }
-        if sent.spans().len() >= 40 && sent.log_records().len() >= 30 && sent.metrics().len() >= 3 {
-            return sent;
-        }
-        assert!(Instant::now() < end, "not all of it came");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let rotel = Rotel::start().await;
+    send(rotel.port, protocol, compression).await;
+    let enough =
+        |sent: &Sent| sent.spans().len() >= 40 && sent.log_records().len() >= 30 && sent.metrics().len() >= 5;
+    rotel.until(enough).await
 }
 
 /// The same without the values of metrics: of JSON, rotel reads none that is a string, as the specification

@@ -15,7 +15,7 @@ use prost::Message;
 use telemetry_core::plugin::{Attempt, AuthHeaders, HttpRequest, HttpResponse, PluginError, Receipt};
 use telemetry_core::record::{
     Body, ChunkDetails, DriverContext, Encoded, ErrorInfo, EventId, OperationDetail, Record, RecordKind,
-    SessionContext, SessionId, SqlExecution, StatementId,
+    SessionContext, SessionId, SqlExecution, StatementId, TraceParent,
 };
 use telemetry_core::text::{ErrorText, SqlState};
 use telemetry_core::{
@@ -63,6 +63,14 @@ pub(crate) fn record(session: &Arc<SessionContext>, number: u8, after: Duration,
     Arc::new(Record { id, stamp: date() + after, session: Arc::clone(session), body })
 }
 
+/// A caller's span, as W3C's own example has it.
+pub(crate) const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// The same under the caller's span.
+pub(crate) fn under_parent(body: Body) -> Body {
+    Body { trace_parent: TraceParent::new(PARENT).map(Box::new), ..body }
+}
+
 /// A statement that took 1.5 s.
 pub(crate) fn statement() -> Body {
     let sql = SqlExecution {
@@ -70,8 +78,8 @@ pub(crate) fn statement() -> Body {
         is_compressed: Some(true),
         execution_result: Some(ResultFormat::ExternalLinks),
         retry_count: Some(2),
-        rows: None,
-        bytes: None,
+        rows: Some(1000),
+        bytes: Some(512),
         chunks: Some(ChunkDetails {
             present: Some(3),
             iterated: 2,

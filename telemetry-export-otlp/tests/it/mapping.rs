@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 use telemetry_core::record::{
-    Body, ErrorInfo, EventId, OperationDetail, Record, RecordKind, SqlExecution, VolumeOperation,
-    VolumeOperationType,
+    Body, ErrorInfo, EventId, OperationDetail, Record, RecordKind, SqlExecution, TraceParent,
+    VolumeOperation, VolumeOperationType,
 };
 use telemetry_core::{ErrorClass, OperationType};
 use telemetry_export_otlp::OtlpConfig;
 
-use crate::common::{Sent, at, error, error_alone, record, sent, session, shown, statement};
+use crate::common::{
+    PARENT, Sent, at, error, error_alone, record, sent, session, shown, statement, under_parent,
+};
 
 /// What a record of this body, made 10 s after the date, is sent as.
 async fn of(body: Body, config: OtlpConfig) -> Sent {
@@ -43,6 +45,8 @@ async fn a_statement_is_a_client_span_with_the_conventions_names() {
         "databricks.statement.type=QUERY",
         "databricks.result.format=EXTERNAL_LINKS",
         "databricks.result.compressed=true",
+        "db.response.returned_rows=1000",
+        "databricks.result.bytes=512",
         "databricks.retry.count=2",
         "databricks.chunk.present=3",
         "databricks.chunk.count=2",
@@ -190,6 +194,62 @@ async fn a_failed_statement_is_a_span_of_that_status_and_a_log_record_in_it() {
         "no such table\nat parser".to_owned(),
     );
     assert_eq!(log.body.as_ref().unwrap().value, Some(body));
+}
+
+/// An id as a `traceparent` has it.
+fn hex(id: &[u8]) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn a_span_and_its_log_record_are_in_the_callers_trace() {
+    let failed = Body { error: Some(error(ErrorClass::Terminal)), ..under_parent(statement()) };
+    let sent = of(failed, OtlpConfig::default()).await;
+    let (span, log) = (sent.spans().remove(0), sent.log_records().remove(0));
+    let parent = format!("00-{}-{}-{:02x}", hex(&span.trace_id), hex(&span.parent_span_id), span.flags);
+    assert_eq!(parent, PARENT);
+    assert_eq!(span.span_id, [3; 8], "its own");
+    assert_eq!((&log.trace_id, &log.span_id, log.flags), (&span.trace_id, &span.span_id, 1));
+    assert!(!format!("{:?}", span.attributes).contains("4bf92f"));
+}
+
+#[tokio::test]
+async fn an_error_alone_names_the_callers_span() {
+    let sent = of(under_parent(error_alone()), OtlpConfig::default()).await;
+    assert_eq!(sent.spans().len(), 0);
+    let log = sent.log_records().remove(0);
+    let named = format!("00-{}-{}-{:02x}", hex(&log.trace_id), hex(&log.span_id), log.flags);
+    assert_eq!(named, PARENT);
+}
+
+#[tokio::test]
+async fn a_trace_that_is_not_sampled_is_sent_and_says_so() {
+    let text = PARENT.replace("-01", "-00");
+    let body = Body { trace_parent: TraceParent::new(&text).map(Box::new), ..statement() };
+    let span = span(body).await;
+    assert_eq!((hex(&span.trace_id), span.flags), (PARENT[3..35].to_owned(), 0));
+}
+
+#[tokio::test]
+async fn a_span_begins_when_its_statement_did_however_late_its_end_was_recorded() {
+    let times = |latency: Option<u64>, ago| {
+        let millis = |millis| Some(Duration::from_millis(millis));
+        Body { latency: latency.and_then(millis), since_start: millis(ago), ..statement() }
+    };
+    for (latency, ago, start, end) in [
+        (Some(1500), 2000, 8.0, 9.5),
+        (Some(1500), 1500, 8.5, 10.0),
+        (Some(1500), 1000, 8.5, 10.0),
+        (None, 2000, 8.0, 10.0),
+    ] {
+        let span = span(times(latency, ago)).await;
+        assert_eq!(
+            (span.start_time_unix_nano, span.end_time_unix_nano),
+            (at(start), at(end)),
+            "{latency:?} {ago}"
+        );
+        assert_eq!(span.events[0].time_unix_nano, at(start + 0.5), "when the result was ready");
+    }
 }
 
 #[tokio::test]

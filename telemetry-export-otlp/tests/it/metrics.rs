@@ -52,19 +52,48 @@ async fn durations_are_a_histogram_with_the_conventions_buckets() {
 }
 
 #[tokio::test]
-async fn chunks_and_retries_are_counted() {
+async fn rows_bytes_chunks_and_retries_are_counted() {
     let sent = sent(&batch(3), OtlpConfig::default()).await;
     let metrics = sent.metrics();
     let named: Vec<_> = metrics.iter().map(|metric| (metric.name.as_str(), metric.unit.as_str())).collect();
     let expected = [
         ("db.client.operation.duration", "s"),
+        ("databricks.client.rows", "{row}"),
+        ("databricks.client.bytes", "By"),
         ("databricks.client.chunks", "{chunk}"),
         ("databricks.client.retries", "{retry}"),
     ];
     assert_eq!(named, expected);
     let values = |metric| sum(metric).iter().map(|point| point.value).collect::<Vec<_>>();
     let of = |values: [i64; 2]| values.map(|value| Some(Value::AsInt(value))).to_vec();
-    assert_eq!((values(metrics[1]), values(metrics[2])), (of([4, 2]), of([4, 2])));
+    // Of bytes, those in chunks and those in none.
+    assert_eq!((values(metrics[1]), values(metrics[2])), (of([2000, 1000]), of([2 * 4608, 4608])));
+    assert_eq!((values(metrics[3]), values(metrics[4])), (of([4, 2]), of([4, 2])));
+}
+
+#[tokio::test]
+async fn of_a_size_of_which_nothing_was_said_nothing_is_counted_and_a_measured_zero_is() {
+    let of = |bytes, chunks: Option<u64>| {
+        let mut body = statement();
+        let sql = body.sql.as_mut().unwrap();
+        (sql.bytes, sql.rows) = (bytes, Some(0));
+        sql.chunks.as_mut().unwrap().bytes = chunks.unwrap_or(0);
+        [record(&session(), 1, Duration::ZERO, body)]
+    };
+    for (bytes, chunks, expected) in [
+        (None, None, None),
+        (Some(0), None, Some(0)),
+        (None, Some(7), Some(7)),
+        (Some(u64::MAX), Some(7), Some(i64::MAX)),
+    ] {
+        let sent = sent(&of(bytes, chunks), OtlpConfig::default()).await;
+        let value = |name: &str| {
+            let metric = sent.metrics().into_iter().find(|metric| metric.name == name)?;
+            sum(metric)[0].value
+        };
+        assert_eq!(value("databricks.client.rows"), Some(Value::AsInt(0)));
+        assert_eq!(value("databricks.client.bytes"), expected.map(Value::AsInt), "{bytes:?} {chunks:?}");
+    }
 }
 
 #[tokio::test]
@@ -96,8 +125,9 @@ async fn sets_of_attributes_beyond_the_bound_are_added_up_in_one_that_says_so() 
         assert_eq!(points.len() - beyond.len(), kept);
         assert_eq!(beyond.first().map(|point| point.count), overflow, "{most}");
         assert_eq!(points.iter().map(|point| point.count).sum::<u64>(), 10);
-        let chunks = sum(sent.metrics()[1]);
-        assert_eq!(chunks.len(), points.len());
+        for counted in &sent.metrics()[1..] {
+            assert_eq!(sum(counted).len(), points.len());
+        }
     }
 }
 
