@@ -415,11 +415,16 @@ impl Client {
 
     /// Offers its sinks the records that were made.
     fn offer(&self, records: &[(Arc<Record>, bool)]) {
+        // What an audience sees of a record is made once, and shared by its sinks.
+        let mut views: Vec<[Option<Arc<Record>>; 3]> = vec![Default::default(); records.len()];
         for outlet in &self.outlets {
             let sink = &outlet.shared.sink;
-            let seen = |record: &Arc<Record>| Arc::new(record.seen_by(sink.audience));
-            let taken = records.iter().filter(|(record, _)| sink.takes(record));
-            outlet.offer(taken.map(|(record, urgent)| (seen(record), *urgent)));
+            let taken = records.iter().zip(&mut views).filter(|((record, _), _)| sink.takes(record));
+            outlet.offer(taken.map(|((record, urgent), views)| {
+                let view = views[sink.audience as usize]
+                    .get_or_insert_with(|| Arc::new(record.seen_by(sink.audience)));
+                (Arc::clone(view), *urgent)
+            }));
         }
     }
 

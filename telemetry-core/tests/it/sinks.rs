@@ -87,6 +87,26 @@ fn each_sink_gets_every_record_as_its_audience_sees_it_and_never_credentials() {
 }
 
 #[test]
+fn what_an_audience_sees_of_a_record_is_made_once_for_all_its_sinks() {
+    let [first, second, vendors] = [(); 3].map(|()| RecordingExporter::new());
+    let bench = Bench::with(config(), |builder| {
+        let vendors = Sink::new("vendors", vendors.clone()).audience(Audience::Vendor);
+        let second = Sink::new("second", second.clone()).level(Level::Error);
+        builder.sink(Sink::new("first", first.clone())).sink(vendors).sink(second)
+    });
+    let lease = bench.lease();
+    let session = open(&lease);
+    session.error(|| ErrorDetails::new("DENIED").fault(403).message("no such table"));
+    bench.pass(6 * SECOND);
+    let error = |exporter: &RecordingExporter| {
+        exporter.accepted().into_iter().find(|record| record.body.error.is_some()).unwrap()
+    };
+    assert!(std::sync::Arc::ptr_eq(&error(&first), &error(&second)));
+    assert!(!std::sync::Arc::ptr_eq(&error(&first), &error(&vendors)));
+    assert_eq!((first.accepted().len(), second.accepted().len()), (2, 1));
+}
+
+#[test]
 fn a_sink_takes_what_is_at_its_level_and_above() {
     let [all, info, errors, fatal] = [(); 4].map(|()| RecordingExporter::new());
     let levels =
