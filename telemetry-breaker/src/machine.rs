@@ -232,12 +232,11 @@ mod tests {
     fn one_that_is_open_admits_nothing_also_when_it_is_asked_itself() {
         let mut machine = Machine::new(BreakerConfig::default());
         let failure = Outcome::Failure { retry_after: None };
-        let until = loop {
-            match machine.admit(Tick::ZERO) {
-                (Ok(ticket), _) => drop(machine.settle(ticket, failure, Tick::ZERO)),
-                (Err(until), _) => break until,
-            }
+        let fails = |_| match machine.admit(Tick::ZERO).0 {
+            Ok(ticket) => machine.settle(ticket, failure, Tick::ZERO).and(None),
+            Err(until) => Some(until),
         };
+        let until = (0..100).find_map(fails).unwrap();
         let before = Tick::from_nanos(until.as_nanos() - 1);
         assert!(matches!(machine.admit(before), (Err(at), None) if at == until));
         assert!(matches!(machine.admit(until), (Ok(_), Some(_))));

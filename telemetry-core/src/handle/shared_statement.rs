@@ -123,3 +123,19 @@ impl fmt::Debug for SharedStatement {
         f.debug_struct("SharedStatement").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_speaks_from_within_until_the_outermost_has_spoken() {
+        for _ in 0..2 {
+            let outermost = Speaking::begin();
+            let inner = Speaking::begin();
+            assert!(!outermost.within && inner.within);
+            drop(inner);
+            assert!(Speaking::begin().within);
+        }
+    }
+}

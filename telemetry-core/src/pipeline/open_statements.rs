@@ -345,12 +345,14 @@ mod tests {
             let (len, capacity) = (open.places.len(), open.places.capacity());
             assert!(capacity <= len + len / 4 + 8);
             capacities.insert(capacity);
+            // Of a table an eighth stays empty, and each of its places has one byte more.
+            let table = open.by_id.capacity() * 8 / 7 * (size_of::<u32>() + 1);
+            let taken = (capacity * size_of::<Option<Open>>() + table) as u64;
+            let counted = open.bytes() - len as u64 * id(0).heap_bytes();
+            let is_right = (taken..taken * 3 / 2).contains(&counted);
+            assert!(len < 500 || is_right, "{len} take {taken}, counted are {counted}");
         }
         assert!(capacities.len() < 30, "they move seldom");
-        let places = open.places.capacity() * size_of::<Option<Open>>();
-        let taken = (places + open.by_id.capacity() * size_of::<u32>()) as u64;
-        let counted = open.bytes() - 1000 * id(0).heap_bytes();
-        assert!((taken..taken * 4 / 3).contains(&counted), "{taken}, counted {counted}");
         while open.remove_quietest().is_some() {}
         assert_eq!((open.places.capacity(), open.vacant.len()), (0, 0));
         (0..KEPT as u32).for_each(|number| insert(&mut open, number));

@@ -127,6 +127,19 @@ fn an_error_without_its_statement_is_a_record_all_the_same() {
 }
 
 #[test]
+fn what_an_open_statement_takes_is_counted_until_it_is_over() {
+    let mut bench = Bench::new(&TelemetryConfig::default());
+    for name in ["a", "b"] {
+        let before = bench.aggregator.bytes();
+        bench.start(0, name);
+        assert!(bench.aggregator.bytes() > before + size_of::<StatementAggregate>() as u64);
+    }
+    bench.complete(1, "a");
+    bench.complete(1, "b");
+    assert_eq!(bench.aggregator.bytes(), 0);
+}
+
+#[test]
 fn a_second_start_is_refused() {
     let mut bench = Bench::new(&TelemetryConfig::default());
     bench.start(0, "a");
