@@ -22,6 +22,7 @@ use crate::server::Server;
 use crate::store::Store;
 use crate::summary;
 use crate::tee::Tee;
+use crate::text::plain;
 
 /// How often a file is looked at.
 const LOOK: Duration = Duration::from_millis(150);
@@ -107,7 +108,7 @@ pub(crate) fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            _ = writeln!(io::stderr(), "error: {error}");
+            _ = writeln!(io::stderr(), "error: {}", plain(&error.to_string(), 4096));
             ExitCode::FAILURE
         }
     }

@@ -16,9 +16,11 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
 /// Headers that belong to one connection, or that are made anew.
-const OWN: [&str; 10] = [
+const OWN: [&str; 11] = [
     "connection",
     "content-length",
+    // A browser has one for all ports of this machine, and a driver none.
+    "cookie",
     "expect",
     "host",
     "keep-alive",
@@ -121,7 +123,8 @@ mod tests {
             .route(|request| Some(Answer::new(207, request.body.clone()).with_header("x-there", "1")))
             .start();
         let tee = Tee::new(&there.url()).unwrap();
-        let sent = Headers::bearer("token").with("host", "elsewhere").with("x-own", "2");
+        let sent =
+            Headers::bearer("token").with("host", "elsewhere").with("x-own", "2").with("cookie", "c=1");
         let answer = tee.answer(&Received::new("POST", "/sql?a=b", sent, "body"));
         assert_eq!((answer.status, answer.body.as_slice()), (207, b"body".as_slice()));
         assert!(answer.headers.contains(&("x-there".to_owned(), "1".to_owned())));
@@ -129,6 +132,7 @@ mod tests {
         assert_eq!((arrived.path.as_str(), arrived.headers.get("x-own")), ("/sql?a=b", Some("2")));
         assert_eq!(arrived.headers.get("authorization"), Some("Bearer token"));
         assert_ne!(arrived.headers.get("host"), Some("elsewhere"));
+        assert_eq!(arrived.headers.get("cookie"), None);
     }
 
     #[test]

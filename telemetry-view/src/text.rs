@@ -22,7 +22,19 @@ pub(crate) fn plain(text: &str, limit: usize) -> String {
 
 /// Characters that change how others are shown, and show nothing themselves.
 fn is_invisible(letter: char) -> bool {
-    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    matches!(
+        letter,
+        '\u{ad}'
+            | '\u{600}'..='\u{605}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// Bytes as text: what is UTF-8 as it is, any other byte as `\xNN`.
@@ -56,6 +68,7 @@ mod tests {
     #[test]
     fn a_terminal_is_told_nothing() {
         assert_eq!(plain("a\u{1b}[31mb\r\n\u{9b}\u{202e}ü", 99), "a\\u{1b}[31mb\\r\\n\\u{9b}\\u{202e}ü");
+        assert_eq!(plain("\u{600}\u{e0041}", 99), "\\u{600}\\u{e0041}");
         assert_eq!(plain("abc", 2), "ab…");
         assert_eq!(plain("ab", 2), "ab");
     }

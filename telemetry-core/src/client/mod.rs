@@ -53,11 +53,12 @@ use crate::host::Host;
 use crate::ledger::{Counts, DropReason, EventLedger, RecordLedger, Refusal};
 use crate::pipeline::event::Event;
 use crate::pipeline::gate::{FlagState, Gate};
-use crate::pipeline::{Busy, Pipeline, Step};
+use crate::pipeline::{Busy, Offered, Pipeline, Step};
 use crate::plugin::breaker::{Breaker, BreakerState};
 use crate::plugin::clock::Tick;
 use crate::plugin::credentials::CredentialProvider;
-use crate::record::{Record, SessionContext};
+use crate::plugin::sink::Sink;
+use crate::record::{Audience, Record, SessionContext};
 
 /// Shared between the handles of its connections, which push into its buffer, and its worker, which does all
 /// else.
@@ -293,17 +294,18 @@ impl Client {
                 }
                 pipeline.step(now, busy, self.closing())
             });
-            let Some(step) = step else { continue };
-            // Its sinks hear of a close at once, whatever the vendor's service does.
-            let wait_for_outlets = self.closing().filter(|deadline| {
-                !self.outlets_are_done_by(*deadline) && self.plugins.clock.now() < *deadline
-            });
-            return match (step, wait_for_outlets) {
-                (Step::Finished, Some(deadline)) => Step::Wait(deadline),
-                (step, _) => step,
-            };
+            if let Some(step) = step {
+                return step;
+            }
         }
         Step::More
+    }
+
+    /// Tells its sinks of a close. Its end, while that is still to come and not all of them are done.
+    pub(crate) fn close_outlets(&self) -> Option<Tick> {
+        let deadline = self.closing()?;
+        let done = self.outlets_are_done_by(deadline);
+        (!done && self.plugins.clock.now() < deadline).then_some(deadline)
     }
 
     /// Takes in a slice of what was recorded. When it was the last, does more under the same hold of the
@@ -414,15 +416,21 @@ impl Client {
     }
 
     /// Offers its sinks the records that were made.
-    fn offer(&self, records: &[(Arc<Record>, bool)]) {
+    fn offer(&self, records: &[Offered]) {
         // What an audience sees of a record is made once, and shared by its sinks.
         let mut views: Vec<[Option<Arc<Record>>; 3]> = vec![Default::default(); records.len()];
         for outlet in &self.outlets {
-            let sink = &outlet.shared.sink;
-            let taken = records.iter().zip(&mut views).filter(|((record, _), _)| sink.takes(record));
-            outlet.offer(taken.map(|((record, urgent), views)| {
-                let view = views[sink.audience as usize]
-                    .get_or_insert_with(|| Arc::new(record.seen_by(sink.audience)));
+            let Sink { audience, .. } = outlet.shared.sink;
+            let taken = records.iter().zip(&mut views);
+            let taken = taken.filter(|(offered, _)| outlet.shared.sink.takes(&offered.record));
+            outlet.offer(taken.map(|(Offered { record, trace_parent, urgent }, views)| {
+                let view = views[audience as usize].get_or_insert_with(|| {
+                    let mut view = record.seen_by(audience);
+                    if audience == Audience::Customer {
+                        view.body.trace_parent.clone_from(trace_parent);
+                    }
+                    Arc::new(view)
+                });
                 (Arc::clone(view), *urgent)
             }));
         }
@@ -598,6 +606,8 @@ impl Drop for Client {
         let blocks = logins.may_block();
         let credentials = logins.take();
         let breaker = self.breaker.take();
+        let breakers = &self.plugins.breakers;
+        let blocks = blocks || breaker.is_some() && may_block(|| breakers.may_block());
         if !self.plugins.in_parent_process() {
             // In a forked child the threads that they may wait for in the end aren't there.
             return std::mem::forget((credentials, breaker));
@@ -607,11 +617,11 @@ impl Drop for Client {
             let Snapshot { events, records, sinks, .. } = self.snapshot();
             totals.add(&events, &records, sinks.into_iter().map(|sink| sink.records));
         });
-        catch_panic(move || drop(breaker));
         let credentials: Vec<_> = credentials.into_iter().map(|one| DropGuarded(Some(one))).collect();
+        let held = (DropGuarded(breaker), credentials);
         if blocks {
             // Without a thread it happens here, when the closure is dropped.
-            drop(thread::spawn("telemetry-drop", move || drop(credentials)));
+            drop(thread::spawn("telemetry-drop", move || drop(held)));
         }
     }
 }
@@ -673,6 +683,7 @@ pub(crate) mod tests {
             config: TelemetryConfig::default(),
             text: TextRules::default(),
             exporter: Arc::new(Nobody),
+            dry_run: None,
             flags: Arc::new(Nobody),
             breakers: Arc::new(AlwaysClosed),
             clock: SafeClock::machine(false),

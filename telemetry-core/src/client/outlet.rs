@@ -6,12 +6,14 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{Notify, watch};
 
 use crate::client::destination::{Delivered, Destination, breaker};
+use crate::client::logins::may_block;
 use crate::client::plugins::{Plugins, SharedSink};
 use crate::fault::PluginError;
 use crate::guard::lock::lock;
 use crate::guard::memory::Memory;
-use crate::guard::panic::catch_panic;
+use crate::guard::panic::DropGuarded;
 use crate::guard::sync::Mutex;
+use crate::guard::thread;
 use crate::host::Host;
 use crate::ledger::{DropReason, RecordLedger};
 use crate::pipeline::delivery::{AttemptOutcome, Delivery, Next};
@@ -220,11 +222,15 @@ impl Outlet {
 
 impl Drop for Outlet {
     fn drop(&mut self) {
-        let breaker = self.breaker.take();
-        if self.plugins.in_parent_process() {
-            catch_panic(move || drop(breaker));
-        } else {
-            std::mem::forget(breaker);
+        let Some(breaker) = self.breaker.take() else { return };
+        if !self.plugins.in_parent_process() {
+            return std::mem::forget(breaker);
+        }
+        // Foreign code, on whatever thread this is: what may hold it up gets one of its own.
+        let breaker = DropGuarded(Some(breaker));
+        if may_block(|| self.shared.sink.breakers.may_block()) {
+            // Without a thread it happens here, when the closure is dropped.
+            drop(thread::spawn("telemetry-drop", move || drop(breaker)));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a provider was composed of, shared by all its clients.
 
 use std::any::Any;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::client::call_pool::CallPool;
@@ -9,7 +10,7 @@ use crate::client::safe_clock::SafeClock;
 use crate::config::TelemetryConfig;
 use crate::guard::fork::Process;
 use crate::guard::memory::MemoryPool;
-use crate::guard::panic::DropGuarded;
+use crate::guard::panic::{DropGuarded, catch_panic};
 use crate::guard::sync::atomic::AtomicU64;
 use crate::guard::thread;
 use crate::plugin::breaker::BreakerSource;
@@ -27,6 +28,8 @@ pub(crate) struct Plugins {
     /// What text may leave.
     pub(crate) text: TextRules,
     pub(crate) exporter: Arc<dyn Exporter>,
+    /// The file that the exporter writes to instead of sending. It was asked once, as it is foreign.
+    pub(crate) dry_run: Option<PathBuf>,
     pub(crate) flags: Arc<dyn FeatureFlagSource>,
     pub(crate) breakers: Arc<dyn BreakerSource>,
     /// What records go to beside the vendor's service.
@@ -54,12 +57,15 @@ pub(crate) struct SharedSink {
     pub(crate) pool: Arc<CallPool>,
     /// What may wait for it, of all clients.
     pub(crate) memory: Arc<MemoryPool>,
+    /// The file that it writes to instead of sending.
+    pub(crate) file: Option<PathBuf>,
 }
 
 impl SharedSink {
     pub(crate) fn new(sink: Sink) -> Self {
         let memory = Arc::new(MemoryPool::new(sink.config.max_total_bytes as u64));
-        SharedSink { sink, pool: Arc::default(), memory }
+        let file = catch_panic(|| sink.exporter.dry_run()).flatten();
+        SharedSink { sink, pool: Arc::default(), memory, file }
     }
 }
 

@@ -11,13 +11,11 @@ use crate::client::shared::Shared;
 use crate::client::{Client, Snapshot};
 use crate::fault::PluginError;
 use crate::guard::memory::Part;
-use crate::guard::panic::catch_panic;
 use crate::host::{Host, InvalidHost};
 use crate::ledger::{EventLedger, RecordLedger};
 use crate::pipeline::gate::FlagState;
 use crate::plugin::breaker::BreakerState;
 use crate::plugin::flags::FlagOrigin;
-use crate::plugin::sink::Sink;
 
 /// What holds for one connection, and why, at one moment. The books are those of its client, which it may
 /// share.
@@ -222,7 +220,7 @@ impl Status {
             events,
             records,
             breaker,
-            dry_run: catch_panic(|| client.plugins.exporter.dry_run()).flatten(),
+            dry_run: client.plugins.dry_run.clone(),
             last_failure,
             sinks: sinks.map(|(outlet, shared)| SinkStatus::of(outlet, shared)).collect(),
             open_statements,
@@ -244,9 +242,8 @@ impl Status {
 impl SinkStatus {
     fn of(outlet: OutletSnapshot, shared: &SharedSink) -> Self {
         let OutletSnapshot { records, breaker, last_failure } = outlet;
-        let Sink { name, exporter, .. } = &shared.sink;
-        let file = catch_panic(|| exporter.dry_run()).flatten();
-        SinkStatus { name: Arc::clone(name), records, breaker, file, last_failure }
+        let (name, file) = (Arc::clone(&shared.sink.name), shared.file.clone());
+        SinkStatus { name, records, breaker, file, last_failure }
     }
 }
 

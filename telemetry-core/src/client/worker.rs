@@ -49,6 +49,12 @@ pub(crate) fn work(
             }
             let busy = Busy { sending: sending.is_taken(), asking: asking.is_taken() };
             let step = client.step(busy, &mut ahead);
+            // Its sinks hear of a close at once, whatever the vendor's service does. One that is late holds
+            // up the close alone: the client has left the registry by then.
+            let step = match (step, client.close_outlets()) {
+                (Step::Finished, Some(deadline)) if retired => Step::Wait(deadline),
+                (step, _) => step,
+            };
             if !matches!(step, Step::More) {
                 ahead = client.slices();
             }

@@ -76,6 +76,10 @@ impl Lease {
     /// and the wait is for that; at the deadline a request in flight is aborted, and what is left is dropped
     /// and counted.
     ///
+    /// Where the provider has [sinks](crate::Sink), it waits for what they hold as well, and its outcome is
+    /// the vendor's; one that hangs makes it last to the deadline. What became of theirs is in
+    /// [`Status::sinks`].
+    ///
     /// Close while the credentials still work. It runs on any executor. Given up half-way, it goes on in the
     /// background to the same deadline. What is recorded through handles of this lease after the close of the
     /// client is refused and counted.
@@ -128,6 +132,8 @@ impl Lease {
     /// Delivers what was recorded so far, for `within` at the most, and waits for that; nothing is closed,
     /// and open statements stay open. For programs that are frozen between two calls, for tests, and for
     /// checkpoints.
+    ///
+    /// It waits for the provider's [sinks](crate::Sink) as well; its outcome is what the vendor's got.
     ///
     /// It obeys what delivery obeys: the flag, the breaker, the pauses that the service asked for. At the
     /// deadline nothing is dropped. It runs on any executor. The records are those of the client, which

@@ -321,6 +321,29 @@ impl ClientProviderBuilder {
         self
     }
 
+    /// # Errors
+    ///
+    /// When a setting or a name is out of bounds, a part is missing, or two sinks are called alike or one
+    /// like the way to the vendor's service.
+    fn check(&self) -> Result<(), BuildError> {
+        self.config.validate()?;
+        for (place, sink) in self.sinks.iter().enumerate() {
+            sink.validate()?;
+            if &*sink.name == "vendor" || self.sinks.iter().take(place).any(|other| other.name == sink.name) {
+                return Err(BuildError::SameName(sink.name.to_string()));
+            }
+        }
+        let missing = [
+            (self.exporter.is_none(), "an exporter"),
+            (self.flags.is_none(), "a source of feature flags"),
+            (self.breakers.is_none(), "a source of breakers"),
+        ];
+        missing
+            .into_iter()
+            .find(|(missing, _)| *missing)
+            .map_or(Ok(()), |(_, what)| Err(BuildError::Missing(what)))
+    }
+
     /// Builds the provider. It starts no thread and does no I/O beyond asking the system what it is.
     ///
     /// # Errors
@@ -328,6 +351,11 @@ impl ClientProviderBuilder {
     /// [`BuildError::Missing`] without an exporter, flags or breakers; [`BuildError::OutOfBounds`] for a
     /// setting that makes no sense.
     pub fn build(self) -> Result<ClientProvider, BuildError> {
+        if let Err(error) = self.check() {
+            // Foreign parts may panic also when they are dropped.
+            catch_panic(move || drop(self));
+            return Err(error);
+        }
         let ClientProviderBuilder {
             identity,
             config,
@@ -342,15 +370,15 @@ impl ClientProviderBuilder {
             environment,
         } = self;
         let Environment { opted_out, error_text } = environment.unwrap_or_else(Environment::of_process);
-        config.validate()?;
         let level = config.error_text.narrowed(error_text.as_deref());
         let text = TextRules::new(level, config.own_words, config.own_packages)?;
-        let sinks = checked(sinks)?;
         let system = system.unwrap_or_else(SystemInfo::detect).sanitized();
         let timers = !matches!(runtime, Runtime::Manual);
+        let exporter = exporter.ok_or(BuildError::Missing("an exporter"))?;
         let plugins = Arc::new(Plugins {
             driver: Arc::new(DriverContext { identity, system }),
-            exporter: exporter.ok_or(BuildError::Missing("an exporter"))?,
+            dry_run: catch_panic(|| exporter.dry_run()).flatten(),
+            exporter,
             flags: flags.ok_or(BuildError::Missing("a source of feature flags"))?,
             breakers: breakers.ok_or(BuildError::Missing("a source of breakers"))?,
             sinks: sinks.into_iter().map(|sink| Arc::new(SharedSink::new(sink))).collect(),
@@ -376,15 +404,4 @@ impl ClientProviderBuilder {
         };
         Ok(ClientProvider { shared: Arc::new(shared), child: None })
     }
-}
-
-/// The sinks, each well set and none named like another, or like the way to the vendor's service.
-fn checked(sinks: Vec<Sink>) -> Result<Vec<Sink>, BuildError> {
-    for (place, sink) in sinks.iter().enumerate() {
-        sink.validate()?;
-        if &*sink.name == "vendor" || sinks.iter().take(place).any(|other| other.name == sink.name) {
-            return Err(BuildError::SameName(sink.name.to_string()));
-        }
-    }
-    Ok(sinks)
 }

@@ -28,6 +28,7 @@ use crate::plugin::clock::Tick;
 use crate::plugin::flags::FlagSet;
 use crate::record::Record;
 use crate::record::id::EventId;
+use crate::record::trace_parent::TraceParent;
 
 /// What the worker is to do.
 #[derive(Debug)]
@@ -55,6 +56,16 @@ pub(crate) struct Busy {
 const STATEMENTS_AT_ONCE: usize = 256;
 /// How many records to be gather before room is made for them.
 const DRAFTS: usize = 64;
+
+/// A record for the sinks.
+#[derive(Debug)]
+pub(crate) struct Offered {
+    /// As the vendor has it.
+    pub(crate) record: Arc<Record>,
+    /// What is for the customer alone.
+    pub(crate) trace_parent: Option<Box<TraceParent>>,
+    pub(crate) urgent: bool,
+}
 
 /// What became of the events that were taken out of the buffer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,8 +96,8 @@ pub(crate) struct Pipeline {
     drafts: Vec<Draft>,
     /// Whether there are sinks beside the vendor's service, which take records whatever the gate says.
     has_sinks: bool,
-    /// What was made for them and isn't taken yet; of each, whether it is urgent.
-    offered: Vec<(Arc<Record>, bool)>,
+    /// What was made for them and isn't taken yet.
+    offered: Vec<Offered>,
     /// The present as tick and date, by which events' ticks are dated.
     present: (Tick, SystemTime),
     /// After so many records and events, a panic.
@@ -319,20 +330,22 @@ impl Pipeline {
     }
 
     /// Takes what was made for the sinks.
-    pub(crate) fn take_offered(&mut self) -> Vec<(Arc<Record>, bool)> {
+    pub(crate) fn take_offered(&mut self) -> Vec<Offered> {
         std::mem::take(&mut self.offered)
     }
 
     fn make_records(&mut self, now: Tick) {
         let ids = EventId::random_many(self.drafts.len());
-        for (Draft { at, session, body }, id) in self.drafts.drain(..).zip(ids) {
+        for (Draft { at, session, mut body }, id) in self.drafts.drain(..).zip(ids) {
             #[cfg(test)]
             tests::strike(&mut self.planted);
             let urgent = body.is_urgent();
+            // For the customer alone; the vendor has the rest as it is.
+            let trace_parent = body.trace_parent.take();
             let record = Record { id, stamp: date(self.present, at), session, body };
             let record = Arc::new(record);
             if self.has_sinks {
-                self.offered.push((Arc::clone(&record), urgent));
+                self.offered.push(Offered { record: Arc::clone(&record), trace_parent, urgent });
             }
             if self.gate.flag_state() != FlagState::Unasked {
                 self.delivery.push(record, urgent, now);

@@ -136,8 +136,8 @@ pub trait Exporter: fmt::Debug + Send + Sync + 'static {
     async fn export(&self, attempt: &Attempt<'_>) -> Result<Receipt, PluginError>;
 
     /// The file that it writes to instead of sending; none by default. For
-    /// [`Status::dry_run`](crate::status::Status::dry_run). An exporter around another says what that one
-    /// says.
+    /// [`Status::dry_run`](crate::status::Status::dry_run), and asked once, when the provider is built. An
+    /// exporter around another says what that one says.
     fn dry_run(&self) -> Option<PathBuf> {
         None
     }

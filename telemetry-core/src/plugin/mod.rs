@@ -7,7 +7,7 @@
 //!
 //! | method | on which thread | may it block? |
 //! | --- | --- | --- |
-//! | `Clock::now`, `CredentialProvider::scope`, `may_block`, `Exporter::dry_run` | the driver's | no: the driver waits |
+//! | `Clock::now`, `CredentialProvider::scope`, `may_block` | the driver's | no: the driver waits |
 //! | `Clock::wall`, `Clock::sleep_until` | the provider's | no: all clients wait |
 //! | `BreakerSource::breaker`, `Breaker`, `Permit` | that of the call they admit | no: the call is late |
 //! | what is `async` in an exporter, flags, credentials | one of 8 for calls | not past the request timeout |

@@ -31,7 +31,7 @@ viewed! {
         /// The user agent of this connection; [`DriverIdentity::user_agent`] where it has none of its own.
         [vendor customer] pub user_agent: Option<String>,
         /// The authentication type, as the driver's configuration names it, such as `pat`.
-        [vendor customer] pub auth_type: Option<String>,
+        [vendor] pub auth_type: Option<String>,
         /// How the connection was configured.
         [vendor customer] pub params: ConnectionParams,
         /// What an exporter made of all this, so that it is made once per connection.

@@ -364,7 +364,27 @@ fn a_sinks_name_and_settings_are_checked_when_the_provider_is_built() {
 }
 
 #[test]
-fn of_a_client_that_comes_back_while_it_closes_the_sinks_go_on_too() {
+fn a_sink_that_is_late_at_a_close_takes_no_clients_place() {
+    let exporter = RecordingExporter::scripted(Script::always(Do::Hang));
+    let limited = config().max_clients(1).close_timeout(10 * SECOND);
+    let bench = Bench::with(limited, |builder| builder.sink(Sink::new("own", exporter.clone())));
+    let host = |number| Target::new(format!("dbc-{number}.cloud.databricks.com"));
+    for number in 0..5 {
+        let lease = bench.provider.acquire(host(number));
+        drop(open(&lease));
+        bench.step();
+        drop(lease);
+        bench.step();
+    }
+    assert_eq!(bench.exporter.accepted().len(), 5, "there was room for each");
+    bench.pass(11 * SECOND);
+    let status = bench.provider.status();
+    let (_, records) = &status.sinks[0];
+    assert_eq!((records.made, records.dropped.total(), status.clients.len()), (5, 5, 0));
+}
+
+#[test]
+fn of_a_connection_that_comes_back_while_a_sink_still_closes_all_is_delivered() {
     let exporter = RecordingExporter::scripted(Script::always(Do::Fail(PluginError::new(503))));
     let bench = bench_with([("own", &exporter)], |sink| sink);
     let lease = bench.lease();
@@ -375,8 +395,10 @@ fn of_a_client_that_comes_back_while_it_closes_the_sinks_go_on_too() {
     exporter.script().set(Do::Give(Accept::All));
     open(&lease).statement().complete();
     bench.pass(60 * SECOND);
-    assert_eq!((exporter.accepted().len(), sink(&lease, 0).records.made), (3, 3));
     assert_balanced(&lease);
+    let status = bench.provider.status();
+    let (_, records) = &status.sinks[0];
+    assert_eq!((exporter.accepted().len(), records.made, records.accepted), (3, 3, 3));
 }
 
 /// What happens to a driver, and to its sinks.

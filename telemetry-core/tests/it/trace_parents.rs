@@ -6,6 +6,7 @@ use crate::common::*;
 use telemetry_core::record::*;
 use telemetry_core::status::*;
 use telemetry_core::*;
+use telemetry_testkit::RecordingExporter;
 
 const FIRST: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const SECOND_ONE: &str = "00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-00";
@@ -14,18 +15,42 @@ fn parent(text: &str) -> TraceParent {
     TraceParent::new(text).unwrap()
 }
 
+/// A bench with a customer's sink, and its exporter. The vendor's has no record with a caller's span.
+struct WithSink(Bench, RecordingExporter);
+
+impl WithSink {
+    fn new() -> Self {
+        let customers = RecordingExporter::new();
+        WithSink(
+            Bench::with(config(), |builder| builder.sink(Sink::new("customers", customers.clone()))),
+            customers,
+        )
+    }
+
+    fn accepted(&self) -> Vec<Arc<Record>> {
+        let vendors = self.0.exporter.accepted();
+        assert!(vendors.iter().all(|record| record.body.trace_parent.is_none()));
+        assert_eq!(vendors.len(), self.1.accepted().len());
+        self.1.accepted()
+    }
+}
+
 /// Of each record that is delivered of this, what it is about and its parent's text.
-fn parents(bench: &Bench, happens: impl FnOnce(&Lease, &Session)) -> Vec<(RecordKind, Option<String>)> {
+fn parents(
+    with_sink: &WithSink,
+    happens: impl FnOnce(&Lease, &Session),
+) -> Vec<(RecordKind, Option<String>)> {
+    let WithSink(bench, _) = with_sink;
     let lease = bench.lease();
     let session = open(&lease);
-    let before = bench.exporter.accepted().len();
+    let before = with_sink.accepted().len();
     happens(&lease, &session);
     bench.pass(10 * SECOND);
     assert_balanced(&lease);
     let of = |record: &Arc<Record>| {
         (record.body.kind, record.body.trace_parent.as_ref().map(|parent| parent.to_string()))
     };
-    bench.exporter.accepted()[before + 1..].iter().map(of).collect()
+    with_sink.accepted()[before + 1..].iter().map(of).collect()
 }
 
 /// A terminal error that leaves at once, and one that is kept.
@@ -38,7 +63,7 @@ fn a_statement_and_its_errors_have_the_last_parent_that_the_driver_named() {
     let first = || Some(FIRST.to_owned());
     let expected =
         [(RecordKind::Error, first()), (RecordKind::Statement, first()), (RecordKind::Error, first())];
-    let by_handle = parents(&Bench::new(), |_, session| {
+    let by_handle = parents(&WithSink::new(), |_, session| {
         let mut statement = session.statement();
         statement.trace_parent(SECOND_ONE);
         statement.trace_parent(parent(FIRST));
@@ -46,7 +71,7 @@ fn a_statement_and_its_errors_have_the_last_parent_that_the_driver_named() {
         statement.complete();
     });
     assert_eq!(by_handle, expected);
-    let by_id = parents(&Bench::new(), |_, session| {
+    let by_id = parents(&WithSink::new(), |_, session| {
         let emitter = session.emitter();
         emitter.started("s1", StatementType::Query);
         emitter.trace_parent("s1", SECOND_ONE);
@@ -55,7 +80,7 @@ fn a_statement_and_its_errors_have_the_last_parent_that_the_driver_named() {
         emitter.completed("s1", MS);
     });
     assert_eq!(by_id, expected);
-    let shared = parents(&Bench::new(), |_, session| {
+    let shared = parents(&WithSink::new(), |_, session| {
         let statement = session.statement().shared();
         let ids = (parent(FIRST).trace_id(), parent(FIRST).parent_id(), 1);
         statement.with(|statement| statement.trace_parent(ids));
@@ -67,7 +92,7 @@ fn a_statement_and_its_errors_have_the_last_parent_that_the_driver_named() {
 
 #[test]
 fn a_call_and_an_opening_have_theirs() {
-    let told = parents(&Bench::new(), |lease, session| {
+    let told = parents(&WithSink::new(), |lease, session| {
         session.operation(Operation::new(OperationType::ListTables, MS).trace_parent(FIRST));
         for fails in [false, true] {
             let mut opening = lease.opening(ConnectionInfo::new());
@@ -89,7 +114,9 @@ fn an_error_has_the_one_that_was_named_with_it_however_it_is_told() {
     for class in [ErrorClass::Terminal, ErrorClass::Retryable] {
         for (way, tell) in TOLD {
             let details = ErrorDetails::new("E").class(class).trace_parent(FIRST);
-            let record = delivered_error(&Bench::new(), |lease, session| tell(lease, session, details));
+            let bench = WithSink::new();
+            let delivered = delivered_error(&bench.0, |lease, session| tell(lease, session, details));
+            let record = bench.accepted().into_iter().find(|record| record.id == delivered.id).unwrap();
             assert_eq!(record.body.trace_parent.as_deref(), Some(&parent(FIRST)), "{way}");
         }
     }
@@ -97,7 +124,7 @@ fn an_error_has_the_one_that_was_named_with_it_however_it_is_told() {
 
 #[test]
 fn none_is_made_up() {
-    let told = parents(&Bench::new(), |lease, session| {
+    let told = parents(&WithSink::new(), |lease, session| {
         let mut statement = session.statement();
         errors().into_iter().for_each(|error| statement.error(|| error));
         statement.complete();
@@ -118,7 +145,7 @@ fn none_is_made_up() {
 
 #[test]
 fn what_is_no_trace_parent_is_left_out_and_counted_and_harms_nothing() {
-    let bench = Bench::new();
+    let bench = WithSink::new();
     let bad = "00-00000000000000000000000000000000-00f067aa0ba902b7-01";
     let told = parents(&bench, |lease, session| {
         let mut statement = session.statement();
@@ -138,7 +165,7 @@ fn what_is_no_trace_parent_is_left_out_and_counted_and_harms_nothing() {
     });
     let parents: Vec<_> = told.into_iter().map(|(_, parent)| parent).collect();
     assert_eq!(parents, [Some(FIRST.to_owned()), None, None, None, None]);
-    let status = bench.lease().status();
+    let status = bench.0.lease().status();
     assert_eq!((status.events.refused.get(Refusal::InvalidId), status.malformed_names), (6, 1));
 }
 

@@ -146,8 +146,9 @@ impl FakeWorkspaceBuilder {
         self
     }
 
-    /// Answers 403 to what a browser asks on behalf of a page: a request that names an `origin`, as no
-    /// driver's does.
+    /// Answers 403 to what a browser asks on behalf of a page: a request that names an `origin` or says what
+    /// it is fetched for (`sec-fetch-…`), as no driver's does, or that is to another name than this
+    /// machine's.
     #[must_use]
     pub fn refuse_pages(mut self) -> FakeWorkspaceBuilder {
         self.bounds.refuse_pages = true;

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use telemetry_core::plugin::Headers;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -122,10 +122,20 @@ async fn act_raw(mut stream: impl Connection, act: Raw) -> std::io::Result<()> {
     }
 }
 
+/// Whether a browser sends this for some page: it says so, or asks by a name that isn't this machine's.
+fn is_of_a_page(headers: &HeaderMap) -> bool {
+    let said = ["origin", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest"];
+    let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|digit| digit.is_ascii_digit()));
+    let name = name.map_or(host, |(name, _)| name);
+    said.iter().any(|name| headers.contains_key(*name))
+        || !matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+}
+
 async fn answer(request: Request<Incoming>, shared: &Shared) -> Reply {
     let state = &shared.state;
     let (head, body) = request.into_parts();
-    if shared.bounds.refuse_pages && head.headers.contains_key("origin") {
+    if shared.bounds.refuse_pages && is_of_a_page(&head.headers) {
         return Reply::Answer(Answer::new(403, ""));
     }
     let read = within(shared.bounds.patience, Limited::new(body, shared.bounds.max_body).collect()).await;

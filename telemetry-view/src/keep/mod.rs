@@ -9,7 +9,7 @@ use std::fs::OpenOptions;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use telemetry_export_http::wire::Frontend;
 
 use crate::arrival::{Answer, now};
@@ -110,7 +110,9 @@ impl Keeper {
     /// When it can't be opened, or is another program's.
     pub(crate) fn open(path: &Path, retention: Retention) -> Result<Keeper, Failed> {
         create(path)?;
-        let database = Connection::open(path)?;
+        // Not as it is: a path is a path, also where SQLite would take it for a URI.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let database = Connection::open_with_flags(Path::new(".").join(path), flags)?;
         database.busy_timeout(std::time::Duration::from_secs(5))?;
         // Before there is a table: so that what is deleted is given back.
         database.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
@@ -401,6 +403,15 @@ mod tests {
         std::fs::write(&file.0, "no database at all, but long enough to be looked at as one").unwrap();
         assert!(Keeper::open(&file.0, WIDE).is_err());
         assert!(Keeper::open(Path::new("/nowhere/at/all"), WIDE).is_err());
+    }
+
+    #[test]
+    fn a_path_that_looks_like_a_uri_is_a_path() {
+        // As a URI it would be another file, beside it in the working directory.
+        let name = format!("telemetry-view-keep-{}-uri", std::process::id());
+        let (file, other) = (File(format!("file:{name}").into()), File(name.into()));
+        assert!(Keeper::open(&file.0, WIDE).is_ok());
+        assert!(file.0.exists() && !other.0.exists());
     }
 
     #[cfg(unix)]

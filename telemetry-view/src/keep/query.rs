@@ -27,7 +27,7 @@ pub(crate) enum Form {
 /// Opens a copy to read alone: no other file, no change, no setting.
 pub(crate) fn open(path: &Path) -> Result<Connection, Failed> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut database = Connection::open_with_flags(path, flags)?;
+    let mut database = Connection::open_with_flags(Path::new(".").join(path), flags)?;
     database.busy_timeout(std::time::Duration::from_secs(5))?;
     check(&database, false)?;
     database.pragma_update(None, "query_only", true)?;
