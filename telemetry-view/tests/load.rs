@@ -45,7 +45,7 @@ fn load(what: &str, arguments: &[&str]) {
         let sent = Instant::now();
         late = late.max(sent - due);
         let head = format!(
-            "POST /telemetry-ext HTTP/1.1\r\nhost: h\r\nauthorization: Bearer t\r\ncontent-length: {}\r\n\r\n",
+            "POST /telemetry-ext HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer t\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
         stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).unwrap();
