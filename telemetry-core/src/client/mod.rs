@@ -58,7 +58,7 @@ use crate::plugin::breaker::{Breaker, BreakerState};
 use crate::plugin::clock::Tick;
 use crate::plugin::credentials::CredentialProvider;
 use crate::plugin::sink::Sink;
-use crate::record::{Audience, Record, SessionContext};
+use crate::record::{Audience, Level, Record, SessionContext};
 
 /// Shared between the handles of its connections, which push into its buffer, and its worker, which does all
 /// else.
@@ -417,15 +417,18 @@ impl Client {
 
     /// Offers its sinks the records that were made.
     fn offer(&self, records: &[Offered]) {
-        // What an audience sees of a record is made once, and shared by its sinks.
-        let mut views: Vec<[Option<Arc<Record>>; 3]> = vec![Default::default(); records.len()];
+        // What an audience sees of a record at a level is made once, and shared by its sinks.
+        let mut views: Vec<[[Option<Arc<Record>>; 3]; 3]> = vec![Default::default(); records.len()];
         for outlet in &self.outlets {
-            let Sink { audience, .. } = outlet.shared.sink;
+            let Sink { audience, level, .. } = outlet.shared.sink;
             let taken = records.iter().zip(&mut views);
             let taken = taken.filter(|(offered, _)| outlet.shared.sink.takes(&offered.record));
             outlet.offer(taken.map(|(Offered { record, trace_parent, urgent }, views)| {
-                let view = views[audience as usize].get_or_insert_with(|| {
+                // Above it nothing more is left out, and only of statements and calls anything is.
+                let level = if record.body.sql.is_some() { level.min(Level::Info) } else { Level::Trace };
+                let view = views[audience as usize][level as usize].get_or_insert_with(|| {
                     let mut view = record.seen_by(audience);
+                    level.leave_out(&mut view.body);
                     if audience == Audience::Customer {
                         view.body.trace_parent.clone_from(trace_parent);
                     }

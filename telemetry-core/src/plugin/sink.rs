@@ -82,7 +82,8 @@ impl Sink {
         self
     }
 
-    /// How much a record has to matter.
+    /// How much a record has to matter. A statement that is taken comes without its polls above
+    /// [`Level::Trace`], and without its chunks above [`Level::Debug`].
     pub fn level(mut self, threshold: Level) -> Self {
         self.level = threshold;
         self

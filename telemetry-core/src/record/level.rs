@@ -4,13 +4,14 @@ use crate::fault::ErrorClass;
 use crate::record::body::Body;
 use crate::record::kind::RecordKind;
 
-/// How much a record matters; a sink takes what is at its threshold and above.
+/// How much a record matters, or what became a part of one; a sink takes what is at its threshold and above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Level {
-    /// No record has it; the threshold that lets everything through.
+    /// A poll for a statement's status, as a part of the statement's record.
     Trace,
-    /// A call of the driver beside statements and connections, such as a metadata call.
+    /// A chunk of a result, as a part of its statement's record; a call of the driver beside statements and
+    /// connections, such as a metadata call.
     Debug,
     /// A statement, or a connection that was opened or closed.
     Info,
@@ -31,6 +32,19 @@ impl Level {
             (Some(_), _) | (None, RecordKind::Error) => Level::Warn,
             (None, RecordKind::Operation) => Level::Debug,
             (None, RecordKind::Connection | RecordKind::Statement) => Level::Info,
+        }
+    }
+
+    /// Leaves out of a statement what is below this threshold.
+    pub(crate) fn leave_out(self, body: &mut Body) {
+        let Some(sql) = &mut body.sql else { return };
+        if self > Level::Debug {
+            sql.chunks = None;
+        }
+        if self > Level::Trace
+            && let Some(operation) = &mut sql.operation
+        {
+            (operation.status_calls, operation.status_latency) = (None, None);
         }
     }
 }

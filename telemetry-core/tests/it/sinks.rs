@@ -130,6 +130,32 @@ fn a_sink_takes_what_is_at_its_level_and_above() {
 }
 
 #[test]
+fn polls_and_chunks_are_left_out_of_statements_for_a_sink_above_their_level() {
+    let all =
+        [Level::Trace, Level::Debug, Level::Info, Level::Warn].map(|level| (level, RecordingExporter::new()));
+    let bench = Bench::with(config(), |builder| {
+        all.iter().fold(builder, |builder, (level, exporter)| {
+            builder.sink(Sink::new(&format!("{level:?}"), exporter.clone()).level(*level))
+        })
+    });
+    let lease = bench.lease();
+    let mut statement = open(&lease).statement();
+    statement.poll(SECOND);
+    statement.chunk(Chunk::new(0, SECOND));
+    statement.complete();
+    bench.pass(6 * SECOND);
+    let told = |exporter: &RecordingExporter| {
+        let statements =
+            exporter.accepted().into_iter().filter(|record| record.body.kind == RecordKind::Statement);
+        let sql = statements.map(|record| record.body.sql.clone().unwrap()).next()?;
+        Some((sql.operation.is_some_and(|operation| operation.status_calls == Some(1)), sql.chunks.is_some()))
+    };
+    assert_eq!(told(&bench.exporter), Some((true, true)), "the vendor's");
+    let told = all.each_ref().map(|(_, exporter)| told(exporter));
+    assert_eq!(told, [Some((true, true)), Some((false, true)), Some((false, false)), None]);
+}
+
+#[test]
 fn while_the_vendors_telemetry_is_off_a_sink_gets_everything() {
     for (mode, script) in [
         (Mode::Off, Script::always(Do::Panic)),
