@@ -35,12 +35,15 @@ impl Signals {
         let mut awaited = SigSet::empty();
         [Signal::SIGUSR1, Signal::SIGTERM].into_iter().for_each(|signal| awaited.add(signal));
         let begun = std::time::Instant::now();
-        while masks()?.len() < 3 && begun.elapsed() < Duration::from_secs(10) {
+        let mut threads = masks()?;
+        // Three of three names: one that has just been started bears its starter's.
+        while (threads.len(), names(&threads)) != (3, 3) && begun.elapsed() < Duration::from_secs(30) {
             std::thread::sleep(Duration::from_millis(5));
+            threads = masks()?;
         }
         runtime.shutdown_background();
         awaited.thread_block()?;
-        for (name, mask) in masks()? {
+        for (name, mask) in threads {
             out.line(format_args!("{name} {mask}"))?;
         }
         out.line("ready")?;
@@ -50,6 +53,11 @@ impl Signals {
         drop(lease);
         Ok(tally.into_broken())
     }
+}
+
+/// How many names these threads have.
+fn names(threads: &[(String, String)]) -> usize {
+    threads.iter().map(|(name, _)| name).collect::<std::collections::BTreeSet<_>>().len()
 }
 
 /// The signals that are blocked on each of telemetry's threads, as the system writes them.
