@@ -24,12 +24,16 @@ use super::{Outcome, Violation};
 const HOSTS: usize = 3;
 const PRINCIPALS: usize = 2;
 const MAX_EVENTS: usize = 64;
-/// As few as come before the bound in bytes does.
-const MAX_RECORDS: usize = 10;
+/// As few as come before the bound in bytes does, and as many as come after it: by turns, by seed.
+const MAX_RECORDS: [usize; 2] = [10, 40];
 const MAX_OPEN: usize = 3;
 const MAX_BYTES: usize = 16 * 1024;
 const MAX_TOTAL_BYTES: usize = 40 * 1024;
 const SECOND: Duration = Duration::from_secs(1);
+
+fn max_records(seed: u64) -> usize {
+    MAX_RECORDS[seed as usize % 2]
+}
 
 /// A connection of the simulated driver.
 struct Connection {
@@ -96,7 +100,7 @@ impl Driver {
             DriverIdentity::builder().name("Simulated").version("1.0.0").client("SIM").flag(FLAG).build()?;
         let config = TelemetryConfig::default()
             .mode(Mode::On)
-            .max_records(MAX_RECORDS)
+            .max_records(max_records(seed))
             .batch_size(5)
             .max_events(MAX_EVENTS)
             .max_open_statements(MAX_OPEN)
@@ -365,7 +369,7 @@ impl Driver {
                 return Err(self.violation(format!("the books: {} / {}", status.events, status.records)));
             }
             let bounds = [
-                (status.records.held, MAX_RECORDS),
+                (status.records.held, max_records(self.seed)),
                 (status.open_statements as u64, MAX_OPEN),
                 (status.held_bytes, MAX_BYTES),
             ];

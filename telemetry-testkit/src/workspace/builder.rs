@@ -147,8 +147,7 @@ impl FakeWorkspaceBuilder {
     }
 
     /// Answers 403 to what a browser asks on behalf of a page: a request that names an `origin` or says what
-    /// it is fetched for (`sec-fetch-…`), as no driver's does, or that is to another name than this
-    /// machine's.
+    /// it is fetched for (`sec-fetch-…`), as no driver's does.
     #[must_use]
     pub fn refuse_pages(mut self) -> FakeWorkspaceBuilder {
         self.bounds.refuse_pages = true;

@@ -122,14 +122,10 @@ async fn act_raw(mut stream: impl Connection, act: Raw) -> std::io::Result<()> {
     }
 }
 
-/// Whether a browser sends this for some page: it says so, or asks by a name that isn't this machine's.
+/// Whether a browser says that it sends this for some page.
 fn is_of_a_page(headers: &HeaderMap) -> bool {
     let said = ["origin", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest"];
-    let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|digit| digit.is_ascii_digit()));
-    let name = name.map_or(host, |(name, _)| name);
     said.iter().any(|name| headers.contains_key(*name))
-        || !matches!(name, "localhost" | "127.0.0.1" | "[::1]")
 }
 
 async fn answer(request: Request<Incoming>, shared: &Shared) -> Reply {

@@ -113,17 +113,7 @@ fn what_a_page_asks_for_is_refused_where_that_is_wanted() {
     for of_a_page in [origin[0], ("sec-fetch-site", "cross-site"), ("sec-fetch-dest", "image")] {
         assert_eq!(status(&ask(&workspace, "POST", "/telemetry-unauth", &[of_a_page], &envelope(1))), 403);
     }
-    let of_another_name = |name: &str| {
-        let mut stream = connect(&workspace);
-        write!(stream, "GET /telemetry-unauth HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n\r\n")
-            .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        status(&answer)
-    };
-    assert_eq!(["evil.example", "evil.example:80", "127.0.0.1.evil.example"].map(of_another_name), [403; 3]);
     assert!(shown.try_recv().is_err());
-    assert_ne!(of_another_name("localhost:1"), 403);
     let open = FakeWorkspace::start();
     assert_eq!(status(&ask(&open, "POST", "/telemetry-unauth", &origin, &envelope(1))), 200);
 }
