@@ -1,14 +1,14 @@
 //! One attempt to deliver a batch.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
-use telemetry_core::plugin::{Attempt, Headers, HttpRequest, Method, PluginError, Receipt, Transport};
+use telemetry_core::plugin::{
+    Attempt, Headers, HttpRequest, Method, PluginError, Receipt, Transport, yield_now,
+};
 use telemetry_core::{Exporter, Fault};
 
 use crate::encode::BodyWriter;
@@ -113,19 +113,6 @@ impl HttpExporter {
         request.max_response_bytes = MAX_ANSWER_BYTES;
         request
     }
-}
-
-/// Lets the others on this thread go on first.
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// By which a host that has several workspaces knows which is meant.

@@ -1,14 +1,12 @@
 //! From a message to the body of a request, with a pause wherever others may be waiting for the thread.
 
-use std::future::poll_fn;
 use std::io::Write;
-use std::task::Poll;
 
 use flate2::write::GzEncoder;
 use prost::Message;
 use serde::Serialize;
 use telemetry_core::Fault;
-use telemetry_core::plugin::PluginError;
+use telemetry_core::plugin::{PluginError, yield_now};
 
 use crate::config::{Compression, Protocol};
 
@@ -44,17 +42,4 @@ pub(crate) async fn body(
             encoder.finish().map_err(|_| Fault::Unsendable.into())
         }
     }
-}
-
-/// Lets the others on this thread go on first.
-pub(crate) async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use telemetry_core::plugin::{Attempt, HttpRequest, Method, PluginError, Receipt, Transport};
+use telemetry_core::plugin::{Attempt, HttpRequest, Method, PluginError, Receipt, Transport, yield_now};
 use telemetry_core::{BuildError, ErrorClass, Exporter, Fault};
 
 use crate::accepted::{Accepted, Progress};
 use crate::config::{Compression, Destination, OtlpConfig, Signal};
-use crate::encode::{body, yield_now};
+use crate::encode::body;
 use crate::map::{Mapping, Messages};
 use crate::proto::answer;
 

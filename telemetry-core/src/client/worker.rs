@@ -20,6 +20,7 @@ use crate::ledger::DropReason;
 use crate::pipeline::gate::NoAnswer;
 use crate::pipeline::{Busy, Step};
 use crate::plugin::clock::Tick;
+use crate::plugin::exporter::yield_now;
 use crate::plugin::flags::FlagSet;
 
 /// Works for one client until it is finished. Dropped before, as a runtime does that is shut down, it
@@ -101,19 +102,6 @@ pub(crate) fn work(
             })
         })
     })
-}
-
-/// Lets the others on this thread go on first.
-async fn yield_now() {
-    let mut yielded = false;
-    std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// How soon the worker looks into the buffer again: often while events come, and more and more seldom when

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
@@ -149,6 +150,20 @@ pub trait Exporter: fmt::Debug + Send + Sync + 'static {
     fn may_block(&self) -> bool {
         true
     }
+}
+
+/// Lets the others on this thread go on first, on any executor: for an exporter that never blocks, and
+/// computes for longer than some microseconds.
+pub async fn yield_now() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 #[async_trait]

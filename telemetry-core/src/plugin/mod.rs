@@ -36,7 +36,7 @@ pub use breaker::{
 };
 pub use clock::{BoxFuture, Clock, SystemClock, Tick};
 pub use credentials::{CredentialProvider, StaticToken};
-pub use exporter::{Attempt, Exporter, Receipt};
+pub use exporter::{Attempt, Exporter, Receipt, yield_now};
 pub use flags::{FeatureFlagSource, FlagOrigin, FlagQuery, FlagSet, FlagValue};
 pub use headers::{AuthHeaders, Headers};
 pub use observer::{Observation, Observed, Observer};
