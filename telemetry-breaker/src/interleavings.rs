@@ -188,7 +188,7 @@ fn whatever_calls_ran_beside_each_other_the_next_one_finds_what_they_left() {
                 }
             })
         });
-        calls.map(|call| call.join().unwrap());
+        calls.into_iter().for_each(|call| call.join().unwrap());
         let open = breaker.state(Tick::ZERO) != BreakerState::Closed;
         assert_eq!(breaker.admit(Tick::ZERO).is_err(), open);
         for _ in 0..2 {

@@ -65,7 +65,7 @@ impl SessionScope {
     }
 
     /// There was room a moment ago: a connection that nothing is taken in of has no number to give back.
-    fn push(&self, at: Tick, kind: EventKind) {
+    pub(super) fn push(&self, at: Tick, kind: EventKind) {
         let session = *self.number.get_or_init(|| self.client().join_session(Arc::clone(&self.context)));
         self.client().record(Event { at, session, kind });
     }

@@ -245,8 +245,7 @@ impl Statement {
     #[inline]
     pub fn complete(mut self) {
         if let Some(active) = self.0.take() {
-            let (now, latency) = active.now();
-            active.finish(now, Some(latency), None);
+            active.finish(Latency::UntilNow, None);
         }
     }
 
@@ -254,8 +253,7 @@ impl Statement {
     #[inline]
     pub fn complete_after(mut self, latency: Duration) {
         if let Some(active) = self.0.take() {
-            let (now, _) = active.now();
-            active.finish(now, Some(latency), None);
+            active.finish(Latency::Said(latency), None);
         }
     }
 
@@ -275,9 +273,7 @@ impl Statement {
         let Some(active) = self.0.take() else { return };
         let client = active.session.client();
         let failure = if client.is_recording() { describe(client, details).map(Box::new) } else { None };
-        let now = failure.as_ref().map_or_else(|| active.session.now(), |failure| failure.at);
-        let latency = now.since(active.aggregate.started());
-        active.finish(now, Some(latency), failure);
+        active.finish(Latency::UntilNow, failure);
     }
 }
 
@@ -327,16 +323,36 @@ impl Active {
         self.session.client().memory.give_back(Part::Handles, bytes - kept);
     }
 
-    fn finish(mut self, now: Tick, latency: Option<Duration>, failure: Option<Box<Failure>>) {
+    fn finish(mut self, latency: Latency, failure: Option<Box<Failure>>) {
+        let client = self.session.client();
         // Not in a forked child, where its lock may be held for ever.
-        if let Some(tally) = self.tally.take().filter(|_| self.session.client().plugins.in_parent_process()) {
+        if let Some(tally) = self.tally.take().filter(|_| client.plugins.in_parent_process()) {
             let (chunks, events) = tally.close();
             self.aggregate.merge_chunks(&chunks, events);
         }
+        if self.errors > 0 {
+            client.memory.give_back(Part::Handles, self.errors);
+        }
+        // With its end.
+        if client.has_no_room(self.aggregate.events() + 1) {
+            return;
+        }
+        let now = failure.as_ref().map_or_else(|| self.session.now(), |failure| failure.at);
+        let latency = match latency {
+            Latency::UntilNow => Some(now.since(self.aggregate.started())),
+            Latency::Said(latency) => Some(latency),
+            Latency::Unknown => None,
+        };
         self.aggregate.complete(latency, failure);
-        self.session.client().memory.give_back(Part::Handles, self.errors);
-        self.session.record_at(|| now, EventKind::Finished(self.aggregate));
+        self.session.push(now, EventKind::Finished(self.aggregate));
     }
+}
+
+/// How long a statement took that is over.
+enum Latency {
+    UntilNow,
+    Said(Duration),
+    Unknown,
 }
 
 impl Drop for Statement {
@@ -344,8 +360,7 @@ impl Drop for Statement {
     #[inline]
     fn drop(&mut self) {
         if let Some(active) = self.0.take() {
-            let (now, _) = active.now();
-            active.finish(now, None, None);
+            active.finish(Latency::Unknown, None);
         }
     }
 }

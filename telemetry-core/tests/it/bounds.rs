@@ -27,6 +27,31 @@ fn events_past_the_buffer_are_refused_and_counted() {
 }
 
 #[test]
+fn a_statement_without_room_is_refused_with_all_that_happened_in_it_and_leaves_nothing() {
+    let bench = Bench::with(config().max_events(16), |builder| builder);
+    let lease = bench.lease();
+    let session = open(&lease);
+    for room in [true, false, true, false] {
+        bench.provider.step();
+        bench.pass(10 * SECOND);
+        drop(bench.exporter.take());
+        assert_eq!(lease.status().held_bytes, 0);
+        let mut statement = session.statement();
+        statement.poll(MS);
+        statement.error(|| ErrorDetails::new("FLAKY").fault(503));
+        assert!(lease.status().held_bytes > 0);
+        if !room {
+            (0..16).for_each(|_| session.closed(MS));
+        }
+        let refused = || lease.status().events.refused.get(Refusal::BufferFull);
+        let before = refused();
+        statement.complete();
+        assert_eq!(refused() - before, if room { 0 } else { 4 });
+        assert_balanced(&lease);
+    }
+}
+
+#[test]
 fn records_past_their_bound_drop_the_oldest_that_is_not_an_error() {
     let bench = Bench::with(config().max_records(5).batch_size(5), |builder| builder);
     bench.exporter.script().set(Do::Fail(PluginError::new(503)));
