@@ -109,6 +109,20 @@ impl Inner {
         changed
     }
 
+    /// Asks the machine, where a glance doesn't tell.
+    #[cold]
+    fn admit(&self, now: Tick) -> Result<u64, Tick> {
+        let (admitted, transition) = self.change(|machine| machine.admit(now));
+        self.tell(transition);
+        admitted
+    }
+
+    #[cold]
+    fn settle(&self, ticket: u64, outcome: Outcome, now: Tick) {
+        let transition = self.change(|machine| machine.settle(ticket, outcome, now));
+        self.tell(transition);
+    }
+
     fn tell(&self, transition: Option<Transition>) {
         if let (Some(transition), Some(observer)) = (transition, &self.observer) {
             catch_panic(|| observer(&transition));
@@ -119,8 +133,7 @@ impl Inner {
 impl PermitIssuer for Inner {
     fn settled(&self, ticket: u64, outcome: Outcome, now: Tick) {
         if !self.glance().settles_nothing(ticket, outcome) {
-            let transition = self.change(|machine| machine.settle(ticket, outcome, now));
-            self.tell(transition);
+            self.settle(ticket, outcome, now);
         }
     }
 
@@ -133,16 +146,10 @@ impl PermitIssuer for Inner {
 
 impl Breaker for CircuitBreaker {
     fn admit(&self, now: Tick) -> Result<Permit<'_>, Rejected> {
-        let admitted = match self.inner.glance().admit(now) {
-            Some(admitted) => admitted,
-            None => {
-                let (admitted, transition) = self.inner.change(|machine| machine.admit(now));
-                self.inner.tell(transition);
-                admitted
-            }
-        };
+        let inner = &*self.inner;
+        let admitted = inner.glance().admit(now).unwrap_or_else(|| inner.admit(now));
         let ticket = admitted.map_err(Rejected::until)?;
-        Ok(Permit::new(&*self.inner, ticket))
+        Ok(Permit::new(inner, ticket))
     }
 
     fn state(&self, now: Tick) -> BreakerState {

@@ -32,6 +32,7 @@ pub struct Permit<'a> {
 
 impl<'a> Permit<'a> {
     /// A permit of this issuer, which knows it again by the ticket.
+    #[inline]
     pub fn new(issuer: &'a dyn PermitIssuer, ticket: u64) -> Self {
         Permit { issuer: Some(issuer), ticket }
     }
@@ -42,6 +43,7 @@ impl<'a> Permit<'a> {
     }
 
     /// Says how the call went.
+    #[inline]
     pub fn settle(mut self, outcome: Outcome, now: Tick) {
         if let Some(issuer) = self.issuer.take() {
             issuer.settled(self.ticket, outcome, now);
@@ -50,11 +52,17 @@ impl<'a> Permit<'a> {
 }
 
 impl Drop for Permit<'_> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(issuer) = self.issuer.take() {
-            catch_panic(|| issuer.unsettled(self.ticket));
+            give_back(issuer, self.ticket);
         }
     }
+}
+
+#[cold]
+fn give_back(issuer: &dyn PermitIssuer, ticket: u64) {
+    catch_panic(|| issuer.unsettled(ticket));
 }
 
 impl fmt::Debug for Permit<'_> {
