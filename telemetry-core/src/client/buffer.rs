@@ -98,6 +98,7 @@ impl<S> EventBuffer<S> {
     }
 
     /// Adds an event, or refuses it and counts why. Never waits.
+    #[inline]
     pub(crate) fn push(&self, event: Event<S>) -> Pushed {
         let weight = event.weight();
         let Some(mut shard) = self.lock_any() else {

@@ -17,6 +17,7 @@ impl<T> Default for Queue<T> {
 }
 
 impl<T> Queue<T> {
+    #[inline]
     pub(crate) fn push_back(&mut self, value: T) {
         match self.blocks.back_mut() {
             Some(block) if block.len() < BLOCK => block.push_back(value),

@@ -60,6 +60,7 @@ impl<S> Event<S> {
     }
 
     /// How many bytes it takes in the buffer, without error text, which counts by itself.
+    #[inline]
     pub(crate) fn bytes(&self) -> u64 {
         let boxed = match &self.kind {
             EventKind::Single(body) => body.bytes(),
