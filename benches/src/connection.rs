@@ -90,8 +90,9 @@ impl Connection {
     pub fn with(provider: ClientProviderBuilder, target: Target, info: ConnectionInfo) -> Self {
         let provider = provider.build().expect("its settings are within their bounds");
         let lease = provider.acquire(target);
-        let session = lease.opening(info).opened("01f0a1b2-0000-1e5f-8a9b-0c1d2e3f4a5b");
+        // The record of the opening is gained, however soon it is delivered.
         let before = RefCell::new(lease.status());
+        let session = lease.opening(info).opened("01f0a1b2-0000-1e5f-8a9b-0c1d2e3f4a5b");
         Connection { provider, lease, session, before }
     }
 

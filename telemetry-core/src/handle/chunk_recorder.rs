@@ -3,11 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::guard::lock::lock;
-use crate::guard::sync::Mutex;
 use crate::handle::session_scope::SessionScope;
 use crate::ledger::Refusal;
-use crate::pipeline::chunks::ChunkTotals;
+use crate::pipeline::chunks::Tally;
 use crate::record::chunk::Chunk;
 
 /// Records the chunks of a statement from other threads and tasks than its own. Cloning it is cheap; a clone
@@ -62,35 +60,5 @@ impl ChunkRecorder {
 impl fmt::Debug for ChunkRecorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChunkRecorder").field("on", &self.0.is_some()).finish()
-    }
-}
-
-/// Where the recorders of one statement come together. Its lock is held for some nanoseconds.
-#[derive(Debug, Default)]
-pub(super) struct Tally(Mutex<Sum>);
-
-#[derive(Debug, Default)]
-struct Sum {
-    chunks: ChunkTotals,
-    events: u64,
-    closed: bool,
-}
-
-impl Tally {
-    /// Adds a chunk; `false` when the statement has ended.
-    fn add(&self, chunk: Chunk) -> bool {
-        let mut sum = lock(&self.0);
-        if !sum.closed {
-            sum.chunks.record(chunk);
-            sum.events += 1;
-        }
-        !sum.closed
-    }
-
-    /// The statement has ended: what was added until now, and how many chunks that is.
-    pub(super) fn close(&self) -> (ChunkTotals, u64) {
-        let mut sum = lock(&self.0);
-        sum.closed = true;
-        (sum.chunks, sum.events)
     }
 }

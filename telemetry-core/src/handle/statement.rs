@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::guard::memory::Part;
-use crate::handle::chunk_recorder::{ChunkRecorder, Tally};
+use crate::handle::chunk_recorder::ChunkRecorder;
 use crate::handle::error_details::{ErrorDetails, describe};
 use crate::handle::session_scope::{SessionScope, ago};
 use crate::ledger::Refusal;
@@ -44,9 +44,6 @@ pub struct Statement(Option<Active>);
 struct Active {
     session: Arc<SessionScope>,
     aggregate: Box<StatementAggregate>,
-    tally: Option<Arc<Tally>>,
-    /// How many bytes the errors that it keeps are counted with.
-    errors: u64,
 }
 
 impl Statement {
@@ -220,10 +217,7 @@ impl Statement {
     /// A recorder for a download on another thread. What it records is added when it is dropped.
     pub fn chunk_recorder(&mut self) -> ChunkRecorder {
         match &mut self.0 {
-            Some(active) => {
-                let tally = Arc::clone(active.tally.get_or_insert_default());
-                ChunkRecorder::new(Arc::clone(&active.session), tally)
-            }
+            Some(active) => ChunkRecorder::new(Arc::clone(&active.session), active.aggregate.tally()),
             None => ChunkRecorder::disabled(),
         }
     }
@@ -281,7 +275,7 @@ impl Active {
     fn start(session: &Arc<SessionScope>) -> Self {
         let max_errors = session.client().config.max_errors;
         let aggregate = Box::new(StatementAggregate::start(session.now(), max_errors));
-        Active { session: Arc::clone(session), aggregate, tally: None, errors: 0 }
+        Active { session: Arc::clone(session), aggregate }
     }
 
     fn id(&mut self, id: &str) {
@@ -316,22 +310,19 @@ impl Active {
         if !memory.take(Part::Handles, bytes) {
             return self.session.client().refuse(Refusal::MemoryFull, 1);
         }
-        let before = self.aggregate.bytes();
+        let before = self.aggregate.error_bytes();
         self.apply(StatementEvent::Failed(Box::new(failure)));
-        let kept = self.aggregate.bytes() - before;
-        self.errors += kept;
+        let kept = self.aggregate.error_bytes() - before;
         self.session.client().memory.give_back(Part::Handles, bytes - kept);
     }
 
     fn finish(mut self, latency: Latency, failure: Option<Box<Failure>>) {
         let client = self.session.client();
         // Not in a forked child, where its lock may be held for ever.
-        if let Some(tally) = self.tally.take().filter(|_| client.plugins.in_parent_process()) {
-            let (chunks, events) = tally.close();
-            self.aggregate.merge_chunks(&chunks, events);
-        }
-        if self.errors > 0 {
-            client.memory.give_back(Part::Handles, self.errors);
+        self.aggregate.close_tally(|| client.plugins.in_parent_process());
+        let errors = self.aggregate.error_bytes();
+        if errors > 0 {
+            client.memory.give_back(Part::Handles, errors);
         }
         // With its end.
         if client.has_no_room(self.aggregate.events() + 1) {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::guard::lock::lock;
+use crate::guard::sync::Mutex;
 use crate::record::ChunkDetails;
 use crate::record::chunk::Chunk;
 
@@ -83,6 +85,36 @@ impl ChunkTotals {
             slowest: (!self.is_empty()).then_some(Duration::from_nanos(self.slowest)),
             sum: Duration::from_nanos(self.sum),
         }
+    }
+}
+
+/// Where the recorders of one statement come together. Its lock is held for some nanoseconds.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(Mutex<Sum>);
+
+#[derive(Debug, Default)]
+struct Sum {
+    chunks: ChunkTotals,
+    events: u64,
+    closed: bool,
+}
+
+impl Tally {
+    /// Adds a chunk; `false` when the statement has ended.
+    pub(crate) fn add(&self, chunk: Chunk) -> bool {
+        let mut sum = lock(&self.0);
+        if !sum.closed {
+            sum.chunks.record(chunk);
+            sum.events += 1;
+        }
+        !sum.closed
+    }
+
+    /// The statement has ended: what was added until now, and how many chunks that is.
+    pub(crate) fn close(&self) -> (ChunkTotals, u64) {
+        let mut sum = lock(&self.0);
+        sum.closed = true;
+        (sum.chunks, sum.events)
     }
 }
 

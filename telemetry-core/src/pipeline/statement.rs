@@ -1,5 +1,6 @@
 //! How a statement adds up; of its chunks, `chunks.rs` knows.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fault::ErrorClass;
@@ -11,7 +12,7 @@ use crate::record::trace_parent::TraceParent;
 use crate::record::{OperationDetail, RecordKind, SqlExecution};
 use crate::record::{OperationType, ResultFormat, StatementType};
 
-use crate::pipeline::chunks::ChunkTotals;
+use crate::pipeline::chunks::{ChunkTotals, Tally};
 use crate::pipeline::failure::Failure;
 use crate::pipeline::packed_id::PackedId;
 
@@ -30,6 +31,8 @@ pub(crate) struct StatementAggregate {
     /// Whether the driver says that it counted them, be it to zero.
     polls_known: bool,
     chunks: ChunkTotals,
+    /// Where the chunks come together that others download.
+    tally: Option<Arc<Tally>>,
     present: Option<u32>,
     retries: Option<u32>,
     rows: Sum,
@@ -119,6 +122,7 @@ impl StatementAggregate {
             polls: 0,
             polls_known: false,
             chunks: ChunkTotals::default(),
+            tally: None,
             present: None,
             retries: None,
             rows: Sum::UNKNOWN,
@@ -157,10 +161,14 @@ impl StatementAggregate {
     /// How many bytes it takes, without error text, which counts by itself.
     pub(crate) fn bytes(&self) -> u64 {
         let failure = self.failure.as_ref().map_or(0, |failure| failure.bytes());
-        let errors = self.errors.as_ref().map_or(0, |errors| size_of::<Errors>() as u64 + errors.bytes);
         let id = self.id.as_ref().map_or(0, PackedId::heap_bytes);
         let trace_parent = self.trace_parent.as_ref().map_or(0, |parent| size_of_val(&**parent)) as u64;
-        size_of::<StatementAggregate>() as u64 + id + errors + failure + trace_parent
+        size_of::<StatementAggregate>() as u64 + id + self.error_bytes() + failure + trace_parent
+    }
+
+    /// How many of them the errors take that it keeps.
+    pub(crate) fn error_bytes(&self) -> u64 {
+        self.errors.as_ref().map_or(0, |errors| size_of::<Errors>() as u64 + errors.bytes)
     }
 
     /// How many bytes more it takes with this error.
@@ -233,10 +241,18 @@ impl StatementAggregate {
         self.chunks.record(chunk);
     }
 
-    /// Chunks that others recorded, with the number of their events.
-    pub(crate) fn merge_chunks(&mut self, chunks: &ChunkTotals, events: u64) {
-        self.events += events;
-        self.chunks.merge(chunks);
+    /// Where the chunks come together that others download.
+    pub(crate) fn tally(&mut self) -> Arc<Tally> {
+        Arc::clone(self.tally.get_or_insert_default())
+    }
+
+    /// Adds the chunks that others downloaded. What comes after is too late, as is all if it isn't to look.
+    pub(crate) fn close_tally(&mut self, looks: impl FnOnce() -> bool) {
+        if let Some(tally) = self.tally.take().filter(|_| looks()) {
+            let (chunks, events) = tally.close();
+            self.events += events;
+            self.chunks.merge(&chunks);
+        }
     }
 
     /// The end: how long the whole took, and what it failed of.
@@ -274,6 +290,7 @@ impl StatementAggregate {
             consumed,
             present,
             chunks,
+            tally: _,
             errors,
             patched_arrow,
             max_errors: _,
