@@ -150,6 +150,39 @@ fn a_thousand_forks_under_load_hang_nothing() {
 }
 
 #[test]
+fn a_statement_that_threads_of_the_parent_speak_to_holds_up_no_child() {
+    let provider = recipe().unwrap();
+    let lease = provider.acquire(Target::new(HOST));
+    let mut statement = open(&lease).statement();
+    let recorder = statement.chunk_recorder();
+    let shared = statement.shared();
+    let chunk = || Chunk::new(0, Duration::from_millis(1));
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    recorder.chunk(chunk());
+                    shared.with(|statement| statement.chunk(chunk()));
+                }
+            });
+        }
+        let forked = catch_unwind(AssertUnwindSafe(|| {
+            for _ in 0..300 {
+                join(spawn(|| {
+                    recorder.chunk(chunk());
+                    shared.with(|statement| statement.chunk(chunk()));
+                    shared.complete();
+                    true
+                }));
+            }
+        }));
+        stop.store(true, Ordering::Relaxed);
+        forked.unwrap();
+    });
+}
+
+#[test]
 fn a_recipe_that_fails_leaves_the_child_off() {
     let parent = std::process::id();
     for panics in [false, true] {

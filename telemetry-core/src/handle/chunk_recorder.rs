@@ -47,10 +47,8 @@ impl ChunkRecorder {
 
     /// Records that a chunk was downloaded.
     pub fn chunk(&self, chunk: Chunk) {
-        // Not in a forked child, where the lock may be held for ever.
         if let Some(Recording { session, tally }) = &self.0
-            && session.client().plugins.in_parent_process()
-            && !tally.add(chunk)
+            && !tally.add(chunk, || session.client().plugins.in_parent_process())
         {
             session.client().refuse(Refusal::Late, 1);
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::guard::fork::Process;
-use crate::guard::lock::{lock, try_lock};
+use crate::guard::lock::lock_if;
 use crate::guard::sync::{Mutex, thread_local};
 use crate::handle::error_details::ErrorDetails;
 use crate::handle::session_scope::SessionScope;
@@ -66,16 +66,9 @@ impl SharedStatement {
     /// else is speaking to, goes to a statement that records nothing, and one event counts as refused
     /// ([`Contended`](Refusal::Contended)).
     pub fn with<T>(&self, tell: impl FnOnce(&mut Statement) -> T) -> T {
-        if !self.process.is_this() {
-            // A forked child: the lock may be held for ever.
-            return tell(&mut Statement::disabled());
-        }
         let speaking = Speaking::begin();
-        if !speaking.within {
-            return tell(&mut lock(&self.statement));
-        }
-        // Whoever holds the lock may be this thread, or wait for it.
-        if let Some(mut statement) = try_lock(&self.statement) {
+        // From within, whoever holds the lock may be this thread, or wait for it.
+        if let Some(mut statement) = lock_if(&self.statement, || !speaking.within && self.process.is_this()) {
             return tell(&mut statement);
         }
         if let Some(session) = self.session.upgrade() {

@@ -318,7 +318,6 @@ impl Active {
 
     fn finish(mut self, latency: Latency, failure: Option<Box<Failure>>) {
         let client = self.session.client();
-        // Not in a forked child, where its lock may be held for ever.
         self.aggregate.close_tally(|| client.plugins.in_parent_process());
         let errors = self.aggregate.error_bytes();
         if errors > 0 {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::guard::lock::lock;
+use crate::guard::lock::lock_if;
 use crate::guard::sync::Mutex;
 use crate::record::ChunkDetails;
 use crate::record::chunk::Chunk;
@@ -100,9 +100,10 @@ struct Sum {
 }
 
 impl Tally {
-    /// Adds a chunk; `false` when the statement has ended.
-    pub(crate) fn add(&self, chunk: Chunk) -> bool {
-        let mut sum = lock(&self.0);
+    /// Adds a chunk; `false` when the statement has ended. While somebody else adds one, it is left out where
+    /// that isn't to be waited for.
+    pub(crate) fn add(&self, chunk: Chunk, waits: impl FnOnce() -> bool) -> bool {
+        let Some(mut sum) = lock_if(&self.0, waits) else { return true };
         if !sum.closed {
             sum.chunks.record(chunk);
             sum.events += 1;
@@ -111,10 +112,10 @@ impl Tally {
     }
 
     /// The statement has ended: what was added until now, and how many chunks that is.
-    pub(crate) fn close(&self) -> (ChunkTotals, u64) {
-        let mut sum = lock(&self.0);
+    pub(crate) fn close(&self, waits: impl FnOnce() -> bool) -> Option<(ChunkTotals, u64)> {
+        let mut sum = lock_if(&self.0, waits)?;
         sum.closed = true;
-        (sum.chunks, sum.events)
+        Some((sum.chunks, sum.events))
     }
 }
 

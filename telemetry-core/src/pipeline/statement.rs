@@ -246,10 +246,10 @@ impl StatementAggregate {
         Arc::clone(self.tally.get_or_insert_default())
     }
 
-    /// Adds the chunks that others downloaded. What comes after is too late, as is all if it isn't to look.
-    pub(crate) fn close_tally(&mut self, looks: impl FnOnce() -> bool) {
-        if let Some(tally) = self.tally.take().filter(|_| looks()) {
-            let (chunks, events) = tally.close();
+    /// Adds the chunks that others downloaded; what comes after is too late. While somebody adds one, they are
+    /// left out where that isn't to be waited for.
+    pub(crate) fn close_tally(&mut self, waits: impl FnOnce() -> bool) {
+        if let Some((chunks, events)) = self.tally.take().and_then(|tally| tally.close(waits)) {
             self.events += events;
             self.chunks.merge(&chunks);
         }

@@ -18,6 +18,8 @@ pub fn rows() -> Vec<Row> {
         Row::ours(EVENT, "by id, beside its worker", one_event()).times(20_000).every(2).cpu(),
         Row::ours(EVENT, "by id, its worker asleep", one_event_alone()).most(20_000),
         Row::ours(EVENT, "a chunk on its handle", one_chunk()),
+        Row::ours(EVENT, "a chunk by a recorder, as downloads have them", one_recorded_chunk()),
+        Row::ours(EVENT, "a chunk on a shared statement", one_shared_chunk()),
         Row::ours(STATEMENT, "by handle", statement()).times(4000).every(2).cpu(),
         Row::ours(STATEMENT, "by id, 12 events", statement_by_id()).times(4000).every(2).cpu(),
         Row::ours(THREADS_2, "by handle", on_threads(2)).times(40_000).every(10).cpu(),
@@ -61,6 +63,31 @@ fn one_chunk() -> impl FnMut(&mut Meter) {
         let mut statement = connection.session.statement();
         meter.each(|time| statement.chunk(black_box(chunk(time as u32))));
         statement.complete();
+        connection.flush();
+        let gained = connection.gained();
+        assert!(gained.folded >= meter.times && gained.accepted == 1, "{gained:?}");
+    }
+}
+
+fn one_recorded_chunk() -> impl FnMut(&mut Meter) {
+    let connection = Connection::new(config()).settled();
+    move |meter| {
+        let mut statement = connection.session.statement();
+        let recorder = statement.chunk_recorder();
+        meter.each(|time| recorder.chunk(black_box(chunk(time as u32))));
+        statement.complete();
+        connection.flush();
+        let gained = connection.gained();
+        assert!(gained.folded >= meter.times && gained.accepted == 1, "{gained:?}");
+    }
+}
+
+fn one_shared_chunk() -> impl FnMut(&mut Meter) {
+    let connection = Connection::new(config()).settled();
+    move |meter| {
+        let shared = connection.session.statement().shared();
+        meter.each(|time| shared.with(|statement| statement.chunk(black_box(chunk(time as u32)))));
+        shared.complete();
         connection.flush();
         let gained = connection.gained();
         assert!(gained.folded >= meter.times && gained.accepted == 1, "{gained:?}");
