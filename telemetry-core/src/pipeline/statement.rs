@@ -246,7 +246,7 @@ impl StatementAggregate {
         Arc::clone(self.tally.get_or_insert_default())
     }
 
-    /// Adds the chunks that others downloaded; what comes after is too late. While somebody adds one, they are
+    /// Adds the chunks that others downloaded; what comes after is too late. While somebody adds one, all are
     /// left out where that isn't to be waited for.
     pub(crate) fn close_tally(&mut self, waits: impl FnOnce() -> bool) {
         if let Some((chunks, events)) = self.tally.take().and_then(|tally| tally.close(waits)) {
