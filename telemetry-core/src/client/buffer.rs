@@ -43,9 +43,18 @@ struct TooMany {
     bytes: AtomicU64,
 }
 
+/// An event and its number, which is last in memory as it is known last: a copy that began with it would wait
+/// for it to be written.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Numbered<S> {
+    event: Event<S>,
+    number: u64,
+}
+
 #[derive(Debug)]
 struct Shard<S> {
-    events: Queue<(u64, Event<S>)>,
+    events: Queue<Numbered<S>>,
     seen: u64,
     /// What the events in it stand for.
     waiting: u64,
@@ -125,7 +134,8 @@ impl<S> EventBuffer<S> {
         }
         shard.waiting += weight;
         shard.bytes += bytes;
-        shard.events.push_back((self.sequence.fetch_add(1, Ordering::AcqRel), event));
+        let number = self.sequence.fetch_add(1, Ordering::AcqRel);
+        shard.events.push_back(Numbered { event, number });
         Pushed::Waiting(before.count + 1)
     }
 
@@ -171,7 +181,7 @@ impl<S> EventBuffer<S> {
         let first = self
             .shards
             .iter()
-            .filter_map(|shard| lock(shard).events.front().map(|(number, _)| *number))
+            .filter_map(|shard| lock(shard).events.front().map(|numbered| numbered.number))
             .min();
         let Some(first) = first else { return Taken { events: Vec::new(), upto: end } };
         let end = end.min(first.saturating_add(most));
@@ -180,20 +190,20 @@ impl<S> EventBuffer<S> {
         for shard in &self.shards {
             let mut shard = lock(shard);
             let before = taken.len();
-            shard.events.take_while(|(number, _)| *number < end, &mut taken);
-            let events = || taken[before..].iter().map(|(_, event)| event);
+            shard.events.take_while(|numbered| numbered.number < end, &mut taken);
+            let events = || taken[before..].iter().map(|numbered| &numbered.event);
             shard.waiting -= events().map(Event::<S>::weight).sum::<u64>();
             let out = events().map(Event::<S>::bytes).sum::<u64>();
             shard.bytes -= out;
             bytes += out;
         }
         self.memory.pop(Waiting { count: taken.len(), bytes });
-        taken.sort_unstable_by_key(|(number, _)| *number);
-        Taken { events: taken.into_iter().map(|(_, event)| event).collect(), upto: end }
+        taken.sort_unstable_by_key(|numbered| numbered.number);
+        Taken { events: taken.into_iter().map(|numbered| numbered.event).collect(), upto: end }
     }
 
     /// Refuses what is in the buffer. What it was is for the caller to drop, without a lock in hand.
-    pub(crate) fn refuse_all(&self, reason: Refusal) -> Vec<Queue<(u64, Event<S>)>> {
+    pub(crate) fn refuse_all(&self, reason: Refusal) -> Vec<Queue<Numbered<S>>> {
         let refuse = |shard: &Mutex<Shard<S>>| {
             let mut shard = lock(shard);
             let waiting = std::mem::take(&mut shard.waiting);

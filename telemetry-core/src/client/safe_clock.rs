@@ -160,7 +160,9 @@ impl Machine {
     fn by(&self, clock: ClockId) -> Tick {
         match monotonic(clock).zip(self.start) {
             // Of the first milliseconds the coarse one may know nothing yet.
-            Some((reading, (now, start))) => now + Duration::from_nanos(reading.saturating_sub(start)),
+            Some((reading, (now, start))) => {
+                Tick::from_nanos(now.as_nanos().saturating_add(reading.saturating_sub(start)))
+            }
             None => self.clock.now(),
         }
     }
