@@ -33,7 +33,8 @@ fn main() {
         "error-100" => statements(Mode::On, |session| session.error(|| message(MESSAGE_100))),
         "error-500" => statements(Mode::On, |session| session.error(|| message(MESSAGE_500))),
         "error-template" => statements(Mode::On, |session| session.error(template)),
-        "opening" => opening(),
+        "opening" => opening(Known::All),
+        "opening-5" => opening(Known::Few),
         "breaker" => breaker(),
         "wire" => wire(),
         "driver-off" => driver(Mode::Off),
@@ -120,12 +121,12 @@ fn template() -> ErrorDetails {
     ErrorDetails::new("CHUNK_TIMEOUT").template("chunk {} timed out after {}", &[&3, &(30 * MS)])
 }
 
-/// From asking for telemetry to the session's handle, with 46 parameters.
-fn opening() -> u64 {
+/// From asking for telemetry to the session's handle, with so much known of the connection.
+fn opening(known: Known) -> u64 {
     let connection = Connection::unattended(config());
     let prepared = |_| {
         let target = Target::new(HOST).credentials(StaticToken::new("a-token"));
-        (target, ConnectionInfo::new().auth_type("pat").params(params(Known::All)))
+        (target, ConnectionInfo::new().auth_type("pat").params(params(known)))
     };
     let mut prepared: Vec<_> = (0..TIMES).map(prepared).collect();
     let mut opened = Vec::with_capacity(prepared.len());

@@ -78,6 +78,8 @@ pub(crate) struct Client {
     /// Whether there are credentials that weren't there, or weren't known to be good, when the worker looked
     /// last.
     logged_in: AtomicBool,
+    /// Whether something waits for such, which is all that the worker is woken for by a log-in.
+    awaits_login: AtomicBool,
     pub(crate) memory: Arc<Memory>,
     /// Names and SQLSTATEs of errors that were none.
     malformed: AtomicU64,
@@ -149,6 +151,7 @@ impl Client {
             logins: Mutex::default(),
             next_lease: AtomicU64::new(0),
             logged_in: AtomicBool::new(false),
+            awaits_login: AtomicBool::new(false),
             malformed: AtomicU64::new(0),
             forced: terms.mode == Mode::Forced,
             buffer: EventBuffer::new(config.max_events, Arc::clone(&memory)),
@@ -289,7 +292,7 @@ impl Client {
         for _ in 0..SLICES_AT_ONCE {
             // The next step follows from what was taken in last.
             let step = self.absorb_slice(wall, ahead, |pipeline, now| {
-                if self.logged_in.swap(false, Ordering::AcqRel) {
+                if self.logged_in.swap(false, Ordering::SeqCst) {
                     pipeline.logged_in(now);
                 }
                 pipeline.step(now, busy, self.closing())
@@ -368,8 +371,10 @@ impl Client {
         leftover
     }
 
+    /// Sequentially consistent with the worker, which says that something waits before it looks for a log-in:
+    /// one of the two sides sees the other.
     fn log_in(&self) {
-        if !self.logged_in.swap(true, Ordering::AcqRel) {
+        if !self.logged_in.swap(true, Ordering::SeqCst) && self.awaits_login.load(Ordering::SeqCst) {
             self.wake_up();
         }
     }
@@ -395,6 +400,7 @@ impl Client {
         let mut pipeline = lock(&self.pipeline);
         let changed = change(&mut pipeline, now);
         self.recording.store(pipeline.is_recording(), Ordering::Release);
+        self.awaits_login.store(pipeline.awaits_login(), Ordering::SeqCst);
         self.memory.set_pipeline(pipeline.bytes());
         let left = pipeline.left();
         let offered = pipeline.take_offered();

@@ -67,9 +67,15 @@ impl Wakeup {
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
+    use std::sync::Arc;
     use std::task::{Context, Waker};
+    use std::time::Duration;
 
     use super::*;
+    use crate::client::tests::client;
+    use crate::fault::{Fault, PluginError};
+    use crate::pipeline::{Busy, Step};
+    use crate::plugin::credentials::StaticToken;
 
     fn was_woken(wakeup: &Wakeup) -> bool {
         pin!(wakeup.woken()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
@@ -107,5 +113,33 @@ mod tests {
         let wakeup = Wakeup::new(3);
         assert!(!wakeup.park(|| false));
         assert!(!wakeup.is_due(1, false), "it is awake, and looks by itself");
+    }
+
+    #[test]
+    fn a_log_in_wakes_the_worker_only_while_something_waits_for_one() {
+        let client = client();
+        let log_in = || {
+            drop(client.provide(0, Arc::new(StaticToken::new("t"))));
+            was_woken(&client.wakeup)
+        };
+        let step = || client.step(Busy::default(), &mut 1);
+        let refused = || {
+            let none = PluginError::new(Fault::Authentication).into();
+            client.with_pipeline(|pipeline, now| pipeline.flags(Err(none), now));
+        };
+        assert!(!log_in(), "nothing was refused");
+        step();
+        refused();
+        assert!(log_in() && !log_in(), "once is enough");
+        step();
+        assert!(log_in(), "it looked meanwhile");
+        step();
+        client.with_pipeline(|pipeline, now| pipeline.flags(Err(PluginError::new(503).into()), now));
+        assert!(!log_in(), "nothing is refused any more");
+        // The next step sees it all the same, and asks again within a second.
+        refused();
+        let soon = client.plugins.clock.now() + Duration::from_secs(1);
+        let step = step();
+        assert!(matches!(step, Step::Ask) || matches!(step, Step::Wait(at) if at <= soon), "{step:?}");
     }
 }

@@ -270,6 +270,11 @@ impl Delivery {
         }
     }
 
+    /// Whether it pauses for want of credentials that work.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused
+    }
+
     /// There are credentials that may work: a pause for want of them is over.
     pub(crate) fn logged_in(&mut self) {
         self.logged_in = true;

@@ -117,6 +117,11 @@ impl Gate {
         self.logged_in = false;
     }
 
+    /// Whether what was asked last failed for want of credentials that work.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused
+    }
+
     /// There are credentials that may work: what is refused for want of them is asked again, but no more than
     /// once a second.
     pub(crate) fn logged_in(&mut self, now: Tick) {

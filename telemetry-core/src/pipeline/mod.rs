@@ -278,6 +278,11 @@ impl Pipeline {
         self.gate.settle(answer, &self.flag, now);
     }
 
+    /// Whether something waits for other credentials, as it was refused for want of such as work.
+    pub(crate) fn awaits_login(&self) -> bool {
+        self.gate.is_refused() || self.delivery.is_refused()
+    }
+
     /// There are credentials that weren't there, or weren't known to be good: what was refused for want of
     /// them is tried again.
     pub(crate) fn logged_in(&mut self, now: Tick) {

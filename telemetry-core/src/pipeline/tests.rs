@@ -89,6 +89,26 @@ fn the_last_failure_is_that_of_an_attempt_of_the_credentials_or_of_the_flag() {
 }
 
 #[test]
+fn a_log_in_is_waited_for_while_the_question_or_the_batch_is_refused_for_want_of_one() {
+    let mut pipeline = Pipeline::new(&TelemetryConfig::default(), "flag", gate(), false, 1);
+    let refused = PluginError::new(Fault::Authentication);
+    assert!(!pipeline.awaits_login());
+    pipeline.flags(Err(refused.into()), at(0));
+    assert!(pipeline.awaits_login(), "the question is");
+    pipeline.flags(Ok(&flags(true, 900 * SECOND)), at(1));
+    assert!(!pipeline.awaits_login());
+    for attempted in [AttemptOutcome::NoCredentials(refused), AttemptOutcome::Answered(Err(refused))] {
+        pipeline.absorb(vec![event(1)], at(1), SystemTime::UNIX_EPOCH, |bytes| bytes);
+        pipeline.flush();
+        assert!(matches!(pipeline.step(at(1), Busy::default(), None), Step::Send(_)));
+        pipeline.settle(attempted, at(1));
+        assert!(pipeline.awaits_login(), "the batch is");
+        pipeline.logged_in(at(1));
+        assert!(!pipeline.awaits_login(), "it is tried again");
+    }
+}
+
+#[test]
 fn what_is_dropped_by_the_end_is_told_from_what_may_have_arrived() {
     let mut pipeline = Pipeline::new(&TelemetryConfig::default().batch_size(2), "flag", gate(), false, 1);
     pipeline.flags(Ok(&flags(true, 900 * SECOND)), at(0));
