@@ -6,6 +6,7 @@ pub(crate) mod call_slot;
 pub(crate) mod calls;
 pub(crate) mod destination;
 pub(crate) mod key;
+pub(crate) mod last_opened;
 pub(crate) mod lease_guard;
 pub(crate) mod logins;
 pub(crate) mod observing;
@@ -646,6 +647,7 @@ pub(crate) mod tests {
     use async_trait::async_trait;
 
     use super::*;
+    use crate::client::last_opened::LastOpened;
     use crate::client::plugins::{DropThread, SharedSink};
     use crate::client::roll::Roll;
     use crate::client::safe_clock::SafeClock;
@@ -702,6 +704,7 @@ pub(crate) mod tests {
             observer: None,
             roll: Roll::default(),
             sinks: vec![Arc::new(SharedSink::new(Sink::new("sink", Nobody)))],
+            last_opened: LastOpened::default(),
             last: DropThread::default(),
         }
     }

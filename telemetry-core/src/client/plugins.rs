@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::client::call_pool::CallPool;
+use crate::client::last_opened::LastOpened;
 use crate::client::roll::Roll;
 use crate::client::safe_clock::SafeClock;
 use crate::config::TelemetryConfig;
@@ -41,6 +42,8 @@ pub(crate) struct Plugins {
     pub(crate) memory: Arc<MemoryPool>,
     /// All of its clients.
     pub(crate) roll: Roll,
+    /// What its next connection is cleaned beside.
+    pub(crate) last_opened: LastOpened,
     /// How many of its clients have ended otherwise than by their close.
     pub(crate) ended_early: Arc<AtomicU64>,
     /// The process that built the provider. A forked child has another, and keeps silent.

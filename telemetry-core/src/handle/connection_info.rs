@@ -7,7 +7,7 @@ use crate::client::lease_guard::LeaseGuard;
 use crate::guard::memory::Part;
 use crate::record::context::Counted;
 use crate::record::id::SessionId;
-use crate::record::message::Merge;
+use crate::record::message::{Held, Merge};
 use crate::record::params::ConnectionParams;
 use crate::record::{Encoded, SessionContext};
 use crate::text::fields::field;
@@ -87,11 +87,27 @@ impl ConnectionInfo {
         }
     }
 
+    /// The same, beside what was left of another connection.
+    fn sanitized_beside(self, before: &SessionContext, held: &mut Held) -> Self {
+        let ConnectionInfo { params, auth_type, user_agent, workspace_id } = self;
+        ConnectionInfo {
+            params: params.sanitized_beside(&before.params, held),
+            auth_type: held.next(auth_type, &before.auth_type, field),
+            user_agent: held.next(user_agent, &before.user_agent, field),
+            workspace_id,
+        }
+    }
+
     /// What is constant in the connection's records. Where its texts have no room, it goes without them.
     pub(super) fn context(self, hold: &LeaseGuard, session_id: Option<SessionId>) -> Arc<SessionContext> {
-        let ConnectionInfo { params, auth_type, user_agent, workspace_id } = self.sanitized();
+        let plugins = &hold.client.plugins;
+        let (ConnectionInfo { params, auth_type, user_agent, workspace_id }, held) =
+            match plugins.last_opened.get() {
+                Some((before, mut held)) => (self.sanitized_beside(&before, &mut held), held.again()),
+                None => (self.sanitized(), Held::default()),
+            };
         let mut context = SessionContext {
-            driver: Arc::clone(&hold.client.plugins.driver),
+            driver: Arc::clone(&plugins.driver),
             session_id,
             workspace_id: workspace_id.or(hold.client.workspace),
             user_agent,
@@ -99,13 +115,16 @@ impl ConnectionInfo {
             params,
             encoded: Encoded::default(),
         };
-        let counted = count(&context, hold).unwrap_or_else(|| {
+        let Some(counted) = count(&context, hold) else {
             (context.user_agent, context.auth_type) = (None, None);
             context.params = ConnectionParams::default();
-            Counted::taken(Arc::clone(&hold.client.memory), 0)
-        });
+            context.encoded = Encoded::counted(Counted::taken(Arc::clone(&hold.client.memory), 0));
+            return Arc::new(context);
+        };
         context.encoded = Encoded::counted(counted);
-        Arc::new(context)
+        let context = Arc::new(context);
+        plugins.last_opened.set(&context, held);
+        context
     }
 
     /// What is constant in the records of a connection of which so much was known. `None` where this says

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::client::Client;
 use crate::client::key::{Key, Terms};
+use crate::client::last_opened::LastOpened;
 use crate::client::lease_guard::LeaseGuard;
 use crate::client::outlet_worker;
 use crate::client::plugins::{DropThread, Plugins, SharedSink};
@@ -393,6 +394,7 @@ impl ClientProviderBuilder {
             roll: Roll::default(),
             config,
             text,
+            last_opened: LastOpened::default(),
             last: DropThread::default(),
         });
         let shared = Shared {

@@ -31,6 +31,45 @@ impl Heap for Vec<String> {
     }
 }
 
+/// Holds values to their rules one after another, beside what was left of the same ones before. A rule says
+/// the same of a value each time, so it isn't asked again of one that it is known to leave as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Held {
+    /// A bit for each of the values before that its rule is known to leave as it is.
+    stays: u64,
+    place: u32,
+}
+
+impl Held {
+    /// What its rule leaves of the next value; `before` is what was left of the one before.
+    pub(crate) fn next<T: PartialEq>(
+        &mut self,
+        value: Option<T>,
+        before: &Option<T>,
+        rule: impl FnOnce(T) -> Option<T>,
+    ) -> Option<T> {
+        // What is past the last bit is held to its rule each time.
+        let bit = 1_u64.checked_shl(self.place).unwrap_or(0);
+        self.place += 1;
+        let same = value == *before;
+        if same && self.stays & bit != 0 {
+            return value;
+        }
+        let left = value.and_then(rule);
+        if left != *before {
+            self.stays &= !bit;
+        } else if same {
+            self.stays |= bit;
+        }
+        left
+    }
+
+    /// The same from the first value on, beside what was left this time.
+    pub(crate) fn again(self) -> Self {
+        Held { place: 0, ..self }
+    }
+}
+
 macro_rules! no_text {
     ($($type:ty),*) => {
         $(
@@ -77,7 +116,16 @@ macro_rules! message {
         impl $name {
             /// The same, with each text held to its field's rule.
             pub(crate) fn sanitized(self) -> Self {
-                $name { $($field: self.$field.and_then(message!(@rule $($rule)?)),)* }
+                self.sanitized_beside(&$name::default(), &mut $crate::record::message::Held::default())
+            }
+
+            /// The same, beside what was left of one before.
+            pub(crate) fn sanitized_beside(
+                self,
+                before: &Self,
+                held: &mut $crate::record::message::Held,
+            ) -> Self {
+                $name { $($field: held.next(self.$field, &before.$field, message!(@rule $($rule)?)),)* }
             }
         }
 
