@@ -1,6 +1,7 @@
 //! Hosts: which names may be called, and which addresses may be connected to. Normalised and validated once,
 //! compared as a value.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -89,9 +90,11 @@ impl Host {
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let default_port = if secure { 443 } else { 80 };
         let (name, port) = split_port(rest, default_port)?;
-        let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+        let name = name.strip_suffix('.').unwrap_or(name);
+        let is_lower = !name.bytes().any(|byte| byte.is_ascii_uppercase());
+        let name = if is_lower { Cow::Borrowed(name) } else { Cow::Owned(name.to_ascii_lowercase()) };
         let name = match address_of(&name) {
-            Some(address) if policy.may_connect(address) => canonical(address),
+            Some(address) if policy.may_connect(address) => Cow::Owned(canonical(address)),
             Some(_) if plain => return Err(invalid("it is no address of this machine or a private network")),
             Some(_) => return Err(invalid("it is an address of this machine or of its link")),
             None => {
@@ -158,6 +161,10 @@ pub struct InvalidHost {
 }
 
 fn split_scheme(text: &str) -> (Option<&str>, &str) {
+    // Most have none, and a byte is found sooner than a text.
+    if !text.contains(':') {
+        return (None, text);
+    }
     match text.split_once("://") {
         Some((scheme, rest)) => (Some(scheme), rest),
         None => (None, text),

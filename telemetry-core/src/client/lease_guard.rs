@@ -30,10 +30,10 @@ impl LeaseGuard {
         shared: Arc<Shared>,
         key: Key,
         client: Arc<Client>,
+        number: u64,
         anybody: bool,
         close_timeout: Duration,
     ) -> Self {
-        let number = client.join();
         LeaseGuard { shared, key, client, number, anybody, close_timeout, released: AtomicBool::new(false) }
     }
 

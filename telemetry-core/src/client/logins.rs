@@ -1,6 +1,6 @@
 //! Whose credentials a client uses: those of a living connection that has opened, while there is one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub(crate) const TRIES: usize = 3;
 /// looks at all of them.
 #[derive(Default)]
 pub(crate) struct Logins {
-    by_lease: HashMap<u64, Login>,
+    by_lease: BTreeMap<u64, Login>,
     /// Those that have credentials, the best last.
     ranked: BTreeSet<(Rank, u64)>,
     living: usize,
@@ -71,16 +71,13 @@ impl Logins {
         provider: Arc<dyn CredentialProvider>,
         may_block: bool,
     ) -> Leftover {
-        if !self.by_lease.contains_key(&lease) {
-            return Some(provider);
-        }
-        let mut before = None;
+        let mut provider = Some(provider);
         self.change(lease, |login| {
-            before = login.provider.0.replace(provider);
+            std::mem::swap(&mut login.provider.0, &mut provider);
             login.may_block = may_block;
             login.refused = false;
         });
-        before
+        provider
     }
 
     /// A connection has opened.
@@ -118,6 +115,9 @@ impl Logins {
         let (now, opens, blocks) = (login.rank(), login.opened, login.may_block);
         self.opened += usize::from(opens) - usize::from(opened && opens);
         self.blocking = self.blocking + usize::from(blocks) - usize::from(blocking);
+        if rank == now {
+            return;
+        }
         if let Some(rank) = rank {
             self.ranked.remove(&(rank, lease));
         }

@@ -345,11 +345,21 @@ impl Client {
         })
     }
 
-    /// A connection begins; its number.
-    pub(crate) fn join(&self) -> u64 {
+    /// A connection begins, with its credentials where it has some already; its number.
+    pub(crate) fn join(&self, provider: Option<Arc<dyn CredentialProvider>>) -> u64 {
         let lease = self.next_lease.fetch_add(1, Ordering::Relaxed);
-        if self.has_principal {
-            self.with_logins(|logins| logins.join(lease));
+        if !self.has_principal {
+            return lease;
+        }
+        let may_block = provider.as_ref().is_some_and(|provider| may_block(|| provider.may_block()));
+        let logs_in = provider.is_some();
+        // It had none before, so none are left over.
+        self.with_logins(|logins| {
+            logins.join(lease);
+            provider.and_then(|provider| logins.provide(lease, provider, may_block))
+        });
+        if logs_in {
+            self.log_in();
         }
         lease
     }

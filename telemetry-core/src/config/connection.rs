@@ -1,5 +1,6 @@
 //! The settings that a connection may have for itself.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::config::from_text::read;
@@ -114,7 +115,10 @@ impl ConnectionSettings {
     }
 
     /// The same, brought within the bounds.
-    pub(crate) fn within(&self, provider: &TelemetryConfig) -> TelemetryConfig {
-        self.over(provider).clamped()
+    pub(crate) fn within<'a>(&self, provider: &'a TelemetryConfig) -> Cow<'a, TelemetryConfig> {
+        if *self == ConnectionSettings::default() {
+            return Cow::Borrowed(provider);
+        }
+        Cow::Owned(self.over(provider).clamped())
     }
 }

@@ -169,18 +169,16 @@ impl ClientProvider {
         shared.runner.start().map_err(|error| OffReason::NotStarted(error.kind()))?;
         let key = Key { host, workspace, scope, terms: Terms::new(&config, &settings) };
         let close_timeout = config.close_timeout;
-        let make = || Client::new(Arc::clone(&shared.plugins), &key, config);
+        let make = || Client::new(Arc::clone(&shared.plugins), &key, config.into_owned());
         let (client, is_new) = match shared.registry.acquire(&key, make) {
             Leased::Shared(client) => (client, false),
             Leased::New(client) => (client, true),
             Leased::Full => return Err(OffReason::TooManyClients),
         };
         let anybody = matches!(later, Some(Later::Anybody)) && credentials.0.is_none();
-        let hold =
-            LeaseGuard::new(Arc::clone(shared), key.clone(), Arc::clone(&client), anybody, close_timeout);
-        if let Some(credentials) = credentials.0.take() {
-            hold.provide(credentials);
-        }
+        let number = client.join(credentials.0.take());
+        let (leased, of) = (Arc::clone(&client), key.clone());
+        let hold = LeaseGuard::new(Arc::clone(shared), of, leased, number, anybody, close_timeout);
         if is_new {
             for outlet in client.outlets() {
                 shared.runner.spawn(outlet_worker::work(Arc::clone(&client), Arc::clone(outlet), shared));
