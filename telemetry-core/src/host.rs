@@ -203,23 +203,23 @@ fn check_name(name: &str) -> Result<(), InvalidHost> {
     if name.len() > 253 {
         return Err(invalid("it is longer than 253 characters"));
     }
-    for label in name.split('.') {
+    let labels = || name.as_bytes().split(|byte| *byte == b'.');
+    for label in labels() {
         if label.is_empty() || label.len() > 63 {
             return Err(invalid("a part between its dots is empty or longer than 63 characters"));
         }
-        if !label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
+        if !label.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
             return Err(invalid("it holds something other than letters, digits, hyphens and dots"));
         }
-        if label.starts_with('-') || label.ends_with('-') {
+        if label.starts_with(b"-") || label.ends_with(b"-") {
             return Err(invalid("a part of it starts or ends with a hyphen"));
         }
     }
     // Resolvers read `127.1`, `0x7f.1` and `2130706433` as addresses: a last part that is a number is no
     // name.
-    let last = name.rsplit('.').next().unwrap_or_default();
-    let hexadecimal =
-        last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    if hexadecimal || last.bytes().all(|byte| byte.is_ascii_digit()) {
+    let last = labels().next_back().unwrap_or_default();
+    let hexadecimal = last.strip_prefix(b"0x").is_some_and(|rest| rest.iter().all(u8::is_ascii_hexdigit));
+    if hexadecimal || last.iter().all(u8::is_ascii_digit) {
         return Err(invalid("it is an address in a form that isn't accepted"));
     }
     Ok(())

@@ -27,8 +27,11 @@ pub(crate) struct Logins {
 }
 
 /// Not refused before refused; living before ended; opened before one that is logging in. Of equals, the
-/// latest lease is best.
-type Rank = (bool, bool, bool);
+/// latest lease is best. A bit for each, as ranks are compared often.
+type Rank = u8;
+
+/// The bit of those that were not refused.
+const UNREFUSED: Rank = 4;
 
 #[derive(Default)]
 struct Login {
@@ -45,7 +48,9 @@ struct Login {
 
 impl Login {
     fn rank(&self) -> Option<Rank> {
-        self.provider.0.as_ref().map(|_| (!self.refused, !self.ended, self.opened))
+        let rank =
+            || if self.refused { 0 } else { UNREFUSED } | u8::from(!self.ended) << 1 | u8::from(self.opened);
+        self.provider.0.as_ref().map(|_| rank())
     }
 }
 
@@ -146,7 +151,7 @@ impl Logins {
     /// The service took these credentials, or refused them; whether others are to be tried now.
     pub(crate) fn tried(&mut self, lease: u64, refused: bool) -> bool {
         self.change(lease, |login| login.refused = refused);
-        refused && self.ranked.last().is_some_and(|((unrefused, ..), _)| *unrefused)
+        refused && self.ranked.last().is_some_and(|(rank, _)| rank & UNREFUSED != 0)
     }
 
     /// Whether there may be credentials later that work: nobody has opened yet.

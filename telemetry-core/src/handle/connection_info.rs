@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::client::lease_guard::LeaseGuard;
 use crate::guard::memory::Part;
-use crate::record::context::Counted;
+use crate::record::context::{Counted, text_bytes};
 use crate::record::id::SessionId;
 use crate::record::message::{Held, Merge};
 use crate::record::params::ConnectionParams;
-use crate::record::{Encoded, SessionContext};
+use crate::record::{DriverContext, Encoded, SessionContext};
 use crate::text::fields::field;
 
 /// What a driver knows of a connection. All of it is optional, and what it learns later it says with
@@ -87,42 +87,31 @@ impl ConnectionInfo {
         }
     }
 
-    /// The same, beside what was left of another connection.
-    fn sanitized_beside(self, before: &SessionContext, held: &mut Held) -> Self {
-        let ConnectionInfo { params, auth_type, user_agent, workspace_id } = self;
-        ConnectionInfo {
-            params: params.sanitized_beside(&before.params, held),
-            auth_type: held.next(auth_type, &before.auth_type, field),
-            user_agent: held.next(user_agent, &before.user_agent, field),
-            workspace_id,
-        }
+    /// Holds its texts to what they may contain, beside what was left of another connection.
+    fn sanitize_beside(&mut self, before: &SessionContext, mut held: Held) -> Held {
+        self.params.sanitize_beside(&before.params, &mut held);
+        held.hold(&mut self.auth_type, &before.auth_type, field);
+        held.hold(&mut self.user_agent, &before.user_agent, field);
+        held.again()
     }
 
     /// What is constant in the connection's records. Where its texts have no room, it goes without them.
-    pub(super) fn context(self, hold: &LeaseGuard, session_id: Option<SessionId>) -> Arc<SessionContext> {
+    pub(super) fn context(mut self, hold: &LeaseGuard, session_id: Option<SessionId>) -> Arc<SessionContext> {
         let plugins = &hold.client.plugins;
-        let (ConnectionInfo { params, auth_type, user_agent, workspace_id }, held) =
-            match plugins.last_opened.get() {
-                Some((before, mut held)) => (self.sanitized_beside(&before, &mut held), held.again()),
-                None => (self.sanitized(), Held::default()),
-            };
-        let mut context = SessionContext {
-            driver: Arc::clone(&plugins.driver),
-            session_id,
-            workspace_id: workspace_id.or(hold.client.workspace),
-            user_agent,
-            auth_type,
-            params,
-            encoded: Encoded::default(),
+        let held = match plugins.last_opened.get() {
+            Some((before, held)) => self.sanitize_beside(&before, held),
+            None => {
+                self = self.sanitized();
+                Held::default()
+            }
         };
-        let Some(counted) = count(&context, hold) else {
-            (context.user_agent, context.auth_type) = (None, None);
-            context.params = ConnectionParams::default();
-            context.encoded = Encoded::counted(Counted::taken(Arc::clone(&hold.client.memory), 0));
-            return Arc::new(context);
+        self.workspace_id = self.workspace_id.or(hold.client.workspace);
+        let Some(counted) = self.count(hold) else {
+            let bare = ConnectionInfo { workspace_id: self.workspace_id, ..ConnectionInfo::default() };
+            let counted = Counted::taken(Arc::clone(&hold.client.memory), 0);
+            return bare.into_context(&plugins.driver, session_id, counted);
         };
-        context.encoded = Encoded::counted(counted);
-        let context = Arc::new(context);
+        let context = self.into_context(&plugins.driver, session_id, counted);
         plugins.last_opened.set(&context, held);
         context
     }
@@ -139,29 +128,39 @@ impl ConnectionInfo {
             workspace_id: *workspace_id,
         };
         let now = self.sanitized().or(before);
-        let mut context = SessionContext {
-            driver: Arc::clone(driver),
-            session_id: *session_id,
-            workspace_id: now.workspace_id,
-            user_agent: now.user_agent,
-            auth_type: now.auth_type,
-            params: now.params,
-            encoded: Encoded::default(),
-        };
-        let is_same = (context.workspace_id, &context.user_agent, &context.auth_type)
+        let is_same = (now.workspace_id, &now.user_agent, &now.auth_type)
             == (*workspace_id, user_agent, auth_type)
-            && context.params == *params;
+            && now.params == *params;
         if is_same {
             return None;
         }
-        context.encoded = Encoded::counted(count(&context, hold)?);
-        Some(Arc::new(context))
+        let counted = now.count(hold)?;
+        Some(now.into_context(driver, *session_id, counted))
     }
-}
 
-/// Counts a connection with what its client holds, if its texts have room.
-fn count(context: &SessionContext, hold: &LeaseGuard) -> Option<Counted> {
-    let (memory, bytes) = (&hold.client.memory, context.text_bytes());
-    let has_room = bytes == 0 || memory.take(Part::Contexts, bytes);
-    has_room.then(|| Counted::taken(Arc::clone(memory), bytes))
+    /// Counts a connection with what its client holds, if its texts have room.
+    fn count(&self, hold: &LeaseGuard) -> Option<Counted> {
+        let bytes = text_bytes(&self.params, [&self.user_agent, &self.auth_type]);
+        let memory = &hold.client.memory;
+        let has_room = bytes == 0 || memory.take(Part::Contexts, bytes);
+        has_room.then(|| Counted::taken(Arc::clone(memory), bytes))
+    }
+
+    fn into_context(
+        self,
+        driver: &Arc<DriverContext>,
+        session_id: Option<SessionId>,
+        counted: Counted,
+    ) -> Arc<SessionContext> {
+        let ConnectionInfo { params, auth_type, user_agent, workspace_id } = self;
+        Arc::new(SessionContext {
+            driver: Arc::clone(driver),
+            session_id,
+            workspace_id,
+            user_agent,
+            auth_type,
+            params,
+            encoded: Encoded::counted(counted),
+        })
+    }
 }

@@ -55,20 +55,20 @@ impl fmt::Debug for SessionContext {
     }
 }
 
-impl SessionContext {
-    /// How many bytes its texts take, with what an exporter keeps of them, which is about as much again.
-    pub(crate) fn text_bytes(&self) -> u64 {
-        let texts =
-            [&self.user_agent, &self.auth_type].into_iter().flatten().map(String::capacity).sum::<usize>();
-        2 * (self.params.heap_bytes() + texts) as u64
-    }
+/// How many bytes the texts of a connection take, with what an exporter keeps of them, which is about as much
+/// again.
+pub(crate) fn text_bytes(params: &ConnectionParams, texts: [&Option<String>; 2]) -> u64 {
+    let texts = texts.into_iter().flatten().map(String::capacity).sum::<usize>();
+    2 * (params.heap_bytes() + texts) as u64
+}
 
+impl SessionContext {
     /// How many bytes it takes besides its texts, with the names of all fields, as an exporter keeps them.
     const OWN_BYTES: u64 = size_of::<SessionContext>() as u64 + 1024;
 
     /// How many bytes it takes, and what an exporter keeps of it.
     pub(crate) fn bytes(&self) -> u64 {
-        SessionContext::OWN_BYTES + self.text_bytes()
+        SessionContext::OWN_BYTES + text_bytes(&self.params, [&self.user_agent, &self.auth_type])
     }
 
     /// No handle speaks of the connection any more: now it counts towards what its client holds.

@@ -41,27 +41,26 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// What its rule leaves of the next value; `before` is what was left of the one before.
-    pub(crate) fn next<T: PartialEq>(
+    /// Holds the next value to its rule; `before` is what was left of the one before.
+    pub(crate) fn hold<T: PartialEq>(
         &mut self,
-        value: Option<T>,
+        value: &mut Option<T>,
         before: &Option<T>,
         rule: impl FnOnce(T) -> Option<T>,
-    ) -> Option<T> {
+    ) {
         // What is past the last bit is held to its rule each time.
         let bit = 1_u64.checked_shl(self.place).unwrap_or(0);
         self.place += 1;
-        let same = value == *before;
+        let same = value == before;
         if same && self.stays & bit != 0 {
-            return value;
+            return;
         }
-        let left = value.and_then(rule);
-        if left != *before {
+        *value = value.take().and_then(rule);
+        if value != before {
             self.stays &= !bit;
         } else if same {
             self.stays |= bit;
         }
-        left
     }
 
     /// The same from the first value on, beside what was left this time.
@@ -115,17 +114,14 @@ macro_rules! message {
 
         impl $name {
             /// The same, with each text held to its field's rule.
-            pub(crate) fn sanitized(self) -> Self {
-                self.sanitized_beside(&$name::default(), &mut $crate::record::message::Held::default())
+            pub(crate) fn sanitized(mut self) -> Self {
+                self.sanitize_beside(&$name::default(), &mut $crate::record::message::Held::default());
+                self
             }
 
-            /// The same, beside what was left of one before.
-            pub(crate) fn sanitized_beside(
-                self,
-                before: &Self,
-                held: &mut $crate::record::message::Held,
-            ) -> Self {
-                $name { $($field: held.next(self.$field, &before.$field, message!(@rule $($rule)?)),)* }
+            /// Holds each text to its field's rule, beside what was left of one before.
+            pub(crate) fn sanitize_beside(&mut self, before: &Self, held: &mut $crate::record::message::Held) {
+                $(held.hold(&mut self.$field, &before.$field, message!(@rule $($rule)?));)*
             }
         }
 
