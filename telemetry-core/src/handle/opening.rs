@@ -95,7 +95,7 @@ impl Opening {
 
     /// Records that the connection is open, under this id of the service's. What isn't an id is left out and
     /// counted; where the service gives none, say [`opened_without_id`](Opening::opened_without_id).
-    pub fn opened(self, session_id: &str) -> Session {
+    pub fn opened(mut self, session_id: &str) -> Session {
         let id = SessionId::new(session_id);
         if let Some(Open { hold, .. }) = &self.open
             && id.is_none()
@@ -107,11 +107,11 @@ impl Opening {
     }
 
     /// Records that the connection is open, and that the service gave it no id.
-    pub fn opened_without_id(self) -> Session {
+    pub fn opened_without_id(mut self) -> Session {
         self.session(None)
     }
 
-    fn session(mut self, id: Option<SessionId>) -> Session {
+    fn session(&mut self, id: Option<SessionId>) -> Session {
         let Some(Open { hold, started, retries, trace_parent, info }) = self.open.take() else {
             return Session::disabled();
         };
