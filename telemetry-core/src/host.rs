@@ -111,6 +111,12 @@ impl Host {
         Ok(Host { name: name.into(), port, secure, policy })
     }
 
+    /// Whether a text is this host's name as it is kept, and all else as it is where nothing is said of it: by
+    /// this policy it is this host.
+    pub(crate) fn is_spelled(&self, text: &str, policy: HostPolicy) -> bool {
+        self.secure && self.port == 443 && self.policy == policy && *self.name == *text
+    }
+
     /// The bare name or address in lower case; an IPv6 address has its brackets.
     pub fn name(&self) -> &str {
         &self.name
@@ -661,6 +667,22 @@ mod tests {
         fn parsing_never_panics_and_what_it_gives_parses_to_itself(text in "\\PC*", policy in policy()) {
             if let Ok(host) = Host::parse(&text, policy) {
                 prop_assert_eq!(&Host::parse(&host.origin(), policy).unwrap(), &host);
+            }
+        }
+
+        #[test]
+        fn a_text_that_spells_a_host_parses_to_it(
+            host in "(https?://)?([a-z0-9.-]{1,40}|[0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[[0-9a-f:]{2,20}\\])(:(80|443))?",
+            policies in [policy(), policy()],
+        ) {
+            if let Ok(host) = Host::parse(&host, policies[0]) {
+                for text in [host.name().to_owned(), host.to_string(), host.origin()] {
+                    if host.is_spelled(&text, policies[1]) {
+                        prop_assert_eq!(&Host::parse(&text, policies[1]), &Ok(host.clone()));
+                    }
+                }
+                let as_it_is = host.is_secure() && host.port() == 443;
+                prop_assert_eq!(host.is_spelled(host.name(), host.policy()), as_it_is);
             }
         }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::client::call_pool::CallPool;
@@ -41,7 +41,9 @@ impl fmt::Debug for Runtime {
 pub(crate) enum Runner {
     /// A runtime that is started when it is first needed.
     Own {
-        started: Mutex<Option<Arc<OwnRuntime>>>,
+        started: OnceLock<Arc<OwnRuntime>>,
+        /// Held by who starts it; whoever finds it started takes no lock.
+        starting: Mutex<()>,
         calls: Arc<CallPool>,
     },
     Manual(Mutex<Vec<Arc<Task>>>),
@@ -57,7 +59,9 @@ pub(crate) struct Calls {
 impl Runner {
     pub(crate) fn new(runtime: Runtime) -> Self {
         match runtime {
-            Runtime::Own => Runner::Own { started: Mutex::default(), calls: Arc::default() },
+            Runtime::Own => {
+                Runner::Own { started: OnceLock::new(), starting: Mutex::default(), calls: Arc::default() }
+            }
             Runtime::Manual => Runner::Manual(Mutex::default()),
         }
     }
@@ -68,27 +72,28 @@ impl Runner {
     ///
     /// What the system says when it has no thread or file descriptor to give.
     pub(crate) fn start(&self) -> io::Result<()> {
-        let Runner::Own { started, .. } = self else { return Ok(()) };
-        let mut started = lock(started);
-        if started.is_none() {
-            *started = Some(Arc::new(OwnRuntime::start("telemetry")?));
+        let Runner::Own { started, starting, .. } = self else { return Ok(()) };
+        if started.get().is_some() {
+            return Ok(());
+        }
+        let _starting = lock(starting);
+        if started.get().is_none() {
+            _ = started.set(Arc::new(OwnRuntime::start("telemetry")?));
         }
         Ok(())
     }
 
     /// Where calls run that may block; `None` where workers move by hand.
     pub(crate) fn calls(&self) -> Option<Calls> {
-        let Runner::Own { started, calls } = self else { return None };
-        let on = lock(started).clone()?;
-        Some(Calls { pool: Arc::clone(calls), on })
+        let Runner::Own { started, calls, .. } = self else { return None };
+        Some(Calls { pool: Arc::clone(calls), on: Arc::clone(started.get()?) })
     }
 
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         match self {
             // Where it wasn't started the work is dropped here, and its guard finishes its client.
             Runner::Own { started, .. } => {
-                let handle = lock(started).as_ref().map(|started| started.handle.clone());
-                drop(handle.map(|handle| handle.spawn(work)));
+                drop(started.get().map(|started| started.handle.spawn(work)));
             }
             Runner::Manual(tasks) => {
                 let future: BoxFuture<'static, ()> = Box::pin(work);

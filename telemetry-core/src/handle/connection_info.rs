@@ -98,7 +98,7 @@ impl ConnectionInfo {
     /// What is constant in the connection's records. Where its texts have no room, it goes without them.
     pub(super) fn context(mut self, hold: &LeaseGuard, session_id: Option<SessionId>) -> Arc<SessionContext> {
         let plugins = &hold.client.plugins;
-        let held = match plugins.last_opened.get() {
+        let held = match plugins.last_opened.context() {
             Some((before, held)) => self.sanitize_beside(&before, held),
             None => {
                 self = self.sanitized();
@@ -112,7 +112,7 @@ impl ConnectionInfo {
             return bare.into_context(&plugins.driver, session_id, counted);
         };
         let context = self.into_context(&plugins.driver, session_id, counted);
-        plugins.last_opened.set(&context, held);
+        plugins.last_opened.set_context(&context, held);
         context
     }
 

@@ -25,7 +25,6 @@ use crate::guard::panic::{DropGuarded, catch_panic};
 use crate::guard::sync::Mutex;
 use crate::handle::lease::Lease;
 use crate::handle::target::{Later, Target};
-use crate::host::Host;
 use crate::plugin::breaker::BreakerSource;
 use crate::plugin::clock::Clock;
 use crate::plugin::exporter::Exporter;
@@ -158,7 +157,8 @@ impl ClientProvider {
         if config.mode == Mode::Off && shared.plugins.sinks.is_empty() {
             return Err(OffReason::Setting);
         }
-        let host = Host::parse(&host, config.host_policy).map_err(OffReason::InvalidHost)?;
+        let host = shared.plugins.last_opened.host(&host, config.host_policy);
+        let host = host.map_err(OffReason::InvalidHost)?;
         let scope = match &credentials.0 {
             Some(provider) => Some(catch_panic(|| provider.scope()).ok_or(OffReason::CredentialsPanicked)?),
             None => later.map(|later| match later {
