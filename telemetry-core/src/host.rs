@@ -672,7 +672,7 @@ mod tests {
 
         #[test]
         fn a_text_that_spells_a_host_parses_to_it(
-            host in "(https?://)?([a-z0-9.-]{1,40}|[0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[[0-9a-f:]{2,20}\\])(:(80|443))?",
+            host in "(https?://)?([a-z][a-z0-9]{0,9}(\\.[a-z][a-z0-9-]{0,9}){0,2}|[0-9]{1,3}(\\.[0-9]{1,3}){3}|\\[[0-9a-f:]{2,20}\\])(:(80|443))?",
             policies in [policy(), policy()],
         ) {
             if let Ok(host) = Host::parse(&host, policies[0]) {

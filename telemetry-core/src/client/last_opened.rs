@@ -44,3 +44,52 @@ impl LastOpened {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::event::tests::session;
+
+    #[test]
+    fn a_host_is_the_last_one_where_it_is_spelled_so_and_else_it_is_read() {
+        let last = LastOpened::default();
+        let read = |text, policy| last.host(text, policy);
+        let name = |host: &Host| host.name().as_ptr();
+        let first = read("a.example.com", HostPolicy::Public).unwrap();
+        let again = read("a.example.com", HostPolicy::Public).unwrap();
+        assert!(name(&again) == name(&first) && again == first);
+        for (text, policy) in [
+            ("b.example.com", HostPolicy::Public),
+            ("http://b.example.com:443", HostPolicy::AllowLoopback),
+            ("b.example.com", HostPolicy::AllowLoopback),
+            ("b.example.com:8443", HostPolicy::AllowLoopback),
+            ("b.example.com", HostPolicy::Public),
+        ] {
+            assert_eq!(read(text, policy), Host::parse(text, policy), "{text}");
+        }
+        assert!(read("127.0.0.1", HostPolicy::AllowLoopback).is_ok());
+        assert!(read("127.0.0.1", HostPolicy::Public).is_err());
+    }
+
+    #[test]
+    fn a_connection_that_nothing_else_holds_is_gone() {
+        let last = LastOpened::default();
+        assert!(last.context().is_none());
+        let context = session();
+        last.set_context(&context, Held::default());
+        assert!(last.context().is_some_and(|(known, _)| Arc::ptr_eq(&known, &context)));
+        assert_eq!(Arc::strong_count(&context), 1);
+        drop(context);
+        assert!(last.context().is_none());
+    }
+
+    #[test]
+    fn nobody_waits_for_what_another_thread_has_in_hand() {
+        let last = LastOpened::default();
+        last.set_context(&session(), Held::default());
+        let _in_hand = (try_lock(&last.host), try_lock(&last.context));
+        assert!(last.host("a.example.com", HostPolicy::Public).is_ok());
+        last.set_context(&session(), Held::default());
+        assert!(last.context().is_none());
+    }
+}

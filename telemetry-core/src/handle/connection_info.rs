@@ -164,3 +164,71 @@ impl ConnectionInfo {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::guard::memory::Memory;
+    use crate::pipeline::event::tests::session;
+    use crate::record::params::HostDetails;
+
+    /// A text that is cut where what is left looks like a token, and what is left of it, of which the rule
+    /// leaves less.
+    fn torn() -> [String; 2] {
+        let text = format!("{}abcdefghijklmN1p-q", "a ".repeat(120));
+        let left = field(&*text).unwrap();
+        assert_ne!(field(&*left).as_deref(), Some(&*left));
+        [text, left]
+    }
+
+    /// Texts that their fields keep, change and refuse.
+    fn text() -> impl Strategy<Value = Option<String>> {
+        let texts =
+            ["a", "/sql/a", "host.example.com", "HOST.example.com", "/a?token=b", "dapi0123456789abcdef"];
+        let texts = texts.into_iter().map(str::to_owned).chain(torn());
+        proptest::option::of(select(texts.collect::<Vec<_>>()))
+    }
+
+    prop_compose! {
+        fn info()(
+            [http_path, scope, key, host, proxy, auth_type, user_agent] in std::array::from_fn::<_, 7, _>(|_| text()),
+            port in proptest::option::of(1_u16..3),
+            hosts in proptest::option::of(proptest::collection::vec(text(), 0..3)),
+        ) -> ConnectionInfo {
+            let params = ConnectionParams {
+                http_path,
+                auth_scope: scope,
+                jwt_key_file: key,
+                host_info: Some(HostDetails { host_url: host, port, proxy_auth_type: None }),
+                discovery_url: proxy,
+                non_proxy_hosts: hosts.map(|hosts| hosts.into_iter().flatten().collect()),
+                enable_arrow: port.map(|port| port == 1),
+                ..ConnectionParams::default()
+            };
+            ConnectionInfo { params, auth_type, user_agent, workspace_id: None }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_connection_is_cleaned_beside_others_as_it_is_alone(
+            some in proptest::collection::vec(info(), 1..4),
+            order in proptest::collection::vec(any::<prop::sample::Index>(), 1..12),
+        ) {
+            let (mut before, mut held) = (session(), Held::default());
+            for which in order {
+                let said = which.get(&some);
+                let mut beside = said.clone();
+                held = beside.sanitize_beside(&before, held);
+                let ConnectionInfo { params, auth_type, user_agent, .. } = said.clone().sanitized();
+                prop_assert!(beside.params == params);
+                prop_assert_eq!((&beside.auth_type, &beside.user_agent), (&auth_type, &user_agent));
+                let nobodys = Counted::taken(Arc::new(Memory::nobodys()), 0);
+                before = beside.into_context(&before.driver, None, nobodys);
+            }
+        }
+    }
+}

@@ -148,3 +148,53 @@ macro_rules! message {
 }
 
 pub(crate) use message;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is left of these values, and how many of them the rule was asked of. It leaves lower case.
+    fn hold(
+        held: &mut Held,
+        before: &[Option<&str>],
+        values: &[Option<&str>],
+    ) -> (Vec<Option<String>>, usize) {
+        let mut asked = 0;
+        let owned = |values: &[Option<&str>]| values.iter().map(|value| value.map(str::to_owned)).collect();
+        let (mut values, before): (Vec<_>, Vec<_>) = (owned(values), owned(before));
+        for (value, before) in values.iter_mut().zip(&before) {
+            held.hold(value, before, |text| {
+                asked += 1;
+                Some(text.to_lowercase()).filter(|text| !text.is_empty())
+            });
+        }
+        *held = held.again();
+        (values, asked)
+    }
+
+    #[test]
+    fn a_rule_is_asked_again_of_all_but_what_it_left_as_it_was() {
+        let mut held = Held::default();
+        let nothing = [None; 4];
+        let (said, left) = ([Some("a"), Some("B"), Some(""), None], [Some("a"), Some("b"), None, None]);
+        let as_left = left.map(|text| text.map(str::to_owned)).to_vec();
+        let mut hold = |before, said| hold(&mut held, before, said);
+        assert_eq!(hold(&nothing, &said), (as_left.clone(), 3));
+        assert_eq!(hold(&left, &said), (as_left.clone(), 3), "nothing is known of what was left");
+        assert_eq!(hold(&left, &said), (as_left.clone(), 2), "what it changes it is asked of each time");
+        assert_eq!(hold(&left, &left), (as_left.clone(), 1));
+        assert_eq!(hold(&left, &left), (as_left.clone(), 0));
+        let other = [Some("c"), Some("b"), None, None];
+        assert_eq!(hold(&left, &other).1, 1);
+        assert_eq!(hold(&other, &left).1, 1, "what was known of another value isn't of this one");
+        assert_eq!(hold(&left, &left).1, 1);
+        assert_eq!(hold(&left, &left).1, 0);
+    }
+
+    #[test]
+    fn more_values_than_can_be_remembered_are_held_to_their_rules_each_time() {
+        let (mut held, same) = (Held::default(), [Some("a"); 70]);
+        let asked = [0; 3].map(|_| hold(&mut held, &same, &same).1);
+        assert_eq!(asked, [70, 6, 6]);
+    }
+}
