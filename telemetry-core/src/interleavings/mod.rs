@@ -10,6 +10,7 @@ mod books;
 mod buffer;
 mod call_pool;
 mod clients;
+mod logins;
 mod statements;
 mod world;
 
