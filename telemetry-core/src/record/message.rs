@@ -17,17 +17,29 @@ pub(crate) trait Merge {
 /// What a field's value takes outside itself.
 pub(crate) trait Heap {
     fn heap_bytes(&self) -> usize;
+
+    /// Lets go of what it has no use for.
+    fn shrink(&mut self);
 }
 
 impl Heap for String {
     fn heap_bytes(&self) -> usize {
         self.capacity()
     }
+
+    fn shrink(&mut self) {
+        self.shrink_to_fit();
+    }
 }
 
 impl Heap for Vec<String> {
     fn heap_bytes(&self) -> usize {
         self.capacity() * size_of::<String>() + self.iter().map(Heap::heap_bytes).sum::<usize>()
+    }
+
+    fn shrink(&mut self) {
+        self.iter_mut().for_each(Heap::shrink);
+        self.shrink_to_fit();
     }
 }
 
@@ -42,7 +54,7 @@ pub(crate) struct Held {
 
 impl Held {
     /// Holds the next value to its rule; `before` is what was left of the one before.
-    pub(crate) fn hold<T: PartialEq>(
+    pub(crate) fn hold<T: PartialEq + Heap>(
         &mut self,
         value: &mut Option<T>,
         before: &Option<T>,
@@ -53,6 +65,9 @@ impl Held {
         self.place += 1;
         let same = value == before;
         if same && self.stays & bit != 0 {
+            if let Some(value) = value {
+                value.shrink();
+            }
             return;
         }
         *value = value.take().and_then(rule);
@@ -78,6 +93,8 @@ macro_rules! no_text {
                 fn heap_bytes(&self) -> usize {
                     0
                 }
+
+                fn shrink(&mut self) {}
             }
         )*
     };
@@ -136,6 +153,10 @@ macro_rules! message {
                 use $crate::record::message::Heap;
                 [$(self.$field.as_ref().map_or(0, Heap::heap_bytes)),*].into_iter().sum()
             }
+
+            fn shrink(&mut self) {
+                $(self.$field.as_mut().map(|value| $crate::record::message::Heap::shrink(value));)*
+            }
         }
 
         impl std::fmt::Debug for $name {
@@ -189,6 +210,26 @@ mod tests {
         assert_eq!(hold(&other, &left).1, 1, "what was known of another value isn't of this one");
         assert_eq!(hold(&left, &left).1, 1);
         assert_eq!(hold(&left, &left).1, 0);
+    }
+
+    #[test]
+    fn what_is_not_held_to_its_rule_again_takes_no_more_than_it_needs() {
+        let roomy = || {
+            let (mut text, mut list) = ("host".to_owned(), Vec::with_capacity(64));
+            text.reserve(4096);
+            list.extend(["a".to_owned(), "b".to_owned()]);
+            list[0].reserve(4096);
+            (Some(text), Some(list))
+        };
+        let (before, list_before) = roomy();
+        let mut held = Held { stays: 0b11, place: 0 };
+        let (mut text, mut list) = roomy();
+        held.hold(&mut text, &before, |_| panic!("it is known to stay"));
+        held.hold(&mut list, &list_before, |_| panic!("it is known to stay"));
+        assert_eq!(
+            (text.unwrap().heap_bytes(), list.unwrap().heap_bytes()),
+            (4, 2 * size_of::<String>() + 2)
+        );
     }
 
     #[test]
