@@ -111,8 +111,8 @@ impl Host {
         Ok(Host { name: name.into(), port, secure, policy })
     }
 
-    /// Whether a text is this host's name as it is kept, and all else as it is where nothing is said of it: by
-    /// this policy it is this host.
+    /// Whether a text is this host's name as it is kept, and the rest is what it is where nothing is said of
+    /// it: by this policy it is this host.
     pub(crate) fn is_spelled(&self, text: &str, policy: HostPolicy) -> bool {
         self.secure && self.port == 443 && self.policy == policy && *self.name == *text
     }
