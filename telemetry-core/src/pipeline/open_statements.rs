@@ -1,13 +1,11 @@
 //! The statements that are open by id, found by it, and in the order of their activity.
 
-use std::hash::{BuildHasher, RandomState};
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 
 use crate::pipeline::packed_id::PackedId;
-use crate::pipeline::statement::StatementAggregate;
+use crate::pipeline::statement::{Applied, StatementAggregate, StatementEvent};
 use crate::plugin::clock::Tick;
 use crate::record::SessionContext;
 
@@ -38,7 +36,7 @@ pub(crate) struct OpenStatements {
     places: Vec<Option<Open>>,
     vacant: Vec<u32>,
     by_id: HashTable<u32>,
-    hasher: RandomState,
+    hasher: Hasher,
     quietest: u32,
     liveliest: u32,
     /// How many bytes they take.
@@ -51,7 +49,7 @@ impl Default for OpenStatements {
             places: Vec::new(),
             vacant: Vec::new(),
             by_id: HashTable::new(),
-            hasher: RandomState::new(),
+            hasher: Hasher::new(),
             quietest: NONE,
             liveliest: NONE,
             bytes: 0,
@@ -81,7 +79,7 @@ impl OpenStatements {
         id: PackedId,
         mut statement: StatementAggregate,
     ) {
-        let hash = hash(&self.hasher, &session, &id);
+        let hash = self.hasher.hash(&session, &id);
         statement.set_id(id);
         let open = Open { session, statement, touched: at, quieter: NONE, livelier: NONE };
         self.bytes += open.bytes();
@@ -100,7 +98,7 @@ impl OpenStatements {
             }
         };
         let (places, hasher) = (&self.places, &self.hasher);
-        self.by_id.insert_unique(hash, place, |place| hash_of(hasher, places, *place));
+        self.by_id.insert_unique(hash, place, |place| hasher.hash_of(places, *place));
         self.link(place);
     }
 
@@ -118,7 +116,7 @@ impl OpenStatements {
         }
         let open = self.places.get_mut(place as usize)?.as_mut()?;
         open.touched = at.max(open.touched);
-        Some(Touched { before: open.bytes(), open, bytes: &mut self.bytes })
+        Some(Touched { open, bytes: &mut self.bytes })
     }
 
     pub(crate) fn remove(&mut self, session: &Arc<SessionContext>, id: &PackedId) -> Option<Open> {
@@ -144,12 +142,12 @@ impl OpenStatements {
             let open = self.get(*place);
             open.is_some_and(|open| Arc::ptr_eq(&open.session, session) && open.statement.id() == Some(id))
         };
-        self.by_id.find(hash(&self.hasher, session, id), is_it).copied()
+        self.by_id.find(self.hasher.hash(session, id), is_it).copied()
     }
 
     fn take(&mut self, place: u32) -> Option<Open> {
         self.get(place)?;
-        let hash = hash_of(&self.hasher, &self.places, place);
+        let hash = self.hasher.hash_of(&self.places, place);
         self.unlink(place);
         let open = self.places.get_mut(place as usize)?.take()?;
         if let Ok(entry) = self.by_id.find_entry(hash, |other| *other == place) {
@@ -204,38 +202,52 @@ impl Open {
 /// A statement in its place, of which something is heard; what it grows by is counted.
 pub(crate) struct Touched<'a> {
     open: &'a mut Open,
-    before: u64,
     bytes: &'a mut u64,
 }
 
-impl Deref for Touched<'_> {
-    type Target = StatementAggregate;
+impl Touched<'_> {
+    pub(crate) fn apply(&mut self, event: StatementEvent) -> Applied {
+        if event.has_heap_bytes() { self.grow(event) } else { self.open.statement.apply(event) }
+    }
 
-    fn deref(&self) -> &StatementAggregate {
-        &self.open.statement
+    #[cold]
+    fn grow(&mut self, event: StatementEvent) -> Applied {
+        let before = self.open.bytes();
+        let applied = self.open.statement.apply(event);
+        *self.bytes += self.open.bytes() - before;
+        applied
     }
 }
 
-impl DerefMut for Touched<'_> {
-    fn deref_mut(&mut self) -> &mut StatementAggregate {
-        &mut self.open.statement
+/// What hashes ids, by keys drawn at random, so that nobody can choose ids that collide. Every event by id
+/// pays for it, and the standard library's takes some twenty times as many instructions.
+#[derive(Debug)]
+struct Hasher([u64; 2]);
+
+impl Hasher {
+    fn new() -> Self {
+        Hasher([fastrand::u64(..), fastrand::u64(..)])
     }
-}
 
-impl Drop for Touched<'_> {
-    fn drop(&mut self) {
-        *self.bytes += self.open.bytes() - self.before;
+    fn hash(&self, session: &Arc<SessionContext>, id: &PackedId) -> u64 {
+        let id = match id {
+            PackedId::Uuid(uuid) => self.mix(0, *uuid),
+            PackedId::Other(id) => id.as_str().bytes().fold(0, |hash, byte| self.mix(hash, [byte.into(), 0])),
+        };
+        // Last, as a second product: by one alone, ids that differ little may lie close together.
+        self.mix(id, [Arc::as_ptr(session).addr() as u64, 0])
     }
-}
 
-fn hash(hasher: &RandomState, session: &Arc<SessionContext>, id: &PackedId) -> u64 {
-    hasher.hash_one((Arc::as_ptr(session).addr(), id))
-}
+    fn mix(&self, hash: u64, more: [u64; 2]) -> u64 {
+        let product = u128::from(hash ^ more[0] ^ self.0[0]) * u128::from(more[1] ^ self.0[1]);
+        product as u64 ^ (product >> 64) as u64
+    }
 
-fn hash_of(hasher: &RandomState, places: &[Option<Open>], place: u32) -> u64 {
-    let open = places.get(place as usize).and_then(Option::as_ref);
-    let known = open.and_then(|open| open.statement.id().map(|id| hash(hasher, &open.session, id)));
-    known.unwrap_or_default()
+    fn hash_of(&self, places: &[Option<Open>], place: u32) -> u64 {
+        let open = places.get(place as usize).and_then(Option::as_ref);
+        let known = open.and_then(|open| open.statement.id().map(|id| self.hash(&open.session, id)));
+        known.unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
@@ -247,6 +259,7 @@ mod tests {
     use crate::pipeline::event::tests::session;
     use crate::pipeline::statement::StatementEvent;
     use crate::pipeline::statement::tests::error;
+    use crate::record::trace_parent::TraceParent;
 
     #[derive(Clone, Copy, Debug)]
     enum Action {
@@ -364,8 +377,45 @@ mod tests {
     fn ids_and_sessions_are_told_apart_at_a_glance() {
         let (open, sessions) = (OpenStatements::default(), [session(), session()]);
         let ids: Vec<_> = (0..100).map(|number| PackedId::new(&format!("s{number}")).unwrap()).collect();
-        let hashes = sessions.iter().flat_map(|session| ids.iter().map(|id| hash(&open.hasher, session, id)));
+        let hashes = sessions.iter().flat_map(|session| ids.iter().map(|id| open.hasher.hash(session, id)));
         assert_eq!(hashes.collect::<std::collections::HashSet<_>>().len(), 200);
+    }
+
+    #[test]
+    fn ids_that_differ_little_are_spread_over_the_table() {
+        let (open, session) = (OpenStatements::default(), session());
+        for place in [0, 1, 4, 8, 24] {
+            let ids = (0..1024u128).map(|number| uuid::Uuid::from_u128(number << (place * 4)).to_string());
+            let hashes: Vec<_> =
+                ids.map(|id| open.hasher.hash(&session, &PackedId::new(&id).unwrap())).collect();
+            // The table goes by the lowest bits and the highest.
+            let [low, high] = [|hash: u64| hash % 1024, |hash| hash >> 54].map(|part| {
+                hashes.iter().map(|hash| part(*hash)).collect::<std::collections::HashSet<_>>().len()
+            });
+            // Of as many places, those drawn at random would hit 647.
+            assert!((550..750).contains(&low) && (550..750).contains(&high), "{place}: {low}, {high}");
+        }
+    }
+
+    #[test]
+    fn what_a_statement_takes_more_is_counted_and_nothing_else() {
+        let (mut open, session, id) = (OpenStatements::default(), session(), PackedId::new("s").unwrap());
+        open.insert(Tick::ZERO, Arc::clone(&session), id.clone(), StatementAggregate::start(Tick::ZERO, 3));
+        let mut bytes = vec![open.bytes()];
+        let parent = || Box::new(TraceParent::from_ids([1; 16], [1; 8], 1).unwrap());
+        for event in [
+            StatementEvent::Retried(1),
+            StatementEvent::TraceParent(parent()),
+            StatementEvent::TraceParent(parent()),
+            StatementEvent::Failed(error(ErrorClass::Terminal)),
+            StatementEvent::Failed(error(ErrorClass::Retryable)),
+        ] {
+            open.touch(Tick::ZERO, &session, &id).unwrap().apply(event);
+            assert_eq!(open.bytes(), open.places.iter().flatten().map(Open::bytes).sum::<u64>());
+            bytes.push(open.bytes());
+        }
+        let grew: Vec<_> = bytes.windows(2).map(|pair| pair[1] > pair[0]).collect();
+        assert_eq!(grew, [false, true, false, false, true]);
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use crate::record::id::StatementId;
 
 /// The id of a statement. A UUID as services write it, in small letters, takes 16 bytes; any other is boxed.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PackedId {
-    Uuid([u8; 16]),
+    /// In words, as it is copied and compared often.
+    Uuid([u64; 2]),
     Other(Box<StatementId>),
 }
 
@@ -26,7 +27,7 @@ impl PackedId {
     /// The id as records have it.
     pub(crate) fn unpack(&self) -> StatementId {
         match self {
-            PackedId::Uuid(uuid) => StatementId::of_uuid(unpack(uuid)),
+            PackedId::Uuid(uuid) => StatementId::of_uuid(unpack(*uuid)),
             PackedId::Other(id) => **id,
         }
     }
@@ -42,30 +43,39 @@ impl PackedId {
 
 /// The digits of a UUID: in each byte one of the first half and one of the second, so that all are read
 /// alike, some at once.
-fn pack(text: &[u8; TEXT]) -> Option<[u8; 16]> {
-    let mut digits = [0; 32];
+fn pack(text: &[u8; TEXT]) -> Option<[u64; 2]> {
+    let mut halves = [[0; 16]; 2];
+    let digits = halves.as_flattened_mut();
     let mut at = 0;
     for (from, to) in GROUPS {
         digits[at..at + to - from].copy_from_slice(&text[from..to]);
         at += to - from;
     }
     let mut is_uuid = GROUPS[1..].iter().fold(true, |is_uuid, (from, _)| is_uuid & (text[from - 1] == b'-'));
-    for digit in &mut digits {
+    for digit in digits {
         let (figure, letter) = (digit.wrapping_sub(b'0'), digit.wrapping_sub(b'a'));
         is_uuid &= (figure < 10) | (letter < 6);
         *digit = if figure < 10 { figure } else { letter.wrapping_add(10) };
     }
-    is_uuid.then(|| std::array::from_fn(|at| (digits[at] << 4) | digits[at + 16]))
+    is_uuid.then(|| {
+        let [first, second] = halves.map(u128::from_le_bytes);
+        let uuid = (first << 4) | second;
+        [uuid as u64, (uuid >> 64) as u64]
+    })
 }
 
-fn unpack(uuid: &[u8; 16]) -> [u8; TEXT] {
-    let mut digits = [0; 32];
-    for (at, byte) in uuid.iter().enumerate() {
-        (digits[at], digits[at + 16]) = (byte >> 4, byte & 15);
-    }
-    for digit in &mut digits {
-        *digit += if *digit < 10 { b'0' } else { b'a' - 10 };
-    }
+fn unpack([first, second]: [u64; 2]) -> [u8; TEXT] {
+    /// A one in each byte.
+    const ONES: u128 = u128::MAX / 255;
+    const TO_LETTERS: u128 = (b'a' - b'0' - 10) as u128;
+    // Sixteen digits at once, one in each byte: those above 9 have a bit more when 6 is added.
+    let text = |digits: u128| {
+        let letters = ((digits + ONES * 6) >> 4) & ONES;
+        (digits + ONES * u128::from(b'0') + letters * TO_LETTERS).to_le_bytes()
+    };
+    let uuid = u128::from(first) | (u128::from(second) << 64);
+    let halves = [text((uuid >> 4) & (ONES * 15)), text(uuid & (ONES * 15))];
+    let digits = halves.as_flattened();
     let mut text = [b'-'; TEXT];
     let mut at = 0;
     for (from, to) in GROUPS {

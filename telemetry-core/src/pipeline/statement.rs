@@ -74,6 +74,13 @@ pub(crate) enum StatementEvent {
     PatchedArrow(bool),
 }
 
+impl StatementEvent {
+    /// Whether a statement may take more bytes with it than without.
+    pub(crate) fn has_heap_bytes(&self) -> bool {
+        matches!(self, StatementEvent::Failed(_) | StatementEvent::TraceParent(_))
+    }
+}
+
 /// A sum, if anything was added.
 #[derive(Clone, Copy, Debug)]
 struct Sum(u64);
@@ -183,6 +190,7 @@ impl StatementAggregate {
         self.errors.as_ref().map_or(0, |errors| errors.refused)
     }
 
+    #[inline]
     pub(crate) fn apply(&mut self, event: StatementEvent) -> Applied {
         self.events += 1;
         match event {
@@ -217,6 +225,8 @@ impl StatementAggregate {
         Applied::Folded
     }
 
+    // Apart, so that what happens often is done in a few instructions.
+    #[cold]
     fn fail(&mut self, mut failure: Failure) -> Applied {
         failure.trace_parent = failure.trace_parent.or_else(|| self.trace_parent.clone());
         if failure.error.class == ErrorClass::Terminal {
