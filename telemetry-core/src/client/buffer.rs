@@ -185,21 +185,39 @@ impl<S> EventBuffer<S> {
             .min();
         let Some(first) = first else { return Taken { events: Vec::new(), upto: end } };
         let end = end.min(first.saturating_add(most));
-        let mut taken = Vec::new();
-        let mut bytes = 0;
+        let count = end.saturating_sub(first) as usize;
+        let (mut numbers, mut taken) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let (mut bytes, mut in_order) = (0, true);
         for shard in &self.shards {
             let mut shard = lock(shard);
-            let before = taken.len();
-            shard.events.take_while(|numbered| numbered.number < end, &mut taken);
-            let events = || taken[before..].iter().map(|numbered| &numbered.event);
-            shard.waiting -= events().map(Event::<S>::weight).sum::<u64>();
-            let out = events().map(Event::<S>::bytes).sum::<u64>();
-            shard.bytes -= out;
-            bytes += out;
+            let Shard { events, waiting, bytes: held, .. } = &mut *shard;
+            let before = *held;
+            events.take_while(
+                |numbered| numbered.number < end,
+                |Numbered { number, event }| {
+                    *waiting -= event.weight();
+                    *held -= event.bytes();
+                    in_order &= number == first + taken.len() as u64;
+                    numbers.push(number);
+                    taken.push(event);
+                },
+            );
+            bytes += before - *held;
         }
         self.memory.pop(Waiting { count: taken.len(), bytes });
-        taken.sort_unstable_by_key(|numbered| numbered.number);
-        Taken { events: taken.into_iter().map(|numbered| numbered.event).collect(), upto: end }
+        if !in_order {
+            // No number between the two is missing, so each says its event's place.
+            for at in 0..taken.len() {
+                while let place = (numbers[at] - first) as usize
+                    && place != at
+                    && place < taken.len()
+                {
+                    numbers.swap(at, place);
+                    taken.swap(at, place);
+                }
+            }
+        }
+        Taken { events: taken, upto: end }
     }
 
     /// Refuses what is in the buffer. What it was is for the caller to drop, without a lock in hand.

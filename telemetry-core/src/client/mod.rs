@@ -335,10 +335,12 @@ impl Client {
         then: impl FnOnce(&mut Pipeline, Tick, usize) -> T,
     ) -> T {
         self.with_pipeline(|pipeline, now| {
-            let mut events = Vec::new();
-            if !pipeline.is_finished() {
-                self.sessions.resolve(|| self.buffer.take(most), |event| events.push(event));
-            }
+            let mut contexts = Vec::new();
+            let events = if pipeline.is_finished() {
+                Vec::new()
+            } else {
+                self.sessions.resolve(|| self.buffer.take(most), &mut contexts)
+            };
             let taken = events.len();
             pipeline.absorb(events, now, wall, |bytes| self.memory.room_for_pipeline(bytes));
             then(pipeline, now, taken)

@@ -36,12 +36,16 @@ impl<T> Queue<T> {
         self.blocks.front()?.front()
     }
 
-    /// Moves those at the front of which this holds to the end of `out`; it holds of none that follows one
-    /// of which it doesn't.
-    pub(crate) fn take_while(&mut self, holds: impl Fn(&T) -> bool, out: &mut Vec<T>) {
+    /// Takes out those at the front of which this holds; it holds of none that follows one of which it
+    /// doesn't.
+    pub(crate) fn take_while(&mut self, holds: impl Fn(&T) -> bool, mut each: impl FnMut(T)) {
         while let Some(block) = self.blocks.front_mut() {
-            let upto = block.partition_point(&holds);
-            out.extend(block.drain(..upto));
+            // One after another, as memory is read ahead; a search would wait for it at each step.
+            while block.front().is_some_and(&holds)
+                && let Some(value) = block.pop_front()
+            {
+                each(value);
+            }
             if !block.is_empty() || self.blocks.len() == 1 {
                 break;
             }
@@ -81,7 +85,7 @@ mod tests {
                 }
                 let end = model.front().map_or(0, |front| front + take);
                 let mut taken = Vec::new();
-                queue.take_while(|value| *value < end, &mut taken);
+                queue.take_while(|value| *value < end, |value| taken.push(value));
                 prop_assert_eq!(taken, model.drain(..take.min(model.len())).collect::<Vec<_>>());
                 prop_assert_eq!((queue.len(), queue.front()), (model.len(), model.front()));
                 prop_assert_eq!(queue.is_empty(), model.is_empty());

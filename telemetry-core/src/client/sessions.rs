@@ -64,17 +64,30 @@ impl Sessions {
         }
     }
 
-    /// Takes events out of the buffer, and says of each which connection it is of.
-    pub(crate) fn resolve(&self, take: impl FnOnce() -> Taken<SessionNumber>, mut each: impl FnMut(Event)) {
+    /// Takes events out of the buffer, and says of each which connection it is of. Those are kept in
+    /// `contexts`, once for events that follow one another: to count each event would take longer than what is
+    /// done with it.
+    pub(crate) fn resolve<'a>(
+        &self,
+        take: impl FnOnce() -> Taken<SessionNumber>,
+        contexts: &'a mut Vec<Option<Arc<SessionContext>>>,
+    ) -> Vec<Event<&'a Arc<SessionContext>>> {
         let table = lock(&self.0);
         let Taken { events, upto } = take();
-        for event in events {
-            if let Some(Some(context)) = table.known.get(event.session.0 as usize) {
-                let context = Arc::clone(context);
-                each(event.of(context));
-            }
-        }
+        let known = |session: SessionNumber| table.known.get(session.0 as usize)?.clone();
+        let runs = events.chunk_by(|event, next| event.session == next.session);
+        contexts.extend(runs.filter_map(|run| run.first()).map(|event| known(event.session)));
         forget(table, upto);
+        let (mut contexts, mut session, mut context) = (contexts.iter(), None, None);
+        let resolve = |event: Event<SessionNumber>| {
+            if session != Some(event.session) {
+                session = Some(event.session);
+                context = contexts.next()?.as_ref();
+            }
+            Some(event.of(context?))
+        };
+        // In the same memory.
+        events.into_iter().filter_map(resolve).collect()
     }
 
     /// Forgets all that are gone: nothing more is taken.
@@ -122,10 +135,10 @@ mod tests {
 
     /// Resolves events of these connections, all below this number; their contexts.
     fn resolve(sessions: &Sessions, events: &[SessionNumber], upto: u64) -> Vec<Arc<SessionContext>> {
-        let mut found = Vec::new();
         let events = events.iter().map(|session| event(*session)).collect();
-        sessions.resolve(|| Taken { events, upto }, |event| found.push(event.session));
-        found
+        let mut contexts = Vec::new();
+        let resolved = sessions.resolve(|| Taken { events, upto }, &mut contexts);
+        resolved.into_iter().map(|event| Arc::clone(event.session)).collect()
     }
 
     #[test]
@@ -148,6 +161,22 @@ mod tests {
         assert_eq!(number, numbers[0]);
         let found = resolve(&sessions, &[number], 6);
         assert!(Arc::ptr_eq(&found[0], &third));
+    }
+
+    #[test]
+    fn each_event_is_of_its_own_connection_however_they_follow_one_another() {
+        let sessions = Sessions::default();
+        let contexts = [session(), session()];
+        let [first, second] = contexts.each_ref().map(|context| sessions.join(Arc::clone(context)));
+        let gone = sessions.join(session());
+        sessions.leave(gone, || 0, || true);
+        let events = [first, first, gone, gone, second, first, gone, second, second];
+        let expected = [0, 0, 1, 0, 1, 1].map(|number| &contexts[number]);
+        let found = resolve(&sessions, &events, 9);
+        assert_eq!(found.len(), expected.len());
+        assert!(found.iter().zip(expected).all(|(found, expected)| Arc::ptr_eq(found, expected)));
+        drop(found);
+        assert_eq!(contexts.each_ref().map(Arc::strong_count), [2, 2]);
     }
 
     #[test]

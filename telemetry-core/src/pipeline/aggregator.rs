@@ -1,15 +1,17 @@
 //! What each event makes of the statements that are open by id.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::config::TelemetryConfig;
 use crate::ledger::Refusal;
 use crate::pipeline::event::{Event, EventKind};
 use crate::plugin::clock::Tick;
-use crate::record::SessionContext;
 use crate::record::body::Body;
 use crate::record::enums::StatementType;
+use crate::record::id::EventId;
+use crate::record::{Record, SessionContext};
 
 use crate::pipeline::open_statements::{Open, OpenStatements};
 use crate::pipeline::packed_id::PackedId;
@@ -20,8 +22,17 @@ use crate::pipeline::statement::{Applied, StatementAggregate, StatementEvent};
 pub(crate) struct Draft {
     /// When it happened.
     pub(crate) at: Tick,
-    pub(crate) session: Arc<SessionContext>,
-    pub(crate) body: Body,
+    /// In the place where it stays, still without its id and date.
+    pub(crate) record: Arc<Record>,
+}
+
+impl Draft {
+    #[inline]
+    fn new(at: Tick, session: &Arc<SessionContext>, body: Body) -> Self {
+        let (id, stamp, session) =
+            (EventId::from_bytes([0; 16]), SystemTime::UNIX_EPOCH, Arc::clone(session));
+        Draft { at, record: Arc::new(Record { id, stamp, session, body }) }
+    }
 }
 
 /// What became of one buffered event, for the ledger: the three add up to its weight.
@@ -66,24 +77,29 @@ impl Aggregator {
     }
 
     /// Takes one event in.
-    pub(crate) fn absorb(&mut self, event: Event, out: &mut Vec<Draft>) -> Absorbed {
+    pub(crate) fn absorb<S: Borrow<Arc<SessionContext>>>(
+        &mut self,
+        event: Event<S>,
+        out: &mut Vec<Draft>,
+    ) -> Absorbed {
         let weight = event.weight();
         let Event { at, session, kind } = event;
+        let session = session.borrow();
         match kind {
             EventKind::Single(body) => {
-                out.push(Draft { at, session, body: *body });
+                out.push(Draft::new(at, session, *body));
                 Absorbed { made: 1, ..Absorbed::default() }
             }
-            EventKind::Finished(statement) => {
+            EventKind::Finished(mut statement) => {
                 let refused = statement.refused();
                 let refusal = (refused > 0).then_some((Refusal::TooManyErrors, refused));
-                finish(at, &session, *statement, out);
+                finish(at, session, &mut statement, out);
                 Absorbed { folded: weight - refused, made: 0, refused: refusal }
             }
             EventKind::Started { id, kind } => self.start(at, session, id, kind, out),
-            EventKind::Happened { id, what } => self.happen(at, &session, &id, what, out),
+            EventKind::Happened { id, what } => self.happen(at, session, &id, what, out),
             EventKind::Completed { id, latency, failure } => {
-                match (self.open.remove(&session, &id), failure) {
+                match (self.open.remove(session, &id), failure) {
                     (Some(mut open), failure) => {
                         open.statement.complete(latency.known(), failure);
                         open.end(at, out);
@@ -92,7 +108,7 @@ impl Aggregator {
                     // An error is never lost for lack of a statement.
                     (None, Some(failure)) => {
                         let (at, body) = failure.into_body(Some(id.unpack()));
-                        out.push(Draft { at, session, body });
+                        out.push(Draft::new(at, session, body));
                         Absorbed { made: 1, ..Absorbed::default() }
                     }
                     (None, None) => refuse(Refusal::UnknownStatement),
@@ -104,12 +120,12 @@ impl Aggregator {
     fn start(
         &mut self,
         at: Tick,
-        session: Arc<SessionContext>,
+        session: &Arc<SessionContext>,
         id: PackedId,
         kind: StatementType,
         out: &mut Vec<Draft>,
     ) -> Absorbed {
-        if self.open.contains(&session, &id) {
+        if self.open.contains(session, &id) {
             return refuse(Refusal::StartedTwice);
         }
         while self.open.len() >= self.max_open {
@@ -118,7 +134,7 @@ impl Aggregator {
         let mut statement = StatementAggregate::start(at, self.max_errors);
         // A start carries one thing that is known from the start; it is one event all the same.
         statement.apply(StatementEvent::Kind(kind));
-        self.open.insert(at, session, id, statement);
+        self.open.insert(at, Arc::clone(session), id, statement);
         Absorbed { folded: 1, ..Absorbed::default() }
     }
 
@@ -131,7 +147,7 @@ impl Aggregator {
         out: &mut Vec<Draft>,
     ) -> Absorbed {
         let mut error = |(at, body): (Tick, Body)| {
-            out.push(Draft { at, session: Arc::clone(session), body });
+            out.push(Draft::new(at, session, body));
             Absorbed { made: 1, ..Absorbed::default() }
         };
         match (self.open.touch(at, session, id), what) {
@@ -179,13 +195,17 @@ fn refuse(reason: Refusal) -> Absorbed {
     Absorbed { refused: Some((reason, 1)), ..Absorbed::default() }
 }
 
-fn finish(at: Tick, session: &Arc<SessionContext>, statement: StatementAggregate, out: &mut Vec<Draft>) {
-    statement.into_bodies(at, |at, body| out.push(Draft { at, session: Arc::clone(session), body }));
+fn finish(at: Tick, session: &Arc<SessionContext>, statement: &mut StatementAggregate, out: &mut Vec<Draft>) {
+    out.push(Draft::new(at, session, statement.take_body(at)));
+    if statement.has_errors() {
+        let drafts = statement.take_errors().map(|(at, body)| Draft::new(at, session, body));
+        out.extend(drafts);
+    }
 }
 
 impl Open {
-    fn end(self, at: Tick, out: &mut Vec<Draft>) {
-        finish(at, &self.session, self.statement, out);
+    fn end(mut self, at: Tick, out: &mut Vec<Draft>) {
+        finish(at, &self.session, &mut self.statement, out);
     }
 }
 

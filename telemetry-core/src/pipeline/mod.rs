@@ -13,6 +13,7 @@ pub(crate) mod open_statements;
 pub(crate) mod packed_id;
 pub(crate) mod statement;
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -26,9 +27,9 @@ use crate::pipeline::gate::{FlagState, Gate, NoAnswer};
 use crate::plugin::breaker::BreakerState;
 use crate::plugin::clock::Tick;
 use crate::plugin::flags::FlagSet;
-use crate::record::Record;
 use crate::record::id::EventId;
 use crate::record::trace_parent::TraceParent;
+use crate::record::{Record, SessionContext};
 
 /// What the worker is to do.
 #[derive(Debug)]
@@ -190,18 +191,19 @@ impl Pipeline {
 
     /// Takes events in, in the order they were recorded, and makes do with the room there is: `room` says how
     /// much of so many bytes may be held.
-    pub(crate) fn absorb(
+    pub(crate) fn absorb<S: Borrow<Arc<SessionContext>>>(
         &mut self,
-        events: Vec<Event>,
+        events: Vec<Event<S>>,
         now: Tick,
         wall: SystemTime,
         room: impl Fn(u64) -> u64,
     ) {
         self.present = (now, wall);
+        let recording = self.is_recording();
         for event in events {
             #[cfg(test)]
             tests::strike(&mut self.planted);
-            if !self.is_recording() {
+            if !recording {
                 let reason = if self.finished { Refusal::Closed } else { Refusal::Off };
                 self.books.refused.add(reason, event.weight());
                 continue;
@@ -341,14 +343,15 @@ impl Pipeline {
 
     fn make_records(&mut self, now: Tick) {
         let ids = EventId::random_many(self.drafts.len());
-        for (Draft { at, session, mut body }, id) in self.drafts.drain(..).zip(ids) {
+        for (Draft { at, mut record }, id) in self.drafts.drain(..).zip(ids) {
             #[cfg(test)]
             tests::strike(&mut self.planted);
-            let urgent = body.is_urgent();
+            // Nobody else has it yet, so that it isn't copied.
+            let made = Arc::make_mut(&mut record);
+            (made.id, made.stamp) = (id, date(self.present, at));
+            let urgent = made.body.is_urgent();
             // For the customer alone; the vendor has the rest as it is.
-            let trace_parent = body.trace_parent.take();
-            let record = Record { id, stamp: date(self.present, at), session, body };
-            let record = Arc::new(record);
+            let trace_parent = made.body.trace_parent.take();
             if self.has_sinks {
                 self.offered.push(Offered { record: Arc::clone(&record), trace_parent, urgent });
             }
@@ -361,7 +364,8 @@ impl Pipeline {
 
 /// The date of a tick, given one moment's tick and date.
 fn date((now, wall): (Tick, SystemTime), at: Tick) -> SystemTime {
-    wall.checked_sub(now.since(at)).unwrap_or(wall).checked_add(at.since(now)).unwrap_or(wall)
+    let date = if at < now { wall.checked_sub(now - at) } else { wall.checked_add(at - now) };
+    date.unwrap_or(wall)
 }
 
 #[cfg(test)]

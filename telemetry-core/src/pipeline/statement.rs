@@ -17,7 +17,8 @@ use crate::pipeline::failure::Failure;
 use crate::pipeline::packed_id::PackedId;
 
 /// One statement, from its start to its end. Whatever happens to it goes through [`apply`](Self::apply),
-/// whether a handle owns it or the aggregator does; [`into_bodies`](Self::into_bodies) makes its records.
+/// whether a handle owns it or the aggregator does; [`take_body`](Self::take_body) and
+/// [`take_errors`](Self::take_errors) make its records.
 #[derive(Debug)]
 pub(crate) struct StatementAggregate {
     id: Option<PackedId>,
@@ -185,6 +186,11 @@ impl StatementAggregate {
         first + error.bytes() + inherited.map_or(0, |parent| size_of_val(&**parent)) as u64
     }
 
+    /// Whether it was told of any that it keeps or refused.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.errors.is_some()
+    }
+
     /// How many of them it refused.
     pub(crate) fn refused(&self) -> u64 {
         self.errors.as_ref().map_or(0, |errors| errors.refused)
@@ -277,11 +283,11 @@ impl StatementAggregate {
         self.failure.as_ref().is_some_and(|failure| failure.error.class == ErrorClass::Terminal)
     }
 
-    /// The records: one of the statement, which ended at `at`, and one of each error kept with it; with when
-    /// it happened.
-    pub(crate) fn into_bodies(self, at: Tick, mut each: impl FnMut(Tick, Body)) {
-        let StatementAggregate {
-            id,
+    /// The record of the statement, which ended at `at`. What it had boxed is gone from it then.
+    #[inline]
+    pub(crate) fn take_body(&mut self, at: Tick) -> Body {
+        let &mut StatementAggregate {
+            ref id,
             started,
             latency,
             kind,
@@ -293,7 +299,7 @@ impl StatementAggregate {
             retries,
             rows,
             bytes,
-            trace_parent,
+            ref mut trace_parent,
             format,
             compressed,
             ready,
@@ -301,13 +307,12 @@ impl StatementAggregate {
             present,
             chunks,
             tally: _,
-            errors,
+            errors: _,
             patched_arrow,
             max_errors: _,
-            failure,
+            ref mut failure,
             events: _,
         } = self;
-        let id = id.map(|id| id.unpack());
         let polled = polls_known || polls > 0;
         let sql = SqlExecution {
             statement_type: kind,
@@ -327,23 +332,26 @@ impl StatementAggregate {
             }),
             java_uses_patched_arrow: patched_arrow,
         };
-        let (theirs, error) = failure.map(|failure| (failure.trace_parent, failure.error)).unzip();
-        each(
-            at,
-            Body {
-                statement_id: id,
-                trace_parent: trace_parent.or(theirs.flatten()),
-                latency: latency.known(),
-                since_start: Some(at.since(started)),
-                sql: Some(sql),
-                error,
-                ..Body::new(RecordKind::Statement)
-            },
-        );
-        for failure in errors.map(|errors| errors.kept).into_iter().flatten() {
-            let (at, body) = failure.into_body(id);
-            each(at, body);
+        let (theirs, error) = failure.take().map(|failure| (failure.trace_parent, failure.error)).unzip();
+        Body {
+            statement_id: id.as_ref().map(PackedId::unpack),
+            trace_parent: trace_parent.take().or(theirs.flatten()),
+            latency: latency.known(),
+            since_start: Some(at.since(started)),
+            sql: Some(sql),
+            error,
+            ..Body::new(RecordKind::Statement)
         }
+    }
+
+    /// A record of each error kept with it, and when it happened.
+    pub(crate) fn take_errors(&mut self) -> impl Iterator<Item = (Tick, Body)> {
+        let id = self.id.as_ref().map(PackedId::unpack);
+        self.errors
+            .take()
+            .into_iter()
+            .flat_map(|errors| errors.kept)
+            .map(move |failure| failure.into_body(id))
     }
 }
 
@@ -357,9 +365,9 @@ pub(crate) mod tests {
         Box::new(Failure { at: Tick::ZERO, trace_parent: None, error: ErrorInfo::new("E", class) })
     }
 
-    fn bodies(aggregate: StatementAggregate) -> Vec<Body> {
-        let mut bodies = Vec::new();
-        aggregate.into_bodies(Tick::ZERO, |_, body| bodies.push(body));
+    fn bodies(mut aggregate: StatementAggregate) -> Vec<Body> {
+        let mut bodies = vec![aggregate.take_body(Tick::ZERO)];
+        bodies.extend(aggregate.take_errors().map(|(_, body)| body));
         bodies
     }
 

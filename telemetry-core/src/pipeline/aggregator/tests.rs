@@ -39,7 +39,10 @@ impl Bench {
 
     fn kinds(&mut self) -> Vec<(RecordKind, String)> {
         let name = |draft: Draft| {
-            (draft.body.kind, draft.body.statement_id.map(|id| id.to_string()).unwrap_or_default())
+            (
+                draft.record.body.kind,
+                draft.record.body.statement_id.map(|id| id.to_string()).unwrap_or_default(),
+            )
         };
         self.out.drain(..).map(name).collect()
     }
@@ -63,11 +66,11 @@ fn aggregates_events_by_statement_id() {
     bench.happen(2, "a", StatementEvent::Polled(SECOND));
     assert!(bench.out.is_empty(), "statements wait for their completion");
     bench.complete(3, "a");
-    let sql = bench.out[0].body.sql.clone().unwrap();
+    let sql = bench.out[0].record.body.sql.clone().unwrap();
     assert_eq!(sql.operation.unwrap().status_calls, Some(2));
     assert_eq!(sql.chunks, None);
     bench.complete(3, "b");
-    assert_eq!(bench.out[1].body.sql.as_ref().unwrap().chunks.unwrap().iterated, 1);
+    assert_eq!(bench.out[1].record.body.sql.as_ref().unwrap().chunks.unwrap().iterated, 1);
 }
 
 #[test]
@@ -159,8 +162,8 @@ fn abandoned_statements_are_ended_with_their_errors() {
     assert_eq!(bench.kinds(), [(RecordKind::Statement, "b".into()), (RecordKind::Error, "b".into())]);
     assert_eq!(bench.aggregator.next_eviction(), Some(Tick::ZERO + SECOND * 15));
     bench.aggregator.end_quiet(Tick::ZERO + SECOND * 15, usize::MAX, &mut bench.out);
-    assert_eq!(bench.out[0].body.sql.as_ref().unwrap().operation.unwrap().status_calls, Some(1));
-    assert_eq!(bench.out[0].body.latency, None, "how long it took is unknown");
+    assert_eq!(bench.out[0].record.body.sql.as_ref().unwrap().operation.unwrap().status_calls, Some(1));
+    assert_eq!(bench.out[0].record.body.latency, None, "how long it took is unknown");
 }
 
 #[test]
