@@ -65,8 +65,7 @@ impl Sessions {
     }
 
     /// Takes events out of the buffer, and says of each which connection it is of. Those are kept in
-    /// `contexts`, once for events that follow one another: to count each event would take longer than what is
-    /// done with it.
+    /// `contexts`, once for events that follow one another, so that a counter is touched once for all of them.
     pub(crate) fn resolve<'a>(
         &self,
         take: impl FnOnce() -> Taken<SessionNumber>,
