@@ -65,7 +65,7 @@ impl Sessions {
     }
 
     /// Takes events out of the buffer, and says of each which connection it is of. Those are kept in
-    /// `contexts`, once for events that follow one another, so that a counter is touched once for all of them.
+    /// `contexts`, once for events that follow one another, so that one counter isn't touched for each.
     pub(crate) fn resolve<'a>(
         &self,
         take: impl FnOnce() -> Taken<SessionNumber>,

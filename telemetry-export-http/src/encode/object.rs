@@ -155,8 +155,8 @@ pub(super) fn integer(out: &mut Vec<u8>, value: i64) {
     digits(out, value.unsigned_abs());
 }
 
-/// Four digits at once, as most numbers have no more. How many are copied is known beforehand, by which a copy
-/// of a few bytes is quicker.
+/// Four digits at once, as most numbers have no more. How many are copied is known beforehand, which makes
+/// the copy of a few bytes quicker.
 fn digits(out: &mut Vec<u8>, value: u64) {
     const AT_ONCE: u64 = 10_000;
     let last = (value % AT_ONCE) as usize;
