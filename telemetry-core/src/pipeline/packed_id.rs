@@ -3,7 +3,7 @@
 use crate::record::id::StatementId;
 
 /// The id of a statement. A UUID as services write it, in small letters, takes 16 bytes; any other is boxed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum PackedId {
     /// In words, as it is copied and compared often.
     Uuid([u64; 2]),

@@ -149,40 +149,8 @@ impl Lines<'_> {
 }
 
 pub(super) fn integer(out: &mut Vec<u8>, value: i64) {
-    if value < 0 {
-        out.push(b'-');
-    }
-    digits(out, value.unsigned_abs());
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
-
-/// Four digits at once, as most numbers have no more. How many are copied is known beforehand, which makes
-/// the copy of a few bytes quicker.
-fn digits(out: &mut Vec<u8>, value: u64) {
-    const AT_ONCE: u64 = 10_000;
-    let last = (value % AT_ONCE) as usize;
-    let ([a, b], [c, d]) = (PAIRS[last / 100], PAIRS[last % 100]);
-    match value {
-        0..10 => out.push(d),
-        10..100 => out.extend_from_slice(&[c, d]),
-        100..1000 => out.extend_from_slice(&[b, c, d]),
-        1000..AT_ONCE => out.extend_from_slice(&[a, b, c, d]),
-        AT_ONCE.. => {
-            digits(out, value / AT_ONCE);
-            out.extend_from_slice(&[a, b, c, d]);
-        }
-    }
-}
-
-/// All numbers of two digits, one after another.
-const PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[0; 2]; 100];
-    let mut number = 0;
-    while number < 100 {
-        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
-        number += 1;
-    }
-    pairs
-};
 
 /// A text in a string of the inner JSON: escaped as there, and that escaped as in the outer.
 fn escaped(out: &mut Vec<u8>, text: &str) {
