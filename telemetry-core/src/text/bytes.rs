@@ -27,6 +27,44 @@ pub(super) fn kinds(text: &[u8]) -> u8 {
     text.iter().fold(0, |kinds, byte| kinds | kind(*byte))
 }
 
+/// How many bytes a text begins with that aren't of this kind; what they are, all together.
+#[inline]
+pub(super) fn while_without(text: &[u8], end: u8) -> (usize, u8) {
+    let (mut len, mut all) = (0, 0);
+    for byte in text {
+        let kind = kind(*byte);
+        if kind & end != 0 {
+            break;
+        }
+        all |= kind;
+        len += 1;
+    }
+    (len, all)
+}
+
+/// The characters of a kind that a text begins with, and what stands behind them. Those of ASCII are told by
+/// their bytes.
+#[inline]
+pub(super) fn split_start(text: &str, is: impl Fn(char) -> bool) -> (&str, &str) {
+    let is_one = |byte: &u8| byte.is_ascii() && is(char::from(*byte));
+    let mut end = text.bytes().take_while(is_one).count();
+    if text.as_bytes().get(end).is_some_and(|byte| !byte.is_ascii()) {
+        end = text.len() - text.trim_start_matches(is).len();
+    }
+    text.split_at_checked(end).unwrap_or((text, ""))
+}
+
+/// What stands before the characters of a kind that a text ends with, and those.
+#[inline]
+pub(super) fn split_end(text: &str, is: impl Fn(char) -> bool) -> (&str, &str) {
+    let is_one = |byte: &u8| byte.is_ascii() && is(char::from(*byte));
+    let mut end = text.len() - text.bytes().rev().take_while(is_one).count();
+    if text.as_bytes().get(..end).and_then(<[u8]>::last).is_some_and(|byte| !byte.is_ascii()) {
+        end = text.trim_end_matches(is).len();
+    }
+    text.split_at_checked(end).unwrap_or((text, ""))
+}
+
 /// The run of letters and digits that a text begins with.
 pub(super) struct Run {
     pub(super) len: usize,
@@ -52,6 +90,17 @@ impl Run {
 
     pub(super) fn kinds(&self) -> u8 {
         self.first | self.others
+    }
+
+    /// Whether a text that begins with it is no more, and no number by its first digit.
+    pub(super) fn is_word(&self, text: &str) -> bool {
+        self.len == text.len() && self.first & DIGIT == 0
+    }
+
+    /// Whether it may consist of more than one camel hump: it has a capital behind its first byte, and not
+    /// capitals alone.
+    pub(super) fn may_have_humps(&self) -> bool {
+        self.others & CAPITAL != 0 && self.kinds() != CAPITAL
     }
 }
 
@@ -81,7 +130,20 @@ const KINDS: [u8; 256] = {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::text::words::is_space;
+
+    proptest! {
+        #[test]
+        fn a_text_is_split_where_characters_of_a_kind_end(text in "[ \u{a0}\u{2003}\ta\u{e4}.]{0,8}") {
+            let (start, behind) = split_start(&text, is_space);
+            prop_assert_eq!((start.len() + behind.len(), behind), (text.len(), text.trim_start_matches(is_space)));
+            let (before, end) = split_end(&text, is_space);
+            prop_assert_eq!((before, before.len() + end.len()), (text.trim_end_matches(is_space), text.len()));
+        }
+    }
 
     #[test]
     fn a_byte_is_what_the_rules_of_tokens_say() {
@@ -98,6 +160,32 @@ mod tests {
             let is_space = c.is_whitespace() || c.is_control();
             assert_eq!(is(ENDS), is_space || among("'\"`") || !byte.is_ascii(), "{c:?}");
             assert_eq!(is(ODD), !(byte.is_ascii_alphanumeric() || among(":,;=()[]{}<>_-./'")), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_looked_at_up_to_a_byte_of_a_kind() {
+        for (text, found) in [
+            ("", (0, 0)),
+            ("Ab_7 c", (4, CAPITAL | SMALL | DIGIT)),
+            (" a", (0, 0)),
+            ("a:", (2, SMALL | PARTS | EDGE)),
+        ] {
+            assert_eq!(while_without(text.as_bytes(), ENDS), found, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_run_with_a_capital_behind_its_first_byte_may_have_humps_save_of_capitals_alone() {
+        for (text, may) in [
+            ("server", false),
+            ("Server", false),
+            ("SERVER", false),
+            ("serverX", true),
+            ("SE7R", true),
+            ("S7", false),
+        ] {
+            assert_eq!(Run::at_start(text).may_have_humps(), may, "{text}");
         }
     }
 

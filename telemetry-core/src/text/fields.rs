@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use crate::text::bytes::{self, ENDS, ODD, SLASH, WORD};
+use crate::text::atoms::MARK;
+use crate::text::bytes::{self, EDGE, ENDS, ODD, SLASH, WORD};
 use crate::text::message::sanitize;
 use crate::text::rules::TextRules;
 use crate::text::sqlstate::SqlState;
-use crate::text::tokens::MARK;
 use crate::text::words::{names_value, word};
 
 /// The longest value of a field, in characters.
@@ -70,7 +70,7 @@ fn one_line(line: &str, kinds: u8) -> Option<Cow<'_, str>> {
 
 /// Whether a word goes that has no bytes of other kinds than these.
 fn is_masked(word: &str, kinds: u8) -> bool {
-    is_token(word, kinds) || is_address(word)
+    is_token(word, kinds) || (kinds & EDGE != 0 && is_address(word))
 }
 
 /// A value that was made, cut.
@@ -276,8 +276,10 @@ pub(crate) fn bare_host<'a>(text: impl Into<Cow<'a, str>>) -> Option<String> {
 /// (`1064 (42000)`, `SQLSTATE[42S02]`, `HTTP 503`).
 pub(crate) fn error_name(text: &str) -> Option<String> {
     let name = text.trim();
-    let is_identifier =
-        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:$-".contains(&byte));
+    let is_identifier = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'$' | b'-'))
+    };
     let is_part = |part: &str| {
         let number = part.len() <= 5 && part.bytes().all(|byte| byte.is_ascii_digit());
         let code = part.contains('-')
@@ -289,10 +291,14 @@ pub(crate) fn error_name(text: &str) -> Option<String> {
                 || word(part.trim_matches(':'), &TextRules::default()).known)
     };
     let separates = |c: char| matches!(c, ' ' | '/' | '(' | ')' | '[' | ']' | ',');
-    let mut parts = name.split(separates).filter(|part| !part.is_empty()).peekable();
-    let fits =
-        parts.peek().is_some() && (is_identifier(name) || parts.all(is_part)) && !name.starts_with('/');
-    let fits = fits && name.len() <= MAX_NAME_BYTES && !looks_like_token(name) && !is_address(name);
+    let are_parts = || {
+        let mut parts = name.split(separates).filter(|part| !part.is_empty()).peekable();
+        parts.peek().is_some() && parts.all(is_part) && !name.starts_with('/')
+    };
+    let fits = !name.is_empty()
+        && name.len() <= MAX_NAME_BYTES
+        && (is_identifier(name) || are_parts())
+        && !is_masked(name, bytes::kinds(name.as_bytes()));
     fits.then(|| name.to_owned())
 }
 

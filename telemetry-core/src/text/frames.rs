@@ -3,6 +3,7 @@
 //! Of a frame whose package is known in its language (`packages.txt`: runtimes and the stacks that drivers
 //! sit on), the symbol, the base name of the file and the line are kept; of any other, `at ***`.
 
+use crate::text::bytes::split_end;
 use crate::text::rules::TextRules;
 use crate::text::vocabulary::{Language, is_package};
 use crate::text::words::is_space;
@@ -31,7 +32,8 @@ pub(super) struct Frame {
 /// What is kept of a line that is a stack frame, given the line behind it; `None` when it is none.
 pub(super) fn frame(whole: &str, behind: Option<&str>, rules: &TextRules) -> Option<Frame> {
     let is_trimmed = whole.as_bytes().first().is_some_and(u8::is_ascii_graphic);
-    let line = if is_trimmed { whole.trim_end_matches(is_space) } else { whole.trim_matches(is_space) };
+    let line = if is_trimmed { whole } else { whole.trim_start_matches(is_space) };
+    let (line, _) = split_end(line, is_space);
     // One that was masked before.
     if line == MASKED.trim_start() {
         return Some(Frame { text: whole.to_owned(), takes_two: false });

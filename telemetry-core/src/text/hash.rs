@@ -21,10 +21,24 @@ pub(crate) fn fold(text: &[u8], len: usize) -> Option<Folded> {
 fn fold_part(text: &[u8], len: usize) -> u64 {
     let number = match text.first_chunk() {
         Some(bytes) => u64::from_le_bytes(*bytes),
-        None => text.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+        None => few(text),
     };
     // Letters differ from their capitals, and digits from nothing else, by this bit.
     (number | u64::from_le_bytes([0x20; 8])) & (u64::MAX >> (64 - 8 * len.min(8)))
+}
+
+/// Fewer than eight bytes as a number: the first ones, and the last ones, which may be some of the same.
+#[inline]
+fn few(text: &[u8]) -> u64 {
+    let at = |number: u64, from: usize| number << (8 * from);
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        let [first, last] = [first, last].map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
+        return first | at(last, text.len() - 4);
+    }
+    let middle = text.len() / 2;
+    let [first, middle_byte, last] =
+        [text.first(), text.get(middle), text.last()].map(|byte| byte.map_or(0, |byte| u64::from(*byte)));
+    first | at(middle_byte, middle) | at(last, text.len().saturating_sub(1))
 }
 
 pub(crate) fn hash([first, second, third]: Folded) -> u32 {

@@ -4,10 +4,13 @@
 //! vocabulary, to a number of a stated shape, or to a stack frame by its grammar.
 
 use crate::config::TextLevel;
+use crate::text::atoms::{Atom, Atoms, Kind, MARK};
+use crate::text::bytes::split_start;
 use crate::text::frames::{Frame, frame};
+use crate::text::render::Render;
 use crate::text::rules::TextRules;
 use crate::text::sqlstate::SqlState;
-use crate::text::tokens::{Atom, Kind, MARK, close_of, cut, looked_at};
+use crate::text::tokens::{close_of, cut, looked_at};
 use crate::text::vocabulary::Class;
 use crate::text::words::Key;
 
@@ -42,7 +45,7 @@ fn frames(text: &str, rules: &TextRules) -> String {
 
 fn message(text: &str, rules: &TextRules) -> String {
     let mut out = String::with_capacity(text.len().min(4096));
-    let mut atoms = Vec::with_capacity(text.len().min(4096) / 3);
+    let mut atoms = Atoms::with_capacity(text.len().min(4096) / 5);
     let mut across = Across::default();
     let mut in_echo = false;
     let mut under_caret = false;
@@ -76,11 +79,15 @@ fn message(text: &str, rules: &TextRules) -> String {
                 atoms.clear();
                 let open = cut(line, quotes.open, rules, &mut atoms);
                 quotes.open = open.filter(|close| quotes.is_closed(*close, behind));
-                mask_what_is_no_sentence(&mut atoms);
-                mask_statements(&mut atoms);
-                let mut prose = Prose::new(&atoms, across, &mut out);
-                atoms.iter().enumerate().for_each(|(at, atom)| prose.atom(at, atom));
+                if atoms.bare >= NO_SENTENCE {
+                    mask_what_is_no_sentence(&mut atoms.atoms);
+                }
+                mask_statements(&mut atoms.atoms);
+                let mut prose = Prose::new(line, across, &mut out);
+                prose.atoms(&atoms.atoms);
+                prose.render.space(atoms.space);
                 across = prose.across();
+                prose.render.end();
             }
         }
         if rest.is_some() {
@@ -96,8 +103,8 @@ fn next_line(text: &str) -> (&str, Option<&str>) {
 }
 
 fn is_echo(line: &str) -> bool {
-    let line = line.trim();
-    let inside = line.strip_prefix(ECHO.0).and_then(|line| line.strip_suffix(ECHO.1));
+    let (_, line) = split_start(line, char::is_whitespace);
+    let inside = line.strip_prefix(ECHO.0).and_then(|line| line.trim_end().strip_suffix(ECHO.1));
     let place = |byte: u8| byte.is_ascii_digit() || b" (),".contains(&byte);
     inside.is_some_and(|inside| inside.replace("line", "").replace("position", "").bytes().all(place))
 }
@@ -127,19 +134,8 @@ impl Quotes {
 /// Masks the words of each run that is no sentence.
 fn mask_what_is_no_sentence(atoms: &mut [Atom<'_>]) {
     looked_at(atoms.len());
-    let (mut start, mut words) = (0, 0);
-    for at in 0..=atoms.len() {
-        match atoms.get(at) {
-            Some(atom) if atom.kind == Kind::Space => {}
-            Some(atom) if is_bare(atom) => words += 1,
-            _ => {
-                if words >= NO_SENTENCE {
-                    let run = atoms.iter_mut().take(at).skip(start);
-                    run.filter(|atom| atom.kind != Kind::Space).for_each(|atom| atom.kind = Kind::Masked);
-                }
-                (start, words) = (at + 1, 0);
-            }
-        }
+    for run in atoms.split_mut(|atom| !is_bare(atom)).filter(|run| run.len() >= NO_SENTENCE) {
+        run.iter_mut().for_each(|atom| atom.kind = Kind::Masked);
     }
 }
 
@@ -187,7 +183,7 @@ struct Ends {
 fn may_begin_statement(atom: &Atom<'_>) -> bool {
     atom.word.last.has(Class::SQL)
         && atom.word.single
-        && (!atom.word.last.has_any([Class::ABOUT, Class::LINK, Class::OBJECT]) || atom.text == "FROM")
+        && (!atom.word.last.has(Class::ABOUT.or(Class::LINK).or(Class::OBJECT)) || atom.text == "FROM")
 }
 
 /// Whether a statement begins with this word: `SELECT … FROM`, `INSERT INTO`, `UPDATE … SET`, `DROP TABLE`,
@@ -195,7 +191,7 @@ fn may_begin_statement(atom: &Atom<'_>) -> bool {
 fn begins_statement(atoms: &[Atom<'_>], at: usize, ends: &Ends) -> bool {
     let Some(atom) = atoms.get(at).filter(|atom| may_begin_statement(atom)) else { return false };
     let is = |word: &str| atom.text.eq_ignore_ascii_case(word);
-    let next = || atoms.iter().skip(at + 1).find(|atom| atom.kind != Kind::Space);
+    let next = || atoms.get(at + 1);
     let before = |word: &str| next().is_some_and(|next| next.text.eq_ignore_ascii_case(word));
     let on_object = || next().is_some_and(|next| next.word.last.has(Class::OBJECT));
     (is("select") && at < ends.from)
@@ -208,9 +204,7 @@ fn begins_statement(atoms: &[Atom<'_>], at: usize, ends: &Ends) -> bool {
 
 /// Whether an atom is a word in small letters that joins no others.
 fn is_bare(atom: &Atom<'_>) -> bool {
-    matches!(atom.kind, Kind::Word | Kind::Masked)
-        && atom.word.small
-        && !atom.word.last.has_any([Class::ABOUT, Class::SAYS, Class::LINK])
+    matches!(atom.kind, Kind::Word | Kind::Masked) && atom.word.bare
 }
 
 /// What of a value that follows a key goes.
@@ -218,13 +212,18 @@ fn is_bare(atom: &Atom<'_>) -> bool {
 enum Goes {
     #[default]
     Nothing,
-    /// The next value, whatever it says, save what says something about the key. One that was `said` may go
-    /// on.
-    Next { said: bool },
+    /// The next value, whatever it says, save what says something about the key.
+    Next,
+    /// The same where it was said to be the key's: it may go on.
+    Said,
     /// What stands behind such a value, to the end of the clause.
     Rest,
-    /// The next value, save `true`, `false`, nothing, and a short number; of a code, what a code may be.
-    Assigned { code: bool, known: bool },
+    /// The next value, save `true`, `false` and nothing,
+    Assigned,
+    /// of a known key, a short number,
+    AssignedKnown,
+    /// and of a code, what a code may be.
+    AssignedCode,
     /// All until the clause ends: at a comma or a semicolon, or at the bracket that closes around it.
     Clause,
     /// All to the end of the line.
@@ -256,8 +255,10 @@ struct Across {
 }
 
 /// A line of prose, of which one atom after the other is kept or masked.
-struct Prose<'a, 'o> {
-    atoms: &'a [Atom<'a>],
+struct Prose<'a, 'l, 'o> {
+    /// What stands before the atom that is looked at, and what behind.
+    prior: Option<&'l Atom<'a>>,
+    behind: &'l [Atom<'a>],
     render: Render<'a, 'o>,
     in_sql: bool,
     goes: Goes,
@@ -269,49 +270,62 @@ struct Prose<'a, 'o> {
     named: Key,
     last: Class,
     /// What the value before was.
-    before: Kind,
+    before: Option<Kind>,
     code: Code,
     /// Whether words with a capital go on a name: `name=Max Long`.
     name_goes_on: bool,
 }
 
-impl<'a, 'o> Prose<'a, 'o> {
-    fn new(atoms: &'a [Atom<'a>], Across { in_sql, goes }: Across, out: &'o mut String) -> Self {
+impl<'a, 'l, 'o> Prose<'a, 'l, 'o> {
+    fn new(line: &'a str, Across { in_sql, goes }: Across, out: &'o mut String) -> Self {
         Prose {
-            atoms,
-            render: Render { out, marked: false, space: "" },
+            prior: None,
+            behind: &[],
+            render: Render::new(line, out),
             in_sql,
             goes,
             waits: goes != Goes::Nothing,
             depth: 0,
             named: Key::Other,
             last: Class::default(),
-            before: Kind::Space,
+            before: None,
             code: Code::None,
             name_goes_on: false,
         }
     }
 
     fn across(&self) -> Across {
-        let carries = self.waits && matches!(self.goes, Goes::Clause | Goes::Next { .. } | Goes::Line);
+        let carries = self.waits && matches!(self.goes, Goes::Clause | Goes::Next | Goes::Said | Goes::Line);
         Across { in_sql: self.in_sql, goes: if carries { self.goes } else { Goes::Nothing } }
     }
 
-    fn atom(&mut self, at: usize, atom: &Atom<'a>) {
+    fn atoms(&mut self, atoms: &'l [Atom<'a>]) {
+        let mut rest = atoms;
+        while let [atom, behind @ ..] = rest {
+            self.behind = behind;
+            self.atom(atom);
+            self.prior = Some(atom);
+            rest = behind;
+        }
+    }
+
+    fn atom(&mut self, atom: &Atom<'a>) {
+        if !atom.adjoins() {
+            self.render.space(atom.space);
+        }
         match atom.kind {
-            Kind::Space => self.render.space(atom.text),
-            Kind::Sign => self.sign(at, atom.text),
+            Kind::Sign => self.sign(atom),
             Kind::Quoted(open, close) => {
                 self.value(atom);
                 self.last = Class::default();
                 self.render.quoted(open, atom.text, close);
             }
-            Kind::Word => self.word(at, atom),
-            Kind::Number => self.number(at, atom.text),
+            Kind::Word => self.word(atom),
+            Kind::Number => self.number(atom),
             Kind::Masked => {
                 // A SQLSTATE may have letters.
-                let code = self.code != Code::None || self.is_bracketed(at);
-                let assigned = matches!(self.goes, Goes::Assigned { code: true, .. });
+                let code = self.code != Code::None || self.is_bracketed(atom);
+                let assigned = self.goes == Goes::AssignedCode;
                 let kept = ((code && self.goes == Goes::Nothing) || assigned) && is_sqlstate(atom.text);
                 self.value(atom);
                 self.render.value(atom.text, kept);
@@ -326,51 +340,35 @@ impl<'a, 'o> Prose<'a, 'o> {
         self.depth = 0;
     }
 
-    fn sign(&mut self, at: usize, sign: &'a str) {
-        let key = self.named != Key::Other;
-        let text = sign;
-        let sign = text.chars().next().unwrap_or(' ');
-        let opens = matches!(sign, '(' | '[' | '{');
-        let closes = matches!(sign, ')' | ']' | '}');
-        let rows = self.last.has(Class::ROWS) || matches!(self.goes, Goes::Assigned { .. });
-        match (self.goes, sign) {
-            (Goes::Line, _) => {}
-            (Goes::Clause, _) if opens => self.depth += 1,
-            (Goes::Clause, _) if closes => {
-                self.depth = self.depth.saturating_sub(1);
-                if self.depth == 0 {
-                    self.goes(Goes::Nothing);
+    fn sign(&mut self, atom: &Atom<'a>) {
+        let sign = atom.text.chars().next().unwrap_or(' ');
+        match self.goes {
+            Goes::Line => {}
+            Goes::Clause => self.sign_in_clause(sign),
+            goes => match sign {
+                '=' | ':' | '>' | '\u{ff1d}' | '\u{ff1a}' if self.named != Key::Other => {
+                    let line = self.last.has(Class::HEADER) && sign == ':';
+                    self.goes(if line { Goes::Line } else { Goes::Clause });
                 }
-            }
-            (Goes::Clause, ',') if self.depth == 0 => self.goes(Goes::Nothing),
-            (Goes::Clause, ';') if self.depth == 0 && self.ends_here_or_assigns(at) => {
-                self.goes(Goes::Nothing)
-            }
-            (Goes::Clause, '<') => self.goes(Goes::Nothing),
-            (Goes::Clause, _) => {}
-            (_, '=' | ':' | '>' | '\u{ff1d}' | '\u{ff1a}') if key => {
-                let line = self.last.has(Class::HEADER) && sign == ':';
-                self.goes(if line { Goes::Line } else { Goes::Clause });
-            }
-            (_, '=' | '\u{ff1d}') => {
-                let known = self.before == Kind::Word;
-                self.goes(Goes::Assigned { code: known && self.last.has(Class::CODE), known });
-            }
-            // `user:password`
-            (_, ':') if self.name_goes_on && self.stands_inside(at) => self.goes(Goes::Next { said: false }),
-            (_, _) if opens && rows => {
-                self.goes(Goes::Clause);
-                self.depth = 1;
-            }
-            (_, ',' | ';') => self.goes(Goes::Nothing),
-            (_, _) if closes => self.goes(Goes::Nothing),
-            (Goes::Next { said: true }, '(' | '[' | '{') if self.waits => {
-                self.goes(Goes::Clause);
-                self.depth = 1;
-            }
-            // What was to be said of the key has been said.
-            (Goes::Next { .. }, '(' | '.') | (Goes::Rest, '(' | '.' | ':') => self.goes(Goes::Nothing),
-            _ => {}
+                '=' | '\u{ff1d}' => {
+                    self.goes(match self.before {
+                        Some(Kind::Word) if self.last.has(Class::CODE) => Goes::AssignedCode,
+                        Some(Kind::Word) => Goes::AssignedKnown,
+                        _ => Goes::Assigned,
+                    });
+                }
+                // `user:password`
+                ':' if self.name_goes_on && self.stands_inside(atom) => self.goes(Goes::Next),
+                '(' | '[' | '{' if self.opens_values() => {
+                    self.goes(Goes::Clause);
+                    self.depth = 1;
+                }
+                ',' | ';' | ')' | ']' | '}' => self.goes(Goes::Nothing),
+                // What was to be said of the key has been said.
+                '(' | '.' if matches!(goes, Goes::Next | Goes::Said | Goes::Rest) => self.goes(Goes::Nothing),
+                ':' if goes == Goes::Rest => self.goes(Goes::Nothing),
+                _ => {}
+            },
         }
         self.code = match self.code {
             Code::Second if matches!(sign, '(' | '[') => Code::InBrackets,
@@ -378,14 +376,37 @@ impl<'a, 'o> Prose<'a, 'o> {
             _ => Code::None,
         };
         self.name_goes_on = false;
-        self.render.keep(text);
+        self.render.keep(atom.text.len());
+    }
+
+    fn sign_in_clause(&mut self, sign: char) {
+        match sign {
+            '(' | '[' | '{' => self.depth += 1,
+            ')' | ']' | '}' => {
+                self.depth = self.depth.saturating_sub(1);
+                if self.depth == 0 {
+                    self.goes(Goes::Nothing);
+                }
+            }
+            ',' if self.depth == 0 => self.goes(Goes::Nothing),
+            ';' if self.depth == 0 && self.ends_here_or_assigns() => self.goes(Goes::Nothing),
+            '<' => self.goes(Goes::Nothing),
+            _ => {}
+        }
+    }
+
+    /// Whether what stands in the brackets that open here are values.
+    fn opens_values(&self) -> bool {
+        self.last.has(Class::ROWS)
+            || matches!(self.goes, Goes::Assigned | Goes::AssignedKnown | Goes::AssignedCode)
+            || (self.goes == Goes::Said && self.waits)
     }
 
     /// A value that is no word: it ends what waits for one.
     fn value(&mut self, atom: &Atom<'a>) {
         self.named = atom.word.key_after(self.last);
         self.last = atom.word.last;
-        self.before = Kind::Masked;
+        self.before = Some(Kind::Masked);
         self.code = Code::None;
         self.ends_wait();
     }
@@ -395,25 +416,26 @@ impl<'a, 'o> Prose<'a, 'o> {
         self.waits = false;
         self.name_goes_on |= self.goes != Goes::Nothing;
         self.goes = match self.goes {
-            Goes::Next { .. } if self.last.has(Class::SCHEME) => self.goes,
-            Goes::Next { .. } | Goes::Assigned { .. } => Goes::Nothing,
-            goes => goes,
+            goes @ (Goes::Next | Goes::Said) if self.last.has(Class::SCHEME) => goes,
+            goes @ (Goes::Rest | Goes::Clause | Goes::Line) => goes,
+            _ => Goes::Nothing,
         };
     }
 
-    fn word(&mut self, at: usize, atom: &Atom<'a>) {
+    fn word(&mut self, atom: &Atom<'a>) {
         let word = atom.word;
-        let about = word.single && word.last.has(Class::ABOUT);
-        let links = word.single && word.last.has(Class::LINK);
-        let is_name = word.single && word.last.has(Class::NAME);
-        let says = word.single && word.last.has(Class::SAYS);
+        let single = if word.single { word.last } else { Class::default() };
+        let about = single.has(Class::ABOUT);
+        let links = single.has(Class::LINK);
+        let is_name = single.has(Class::NAME);
+        let says = single.has(Class::SAYS);
         let kept = match self.goes {
             Goes::Clause | Goes::Line => false,
             Goes::Rest => links,
-            Goes::Next { .. } => about || links,
-            Goes::Assigned { code, known } => {
+            Goes::Next | Goes::Said => about || links,
+            Goes::Assigned | Goes::AssignedKnown | Goes::AssignedCode => {
                 let truth = ["true", "false"].iter().any(|truth| truth.eq_ignore_ascii_case(atom.text));
-                truth || (word.single && word.last.has(Class::NOTHING)) || (known && code && !self.in_sql)
+                truth || single.has(Class::NOTHING) || (self.goes == Goes::AssignedCode && !self.in_sql)
             }
             Goes::Nothing => {
                 let of_person = self.named == Key::Person && !about && !links;
@@ -422,8 +444,8 @@ impl<'a, 'o> Prose<'a, 'o> {
                 let title = || is_title(atom.text);
                 let joins = about || links || says;
                 let secret =
-                    self.named == Key::Secret && word.key == Key::Other && !joins && self.ends_part(at);
-                let name = ((is_name && self.before != Kind::Space) || self.name_goes_on) && title();
+                    self.named == Key::Secret && word.key == Key::Other && !joins && self.ends_part();
+                let name = ((is_name && self.before.is_some()) || self.name_goes_on) && title();
                 !(secret || name || (of_person && (is_name || title() || shouted())))
             }
         };
@@ -437,51 +459,54 @@ impl<'a, 'o> Prose<'a, 'o> {
         self.waits &= kept || word.last.has(Class::SCHEME);
         self.goes = match before {
             Goes::Clause | Goes::Line => before,
-            _ if points => Goes::Next { said: true },
-            Goes::Next { .. } if kept && !links => before,
-            Goes::Next { said: true } | Goes::Rest if !kept => Goes::Rest,
-            _ if self.named != Key::Other && self.is_option(at) => Goes::Next { said: false },
-            _ if word.single && word.last.has(Class::SCHEME) => Goes::Next { said: false },
+            _ if points => Goes::Said,
+            Goes::Next | Goes::Said if kept && !links => before,
+            Goes::Said | Goes::Rest if !kept => Goes::Rest,
+            _ if self.named != Key::Other && self.is_option(atom) => Goes::Next,
+            _ if single.has(Class::SCHEME) => Goes::Next,
             _ => Goes::Nothing,
         };
-        self.waits |= self.goes != before && matches!(self.goes, Goes::Next { .. });
-        self.in_sql |= kept && word.single && starts_sql(atom.text, word.last);
+        self.waits |= self.goes != before && matches!(self.goes, Goes::Next | Goes::Said);
+        self.in_sql |= kept && starts_sql(atom.text, single);
         self.code = match kept && word.last.has(Class::CODE) {
             true if atom.text.eq_ignore_ascii_case("sqlstate") => Code::State,
             true => Code::Any,
             false => Code::None,
         };
-        self.before = if kept { Kind::Word } else { Kind::Masked };
+        self.before = Some(if kept { Kind::Word } else { Kind::Masked });
         self.render.value(atom.text, kept);
     }
 
-    fn number(&mut self, at: usize, text: &'a str) {
-        if text == "s" && self.before == Kind::Word && self.stands_between(at, "(", ")") {
+    fn number(&mut self, atom: &Atom<'a>) {
+        let text = atom.text;
+        if text == "s" && matches!(self.before, Some(Kind::Word)) && self.stands_between(atom, b'(', b')') {
             // `column(s)`
-            return self.render.keep(text);
+            return self.render.keep(text.len());
         }
         // What follows is a user's name or a password.
-        let names_user = self.is_option(at) && matches!(text, "u" | "p" | "U" | "P");
-        let after = self.atoms.iter().skip(at + 1).find(|atom| {
+        let names_user = self.is_option(atom) && matches!(text, "u" | "p" | "U" | "P");
+        let after = self.behind.iter().find(|atom| {
             looked_at(1);
             // What stands behind an equals sign is a value.
-            atom.kind != Kind::Space && (atom.kind != Kind::Sign || atom.text == "=")
+            !atom.is_sign() || atom.text == "="
         });
         let name_behind = after.is_some_and(|after| {
             after.kind == Kind::Word && after.word.last.has(Class::NAME) && is_title(after.text)
         });
-        let after = after.map_or(Kind::Space, |after| after.kind);
-        let alone = [self.before, after].iter().all(|kind| matches!(kind, Kind::Word | Kind::Space));
+        let after = after.map(|after| after.kind);
+        let alone = [self.before, after].iter().all(|kind| matches!(kind, None | Some(Kind::Word)));
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         let is_code = match self.code {
-            Code::None | Code::Second => self.is_bracketed(at) && is_sqlstate(text) && !self.in_sql,
-            Code::State => is_sqlstate(text) || (!self.in_sql && after != Kind::Number),
-            Code::Any => !self.in_sql && (after != Kind::Number || self.opens_behind(at)),
-            Code::InBrackets => after != Kind::Number,
+            Code::None | Code::Second => self.is_bracketed(atom) && is_sqlstate(text) && !self.in_sql,
+            Code::State => is_sqlstate(text) || (!self.in_sql && after != Some(Kind::Number)),
+            Code::Any => !self.in_sql && (after != Some(Kind::Number) || self.opens_behind()),
+            Code::InBrackets => after != Some(Kind::Number),
         };
         let kept = match self.goes {
-            Goes::Clause | Goes::Line | Goes::Next { .. } | Goes::Rest => false,
-            Goes::Assigned { code, known } => known && digits && !self.in_sql && (code || text.len() <= 3),
+            Goes::Clause | Goes::Line | Goes::Next | Goes::Said | Goes::Rest => false,
+            Goes::Assigned => false,
+            Goes::AssignedKnown => digits && !self.in_sql && text.len() <= 3,
+            Goes::AssignedCode => digits && !self.in_sql,
             Goes::Nothing => {
                 (is_code || (alone && !name_behind && !self.in_sql && !names_user))
                     && self.named == Key::Other
@@ -489,9 +514,9 @@ impl<'a, 'o> Prose<'a, 'o> {
         };
         self.ends_wait();
         if names_user && !matches!(self.goes, Goes::Clause | Goes::Line) {
-            self.goes(Goes::Next { said: false });
+            self.goes(Goes::Next);
         }
-        self.before = Kind::Number;
+        self.before = Some(Kind::Number);
         self.code =
             if kept && matches!(self.code, Code::Any | Code::State) { Code::Second } else { Code::None };
         self.named = Key::Other;
@@ -499,52 +524,45 @@ impl<'a, 'o> Prose<'a, 'o> {
         self.render.value(text, kept);
     }
 
-    fn stands_between(&self, at: usize, open: &str, close: &str) -> bool {
-        self.stands_behind(at, open) && self.atoms.get(at + 1).is_some_and(|after| after.text == close)
+    fn stands_between(&self, atom: &Atom<'a>, open: u8, close: u8) -> bool {
+        let closes = |after: &Atom<'a>| after.adjoins() && after.is(close);
+        self.stands_behind(atom, open) && self.behind.first().is_some_and(closes)
     }
 
-    fn stands_behind(&self, at: usize, sign: &str) -> bool {
-        at.checked_sub(1).and_then(|before| self.atoms.get(before)).is_some_and(|before| before.text == sign)
+    fn stands_behind(&self, atom: &Atom<'a>, sign: u8) -> bool {
+        atom.adjoins() && self.prior.is_some_and(|before| before.is(sign))
     }
 
-    fn is_bracketed(&self, at: usize) -> bool {
-        self.stands_between(at, "(", ")") || self.stands_between(at, "[", "]")
+    fn is_bracketed(&self, atom: &Atom<'a>) -> bool {
+        self.stands_between(atom, b'(', b')') || self.stands_between(atom, b'[', b']')
     }
 
     /// Whether a sign stands between two values, without white space.
-    fn stands_inside(&self, at: usize) -> bool {
-        let is_value =
-            |at: usize| self.atoms.get(at).is_some_and(|atom| !matches!(atom.kind, Kind::Space | Kind::Sign));
-        at.checked_sub(1).is_some_and(is_value) && is_value(at + 1)
-    }
-
-    /// What stands behind an atom, white space left aside.
-    fn behind(&self, at: usize) -> impl Iterator<Item = &Atom<'a>> {
-        self.atoms.iter().skip(at + 1).filter(|atom| atom.kind != Kind::Space)
+    fn stands_inside(&self, sign: &Atom<'a>) -> bool {
+        sign.adjoins()
+            && self.prior.is_some_and(|before| !before.is_sign())
+            && self.behind.first().is_some_and(|after| after.adjoins() && !after.is_sign())
     }
 
     /// Whether a part of the sentence ends with a word: nothing, a sign or a quote follows.
-    fn ends_part(&self, at: usize) -> bool {
-        looked_at(2);
-        self.behind(at).next().is_none_or(|after| matches!(after.kind, Kind::Sign | Kind::Quoted(..)))
+    fn ends_part(&self) -> bool {
+        self.behind.first().is_none_or(|after| matches!(after.kind, Kind::Sign | Kind::Quoted(..)))
     }
 
-    fn opens_behind(&self, at: usize) -> bool {
-        self.behind(at).next().is_some_and(|after| matches!(after.text, "(" | "["))
+    fn opens_behind(&self) -> bool {
+        self.behind.first().is_some_and(|after| matches!(after.text, "(" | "["))
     }
 
     /// Whether nothing follows, or another key and its value.
-    fn ends_here_or_assigns(&self, at: usize) -> bool {
+    fn ends_here_or_assigns(&self) -> bool {
         looked_at(5);
-        let mut behind = self.behind(at).take(5).peekable();
-        let is_end = behind.peek().is_none();
-        is_end
-            || behind.find(|atom| atom.kind == Kind::Sign).is_some_and(|sign| matches!(sign.text, "=" | ":"))
+        let sign = self.behind.iter().take(5).find(|atom| atom.is_sign());
+        self.behind.is_empty() || sign.is_some_and(|sign| matches!(sign.text, "=" | ":"))
     }
 
     /// Whether a word is an option of a command line, whose value follows.
-    fn is_option(&self, at: usize) -> bool {
-        self.stands_behind(at, "-")
+    fn is_option(&self, word: &Atom<'a>) -> bool {
+        self.stands_behind(word, b'-')
     }
 }
 
@@ -563,69 +581,6 @@ fn starts_sql(word: &str, class: Class) -> bool {
 fn is_sqlstate(text: &str) -> bool {
     SqlState::new(text).is_some_and(|state| state.has_known_class())
         && text.bytes().filter(u8::is_ascii_digit).count() >= 2
-}
-
-struct Render<'a, 'o> {
-    out: &'o mut String,
-    /// Whether the last that was written is the mark.
-    marked: bool,
-    /// White space that isn't written yet: between two marks it goes.
-    space: &'a str,
-}
-
-impl<'a> Render<'a, '_> {
-    fn space(&mut self, space: &'a str) {
-        self.space = space;
-        if !self.marked {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        match self.space {
-            "" => {}
-            " " => self.out.push(' '),
-            space => self.out.extend(space.chars().map(|c| if c == '\t' { '\t' } else { ' ' })),
-        }
-        self.space = "";
-    }
-
-    fn value(&mut self, text: &str, kept: bool) {
-        if kept {
-            self.keep(text);
-        } else {
-            self.mask();
-        }
-    }
-
-    fn keep(&mut self, text: &str) {
-        self.flush();
-        self.out.push_str(text);
-        self.marked = false;
-    }
-
-    fn mask(&mut self) {
-        if !self.marked {
-            self.flush();
-            self.out.push_str(MARK);
-        }
-        self.space = "";
-        self.marked = true;
-    }
-
-    fn quoted(&mut self, open: Option<char>, text: &str, close: Option<char>) {
-        self.flush();
-        if let Some(open) = open {
-            self.out.push(open);
-        }
-        if !(text.is_empty() || open.is_none() && text.trim().is_empty()) {
-            self.out.push_str(MARK);
-        }
-        if let Some(close) = close {
-            self.out.push(close);
-        }
-        self.marked = false;
-    }
 }
 
 #[cfg(test)]

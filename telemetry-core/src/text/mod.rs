@@ -1,11 +1,13 @@
 //! What text may leave: of foreign text, only words that are known to be harmless; an author's own templates
 //! as they are.
 
+mod atoms;
 mod bytes;
 pub(crate) mod error_text;
 pub(crate) mod fields;
 mod frames;
 pub(crate) mod message;
+mod render;
 pub(crate) mod rules;
 pub(crate) mod sqlstate;
 pub(crate) mod template;

@@ -1,42 +1,12 @@
 //! A line cut into its atoms: white space, signs, words, numbers, what is quoted, and what is masked whatever
 //! it says.
 
-use crate::text::bytes::{self, DIGIT, EDGE, ENDS, ODD, PARTS, Run, SLASH};
+use crate::text::atoms::{Atoms, Kind, MARK};
+use crate::text::bytes::{self, DIGIT, EDGE, ENDS, ODD, PARTS, Run, SLASH, split_end, split_start};
 use crate::text::frames::is_public_name;
 use crate::text::rules::TextRules;
 use crate::text::vocabulary::{Class, class};
 use crate::text::words::{Word, is_space, plain_word, word};
-
-/// What stands for what isn't kept.
-pub(crate) const MARK: &str = "***";
-
-/// What a part of a line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Space,
-    /// One character of punctuation that keeps its place.
-    Sign,
-    Word,
-    /// A short number, or a single letter: harmless alone, and a part of something beside another.
-    Number,
-    /// Between these quotes, which keep their place; one may be on another line.
-    Quoted(Option<char>, Option<char>),
-    Masked,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Atom<'a> {
-    pub(super) text: &'a str,
-    pub(super) kind: Kind,
-    /// What is known of a word, or of what stands in its place.
-    pub(super) word: Word,
-}
-
-impl<'a> Atom<'a> {
-    fn of(text: &'a str, kind: Kind) -> Self {
-        Atom { text, kind, word: Word::default() }
-    }
-}
 
 /// Counts the characters that are looked at, where tests count them.
 pub(super) fn looked_at(_characters: usize) {
@@ -77,7 +47,7 @@ pub(super) fn cut<'a>(
     line: &'a str,
     open: Option<char>,
     rules: &TextRules,
-    atoms: &mut Vec<Atom<'a>>,
+    atoms: &mut Atoms<'a>,
 ) -> Option<char> {
     let mut rest = line;
     if let Some(close) = open {
@@ -86,17 +56,22 @@ pub(super) fn cut<'a>(
             None => return open,
         }
     }
-    while let Some(first) = rest.chars().next() {
+    while let Some(byte) = rest.as_bytes().first() {
+        if bytes::kind(*byte) & ENDS == 0 || !byte.is_ascii() && !rest.starts_with(ends_here) {
+            rest = token(rest, rules, atoms);
+            continue;
+        }
+        let Some(first) = rest.chars().next() else { break };
         if is_space(first) {
-            let behind = rest.trim_start_matches(is_space);
-            atoms.push(Atom::of(before(rest, behind), Kind::Space));
-            rest = behind;
+            (atoms.space, rest) = split_start(rest, is_space);
+            looked_at(atoms.space.len());
         } else if let Some(close) = closing(first) {
             let behind = rest.get(first.len_utf8()..).unwrap_or("");
             rest = if let Some((inside, rest)) = doubled(behind, first) {
-                let sign = Atom::of(behind.get(..first.len_utf8()).unwrap_or(""), Kind::Sign);
-                let kind = Kind::Quoted(Some(first), Some(first));
-                atoms.extend([sign, Atom { text: inside, kind, word: word(inside, rules) }, sign]);
+                let sign = behind.get(..first.len_utf8()).unwrap_or("");
+                atoms.sign(sign);
+                atoms.push(inside, Kind::Quoted(Some(first), Some(first)), word(inside, rules));
+                atoms.sign(sign);
                 rest
             } else if may_open(atoms) {
                 match quoted(behind, Some(first), close, rules, atoms) {
@@ -107,36 +82,43 @@ pub(super) fn cut<'a>(
                 // `5" of "x"`, `users' x 'y'`: which of them open isn't known, so all between them goes.
                 let inside = behind.get(..last).unwrap_or("");
                 looked_at(inside.len());
-                let kind = Kind::Quoted(Some(first), Some(close));
-                atoms.push(Atom { text: inside, kind, word: word(inside, rules) });
+                atoms.push(inside, Kind::Quoted(Some(first), Some(close)), word(inside, rules));
                 behind.get(last + close.len_utf8()..).unwrap_or("")
             } else {
                 looked_at(behind.len());
-                let sign = rest.get(..first.len_utf8()).unwrap_or("");
-                atoms.push(Atom::of(sign, Kind::Sign));
+                atoms.sign(rest.get(..first.len_utf8()).unwrap_or(""));
                 behind
             };
-        } else {
-            let run = Run::at_start(rest);
-            let (text, behind, kinds) = token_end(rest, &run);
-            if text.len() == run.len && run.first & DIGIT == 0 {
-                value(text, kinds, plain_word(rest, text, &run, rules), atoms);
-            } else if kinds & (PARTS | EDGE | ODD) == 0 {
-                classified(text, kinds, rules, atoms);
-            } else if kinds & ODD != 0 && text.contains('*') {
-                for (number, piece) in text.split(MARK).enumerate() {
-                    if number > 0 {
-                        atoms.push(Atom::of(MARK, Kind::Masked));
-                    }
-                    token(piece, rules, atoms);
-                }
-            } else {
-                token(text, rules, atoms);
-            }
-            rest = behind;
         }
     }
     None
+}
+
+/// Whether a token ends before a character, save an apostrophe within a word.
+fn ends_here(c: char) -> bool {
+    is_space(c) || closing(c).is_some()
+}
+
+/// The token that a text begins with; what stands behind it is returned.
+#[inline]
+fn token<'a>(rest: &'a str, rules: &TextRules, atoms: &mut Atoms<'a>) -> &'a str {
+    let run = Run::at_start(rest);
+    let (text, behind, kinds) = token_end(rest, &run);
+    if run.is_word(text) {
+        plain(rest, text, &run, rules, atoms);
+    } else if kinds & (PARTS | EDGE | ODD) == 0 {
+        classified(rest, text, &run, kinds, rules, atoms);
+    } else if kinds & ODD != 0 && text.contains('*') {
+        for (number, piece) in text.split(MARK).enumerate() {
+            if number > 0 {
+                atoms.push(MARK, Kind::Masked, Word::default());
+            }
+            edged(piece, rules, atoms);
+        }
+    } else {
+        edged(text, rules, atoms);
+    }
+    behind
 }
 
 /// What stands in doubled quotes, of which the first quote is behind: ``` ``x`` ```, `""x""`; and what stands
@@ -162,19 +144,20 @@ fn is_apart(c: char) -> bool {
 
 /// Whether a quote may open here: not behind a word, save for the prefix of a literal (`b'…'`, `N'…'`), which
 /// is a sign then.
-fn may_open(atoms: &mut [Atom<'_>]) -> bool {
-    let [.., before, last] = atoms else {
-        return atoms.first_mut().is_none_or(|last| opens_behind(last, None));
-    };
-    opens_behind(last, Some(before.kind))
-}
-
-fn opens_behind(last: &mut Atom<'_>, before: Option<Kind>) -> bool {
-    let stands_apart = |kind| matches!(kind, Kind::Space | Kind::Sign | Kind::Quoted(..));
+fn may_open(line: &mut Atoms<'_>) -> bool {
+    let [before @ .., last] = &mut *line.atoms else { return true };
+    if !line.space.is_empty() {
+        return true;
+    }
+    let stands_apart = |kind| matches!(kind, Kind::Sign | Kind::Quoted(..));
     let is_prefix = |text: &str| {
         ["b", "e", "f", "n", "r", "u", "x"].iter().any(|prefix| prefix.eq_ignore_ascii_case(text))
     };
-    if !stands_apart(last.kind) && is_prefix(last.text) && before.is_none_or(stands_apart) {
+    let before = before.last().filter(|_| last.adjoins());
+    if !stands_apart(last.kind)
+        && is_prefix(last.text)
+        && before.is_none_or(|before| stands_apart(before.kind))
+    {
         last.kind = Kind::Sign;
     }
     stands_apart(last.kind)
@@ -183,14 +166,18 @@ fn opens_behind(last: &mut Atom<'_>, before: Option<Kind>) -> bool {
 /// Where a quote is closed for the first time: by what closes it, isn't escaped, and has no value right
 /// behind it. Escapes count where the text is the quote's own.
 pub(super) fn close_of(text: &str, close: char, escapes: bool) -> Option<usize> {
-    let mut escaped = false;
-    let first = close.encode_utf8(&mut [0; 4]).bytes().next();
-    for (at, byte) in text.bytes().enumerate() {
-        looked_at(1);
-        if Some(byte) == first
-            && !escaped
-            && let Some(behind) = text.get(at..).and_then(|text| text.strip_prefix(close))
-        {
+    let first = close.encode_utf8(&mut [0; 4]).bytes().next()?;
+    let stops = |byte: &u8| *byte == first || (escapes && *byte == b'\\');
+    let mut from = 0;
+    loop {
+        let next = text.as_bytes().get(from..)?.iter().position(stops);
+        let at = from + next.unwrap_or(text.len() - from);
+        looked_at(at + 1 - from);
+        from = at + 1;
+        if text.as_bytes().get(at)? == &b'\\' && escapes {
+            // What is escaped closes nothing, and escapes nothing.
+            from += 1;
+        } else if let Some(behind) = text.get(at..).and_then(|text| text.strip_prefix(close)) {
             let mut behind = behind.chars();
             let next = behind.next();
             // Also the plural of what is quoted: `'x's`.
@@ -199,16 +186,7 @@ pub(super) fn close_of(text: &str, close: char, escapes: bool) -> Option<usize> 
                 return Some(at);
             }
         }
-        escaped = escapes && byte == b'\\' && !escaped;
     }
-    None
-}
-
-/// What of a text stands before its end `behind`.
-fn before<'a>(text: &'a str, behind: &str) -> &'a str {
-    let before = text.len().checked_sub(behind.len()).and_then(|end| text.get(..end)).unwrap_or("");
-    looked_at(before.len());
-    before
 }
 
 /// What is inside a quote, up to its end or to that of the line; what stands behind its end is returned.
@@ -217,50 +195,55 @@ fn quoted<'a>(
     open: Option<char>,
     close: char,
     rules: &TextRules,
-    atoms: &mut Vec<Atom<'a>>,
+    atoms: &mut Atoms<'a>,
 ) -> Option<&'a str> {
     let end = close_of(text, close, true);
     let inside = text.get(..end.unwrap_or(text.len())).unwrap_or("");
     looked_at(inside.len());
-    let kind = Kind::Quoted(open, end.map(|_| close));
-    atoms.push(Atom { text: inside, kind, word: word(inside, rules) });
+    atoms.push(inside, Kind::Quoted(open, end.map(|_| close)), word(inside, rules));
     let behind = text.get(end? + close.len_utf8()..)?;
     let Some(plural) = behind.strip_prefix('s').filter(|behind| !behind.starts_with(|c| !is_apart(c))) else {
         return Some(behind);
     };
-    atoms.push(Atom::of(behind.get(..1).unwrap_or(""), Kind::Sign));
+    atoms.sign(behind.get(..1).unwrap_or(""));
     Some(plural)
 }
 
 /// A token that begins with this run ends at white space and at a quote. Also what its bytes are.
+#[inline]
 fn token_end<'a>(text: &'a str, run: &Run) -> (&'a str, &'a str, u8) {
-    let mut end = run.len;
-    let (token, behind) = loop {
-        let behind = text.as_bytes().get(end..).unwrap_or_default();
-        let Some(next) = behind.iter().position(|byte| bytes::kind(*byte) & ENDS != 0) else {
-            break (text, "");
-        };
-        end += next;
-        if let Some((token, behind)) = text.split_at_checked(end)
-            && ends_token(token, behind)
-        {
-            break (token, behind);
+    let (mut end, mut kinds) = (run.len, run.kinds());
+    loop {
+        let (len, inside) = bytes::while_without(text.as_bytes().get(end..).unwrap_or_default(), ENDS);
+        end += len;
+        kinds |= inside;
+        match text.as_bytes().get(end) {
+            Some(byte) if !ends_token(text, end, *byte) => kinds |= bytes::kind(*byte),
+            _ => break,
         }
         end += 1;
-    };
-    looked_at(token.len());
-    let signs = token.as_bytes().get(run.len..).unwrap_or_default();
-    (token, behind, run.kinds() | bytes::kinds(signs))
+    }
+    looked_at(end);
+    let (token, behind) = text.split_at_checked(end).unwrap_or((text, ""));
+    (token, behind, kinds)
 }
 
-/// Whether a token ends before what stands behind it. An apostrophe between letters ends none.
-fn ends_token(token: &str, behind: &str) -> bool {
-    let mut chars = behind.chars();
-    chars.next().is_some_and(|c| {
-        let apostrophe =
-            || c == '\'' && token.ends_with(char::is_alphabetic) && is_short_form(chars.as_str());
-        is_space(c) || (closing(c).is_some() && !apostrophe())
-    })
+/// Whether a token ends before this byte of a text.
+#[inline]
+fn ends_token(text: &str, at: usize, byte: u8) -> bool {
+    // White space, and quotes of ASCII.
+    byte.is_ascii() && byte != b'\'' || may_end_token(text, at, byte)
+}
+
+/// Whether it ends before an apostrophe, which it doesn't between letters, or before this byte of another
+/// script.
+fn may_end_token(text: &str, at: usize, byte: u8) -> bool {
+    let Some((token, behind)) = text.split_at_checked(at) else { return false };
+    if byte == b'\'' {
+        !(token.ends_with(char::is_alphabetic) && behind.strip_prefix('\'').is_some_and(is_short_form))
+    } else {
+        behind.starts_with(ends_here)
+    }
 }
 
 /// Whether what follows an apostrophe is the end of a short form: `can't`, `it's`, `we've`.
@@ -270,67 +253,89 @@ fn is_short_form(after: &str) -> bool {
         .any(|end| after.strip_prefix(end).is_some_and(|behind| !behind.starts_with(char::is_alphanumeric)))
 }
 
-fn signs<'a>(text: &'a str, atoms: &mut Vec<Atom<'a>>) {
+/// A token with signs: those at its edges stay, its middle is a value, or words parted by signs.
+fn edged<'a>(text: &'a str, rules: &TextRules, atoms: &mut Atoms<'a>) {
+    looked_at(text.len());
+    let (before, core) = split_start(text, may_edge);
+    let (middle, behind) = split_end(core, may_edge);
+    if !before.is_empty() {
+        atoms.signs(before);
+    }
+    let run = Run::at_start(middle);
+    let kinds = run.kinds() | bytes::kinds(middle.as_bytes().get(run.len..).unwrap_or_default());
+    if kinds & ODD != 0 {
+        atoms.push(middle, Kind::Masked, word(middle, rules));
+    } else if kinds & PARTS != 0 {
+        parts(middle, kinds, rules, atoms);
+    } else if !middle.is_empty() {
+        classified(core, middle, &run, kinds, rules, atoms);
+    }
+    if !behind.is_empty() {
+        atoms.signs(behind);
+    }
+}
+
+/// What signs part, of which all bytes together are of these kinds.
+fn parts<'a>(text: &'a str, kinds: u8, rules: &TextRules, atoms: &mut Atoms<'a>) {
+    let parts_words = |c: char| u8::try_from(c).is_ok_and(|byte| bytes::kind(byte) & PARTS != 0);
+    let edges_part = |c| matches!(c, '-' | '.');
+    looked_at(2 * text.len());
     let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let Some((sign, behind)) = rest.split_at_checked(c.len_utf8()) else { break };
-        atoms.push(Atom::of(sign, Kind::Sign));
+    while !rest.is_empty() {
+        let (part, behind) = split_start(rest, |c| !parts_words(c));
+        let (before, core) = split_start(part, edges_part);
+        let (middle, after) = split_end(core, edges_part);
+        atoms.signs(before);
+        if !middle.is_empty() {
+            classified(core, middle, &Run::at_start(middle), kinds, rules, atoms);
+        }
+        atoms.signs(after);
+        let (between, behind) = split_start(behind, parts_words);
+        atoms.signs(between);
         rest = behind;
     }
 }
 
-/// One token: its edges are signs, its middle is a value, or words parted by signs.
-fn token<'a>(text: &'a str, rules: &TextRules, atoms: &mut Vec<Atom<'a>>) {
-    let core = text.trim_start_matches(may_edge);
-    let middle = core.trim_end_matches(may_edge);
-    signs(before(text, core), atoms);
-    let kinds = bytes::kinds(middle.as_bytes());
-    if kinds & ODD != 0 {
-        atoms.push(Atom { text: middle, kind: Kind::Masked, word: word(middle, rules) });
-    } else if kinds & PARTS != 0 {
-        parts(middle, kinds, rules, atoms);
-    } else if !middle.is_empty() {
-        classified(middle, kinds, rules, atoms);
-    }
-    signs(core.get(middle.len()..).unwrap_or(""), atoms);
-}
-
-/// What signs part, of which all bytes together are of these kinds.
-fn parts<'a>(text: &'a str, kinds: u8, rules: &TextRules, atoms: &mut Vec<Atom<'a>>) {
-    let parts_words = |c: char| u8::try_from(c).is_ok_and(|byte| bytes::kind(byte) & PARTS != 0);
-    let mut rest = text;
-    while !rest.is_empty() {
-        let behind = rest.trim_start_matches(|c| !parts_words(c));
-        let part = before(rest, behind);
-        let core = part.trim_start_matches(['-', '.']);
-        let middle = core.trim_end_matches(['-', '.']);
-        signs(before(part, core), atoms);
-        if !middle.is_empty() {
-            classified(middle, kinds, rules, atoms);
-        }
-        signs(core.get(middle.len()..).unwrap_or(""), atoms);
-        rest = behind.trim_start_matches(parts_words);
-        signs(before(behind, rest), atoms);
-    }
-}
-
-/// A number or a word that has no bytes of other kinds than these.
-fn classified<'a>(text: &'a str, kinds: u8, rules: &TextRules, atoms: &mut Vec<Atom<'a>>) {
-    if text.starts_with(|c: char| c.is_ascii_digit() || c == '.') && is_number(text) {
-        atoms.push(Atom::of(text, Kind::Number));
+/// A number or a word with which the rest of a line begins. It begins with this run, and has no bytes of
+/// other kinds than these.
+fn classified<'a>(
+    rest: &'a str,
+    text: &'a str,
+    run: &Run,
+    kinds: u8,
+    rules: &TextRules,
+    atoms: &mut Atoms<'a>,
+) {
+    if run.is_word(text) {
+        plain(rest, text, run, rules, atoms);
+    } else if (run.first & DIGIT != 0 || text.starts_with('.')) && is_number(text) {
+        atoms.push(text, Kind::Number, Word::default());
     } else {
-        value(text, kinds, word(text, rules), atoms);
+        joined(text, kinds, rules, atoms);
     }
 }
 
-/// The same of what is no number by its digits, and of which this is known.
-fn value<'a>(text: &'a str, kinds: u8, word: Word, atoms: &mut Vec<Atom<'a>>) {
+/// A word that is this run.
+#[inline]
+fn plain<'a>(rest: &'a str, text: &'a str, run: &Run, rules: &TextRules, atoms: &mut Atoms<'a>) {
+    let word = plain_word(rest, text, run, rules);
+    push_value(text, word.known, word, atoms);
+}
+
+/// A word of several pieces, or what is no number by its digits.
+fn joined<'a>(text: &'a str, kinds: u8, rules: &TextRules, atoms: &mut Atoms<'a>) {
+    let word = word(text, rules);
     let is_name = || kinds & EDGE != 0 && (is_vendor_code(text) || is_public_name(text));
     let known = (word.known || is_name()) && !(kinds & SLASH != 0 && is_path(text));
+    push_value(text, known, word, atoms);
+}
+
+#[inline]
+fn push_value<'a>(text: &'a str, known: bool, word: Word, atoms: &mut Atoms<'a>) {
     if text.len() == 1 && !word.known {
-        atoms.push(Atom::of(text, Kind::Number));
+        atoms.push(text, Kind::Number, Word::default());
     } else {
-        atoms.push(Atom { text, kind: if known { Kind::Word } else { Kind::Masked }, word });
+        atoms.push(text, if known { Kind::Word } else { Kind::Masked }, word);
     }
 }
 
@@ -343,24 +348,28 @@ fn is_path(text: &str) -> bool {
 /// Up to 5 digits, with a fraction of up to 3 or a unit; a version of three parts, the first of up to 2;
 /// `2/3`.
 fn is_number(text: &str) -> bool {
-    let digits = |text: &str, most: usize| {
-        !text.is_empty() && text.len() <= most && text.bytes().all(|b| b.is_ascii_digit())
+    fn split_digits(text: &str) -> (&str, &str) {
+        split_start(text, |c| c.is_ascii_digit())
+    }
+    let (first, mut behind) = split_digits(text);
+    if let Some(whole) = behind.strip_prefix('/') {
+        let (digits, behind) = split_digits(whole);
+        return (1..=3).contains(&first.len()) && (1..=3).contains(&digits.len()) && behind.is_empty();
+    }
+    let mut places = 0;
+    while let Some(place) = behind.strip_prefix('.') {
+        let (digits, rest) = split_digits(place);
+        if !(1..=3).contains(&digits.len()) {
+            return false;
+        }
+        (places, behind) = (places + 1, rest);
+    }
+    let most = if places > 1 { 2 } else { 5 };
+    let is_unit = || {
+        behind.bytes().all(|byte| byte.is_ascii_alphabetic())
+            && class(behind.as_bytes(), behind.len()).has(Class::UNIT)
     };
-    if digits(text, usize::MAX) {
-        return text.len() <= 5;
-    }
-    if let Some((part, whole)) = text.split_once('/') {
-        return digits(part, 3) && digits(whole, 3);
-    }
-    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = text.strip_prefix(number).unwrap_or("");
-    if !unit.is_empty() && !class(unit.as_bytes(), unit.len()).has(Class::UNIT) {
-        return false;
-    }
-    let mut places = number.split('.');
-    let most = if places.clone().count() > 2 { 2 } else { 5 };
-    let first = places.next().is_some_and(|first| digits(first, most));
-    first && places.clone().count() <= 2 && places.all(|place| digits(place, 3))
+    (1..=most).contains(&first.len()) && places <= 2 && (behind.is_empty() || is_unit())
 }
 
 /// `ORA-00942`, `SQL-204` and other numbers of known vendors: letters, a hyphen, and up to 5 digits.
@@ -375,8 +384,35 @@ fn is_vendor_code(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::text::message::sanitize;
+
+    proptest! {
+        /// By which what is kept is copied from its line.
+        #[test]
+        fn the_atoms_of_a_line_are_all_of_it(
+            line in "(\\PC|[ \t'\"`*.:=()a-cS]){0,60}",
+            open in proptest::option::of(proptest::char::any()),
+        ) {
+            let mut atoms = Atoms::with_capacity(0);
+            cut(&line, open, &TextRules::default(), &mut atoms);
+            let mut whole = String::new();
+            for atom in &atoms.atoms {
+                whole.push_str(atom.space);
+                let Kind::Quoted(open, close) = atom.kind else {
+                    whole.push_str(atom.text);
+                    continue;
+                };
+                whole.extend(open);
+                whole.push_str(atom.text);
+                whole.extend(close);
+            }
+            whole.push_str(atoms.space);
+            prop_assert_eq!(whole, line);
+        }
+    }
 
     #[test]
     fn a_number_is_short_or_has_a_unit_or_is_a_version_or_a_part() {

@@ -95,12 +95,15 @@ marks! {
 }
 
 impl Class {
+    /// Whether it has this mark, or one of these.
+    #[inline]
     pub(super) fn has(self, mark: Class) -> bool {
         self.0 & mark.0 != 0
     }
 
-    pub(super) fn has_any<const N: usize>(self, marks: [Class; N]) -> bool {
-        marks.iter().any(|mark| self.has(*mark))
+    /// Either mark.
+    pub(super) const fn or(self, other: Class) -> Class {
+        Class(self.0 | other.0)
     }
 }
 
@@ -112,7 +115,7 @@ pub(super) fn class(text: &[u8], len: usize) -> Class {
     // The table is at most half full, so that a free slot ends the search soon.
     while let Some(found) = (SLOTS[slot] as usize).checked_sub(1) {
         let ([word, word_second, word_third], marks) = &WORDS[found];
-        if *word == first && *word_second == second && *word_third == third {
+        if (word ^ first) | (word_second ^ second) | (word_third ^ third) == 0 {
             return Class(*marks);
         }
         slot = (slot + 1) % SLOTS.len();

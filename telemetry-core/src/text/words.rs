@@ -1,8 +1,8 @@
 //! What is known of a word: whether it is harmless, and what it says of the words behind it.
 
-use crate::text::bytes::{self, CAPITAL, DIGIT, Run, SMALL, WORD};
+use crate::text::bytes::{self, DIGIT, Run, SMALL, WORD};
 use crate::text::rules::TextRules;
-use crate::text::vocabulary::{Class, class};
+use crate::text::vocabulary::{self, Class, class};
 
 /// What a key says of its value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub(super) struct Word {
     pub(super) last: Class,
     /// Whether it is one piece.
     pub(super) single: bool,
-    /// Whether it is one piece of small letters, and nothing else.
-    pub(super) small: bool,
+    /// Whether it is one piece of small letters and nothing else, and doesn't join others.
+    pub(super) bare: bool,
 }
 
 /// How unknown words end that name a secret: `dbpassword`.
@@ -51,61 +51,69 @@ impl Word {
 }
 
 /// White space, and what is shown as such.
+#[inline]
 pub(super) fn is_space(c: char) -> bool {
-    c.is_whitespace() || c.is_control()
+    match c {
+        '\0'..=' ' | '\x7f' => true,
+        _ => !c.is_ascii() && (c.is_whitespace() || c.is_control()),
+    }
 }
 
 /// Looks at a word.
 pub(super) fn word(text: &str, rules: &TextRules) -> Word {
-    let mut look = Look::default();
+    let mut look = Look::new(text, rules);
     let mut rest = text;
     while !rest.is_empty() {
         let run = Run::at_start(rest);
-        let Some((piece, behind)) = rest.split_at_checked(run.len) else { break };
-        if !piece.is_empty() {
-            look.piece(rest, &run, text, behind, rules);
-        }
-        let next = behind.bytes().position(|byte| bytes::kind(byte) & WORD != 0);
-        rest = next.and_then(|next| behind.get(next..)).unwrap_or("");
+        look.piece(rest, &run);
+        let behind = rest.as_bytes().get(run.len..).unwrap_or_default();
+        let (signs, _) = bytes::while_without(behind, WORD);
+        rest = rest.get(run.len + signs..).unwrap_or("");
     }
-    look.word(text)
+    look.word()
 }
 
-/// Looks at a word that is one run of letters and digits, with which the rest of a line begins.
+/// Looks at a word that is this run of letters and digits, a letter first, and with which the rest of a line
+/// begins.
 #[inline]
 pub(super) fn plain_word(rest: &str, text: &str, run: &Run, rules: &TextRules) -> Word {
-    let mut look = Look::default();
-    look.piece(rest, run, text, "", rules);
-    look.word(text)
+    if run.may_have_humps() {
+        return word(text, rules);
+    }
+    let mut look = Look::new(text, rules);
+    let class = class(rest.as_bytes(), run.len);
+    look.whole(text, run, class, false);
+    // None of those that are known as they are is one run.
+    Word { known: !look.unknown, single: true, ..look.word }
 }
 
 /// Whether a word in a text names a secret or a person. What parts words is said; there are no quotes among
 /// them.
 pub(super) fn names_value(text: &str, parts: impl Fn(char) -> bool) -> bool {
-    let (mut look, rules) = (Look::default(), TextRules::default());
+    let rules = TextRules::default();
+    let mut look = Look::new(text, &rules);
     let mut rest = text;
     while !rest.is_empty() {
         let run = Run::at_start(rest);
-        let Some((piece, behind)) = rest.split_at_checked(run.len) else { break };
-        if !piece.is_empty() {
-            look.piece(rest, &run, text, behind, &rules);
-        }
-        let next = behind.bytes().position(|byte| bytes::kind(byte) & WORD != 0);
-        let (signs, behind) = behind.split_at_checked(next.unwrap_or(behind.len())).unwrap_or((behind, ""));
+        look.piece(rest, &run);
+        let behind = rest.get(run.len..).unwrap_or("");
+        let (signs, _) = bytes::while_without(behind.as_bytes(), WORD);
+        let (signs, behind) = behind.split_at_checked(signs).unwrap_or((behind, ""));
         if signs.contains(&parts) {
             if look.word.key != Key::Other {
                 return true;
             }
-            look = Look::default();
+            look = Look::new(text, &rules);
         }
         rest = behind;
     }
     look.word.key != Key::Other
 }
 
-/// What is known so far.
-#[derive(Default)]
-struct Look {
+/// What is known so far of a text.
+struct Look<'a> {
+    text: &'a str,
+    rules: &'a TextRules,
     word: Word,
     pieces: u32,
     letters: bool,
@@ -116,60 +124,87 @@ struct Look {
     after_number: bool,
 }
 
-impl Look {
+impl<'a> Look<'a> {
     #[inline]
-    fn word(self, text: &str) -> Word {
-        let Look { word, pieces, letters, unknown, .. } = self;
+    fn new(text: &'a str, rules: &'a TextRules) -> Self {
+        Look {
+            text,
+            rules,
+            word: Word::default(),
+            pieces: 0,
+            letters: false,
+            unknown: false,
+            numbers: 0,
+            after_number: false,
+        }
+    }
+
+    fn word(self) -> Word {
+        let Look { text, word, pieces, letters, unknown, .. } = self;
         let known = (!unknown && letters) || WHOLE.iter().any(|whole| whole.eq_ignore_ascii_case(text));
         Word { known, single: pieces == 1, ..word }
     }
 
-    /// One run of letters and digits of a text, with which the rest of it begins, and what of the text stands
-    /// behind it.
-    fn piece(&mut self, rest: &str, run: &Run, text: &str, behind: &str, rules: &TextRules) {
-        let piece = rest.get(..run.len).unwrap_or(rest);
-        let bytes = piece.as_bytes();
-        self.word.small = bytes.len() == text.len() && run.kinds() == SMALL;
+    /// The run of letters and digits with which the rest of the text begins, if it does.
+    fn piece(&mut self, rest: &str, run: &Run) {
+        if run.len == 0 {
+            return;
+        }
         if run.kinds() == DIGIT {
             // As in `UTF-8`, `HTTP/1.1` and `32-bit`; more of them may be an address.
             self.numbers += 1;
             let few = self.numbers == 1 || (self.numbers == 2 && self.after_number);
-            self.unknown |= bytes.len() > 2 || !few;
+            self.unknown |= run.len > 2 || !few;
             self.after_number = true;
-            self.take(Class::default(), bytes.len());
-            return;
+            return self.take(Class::default(), run.len);
         }
         self.letters = true;
         self.after_number = false;
-        let is_plain = run.others & CAPITAL == 0;
-        let mut humps = humps(bytes);
-        let first = if is_plain { bytes } else { humps.next().unwrap_or_default() };
-        if first.len() == bytes.len() {
-            let class = class(rest.as_bytes(), run.len);
-            let known = class.has(Class::KNOWN)
-                || class.has(Class::SHORT) && behind == "'t"
-                || behind.is_empty() && is_contraction(piece, text)
-                || rules.knows(bytes);
-            self.unknown |= !known;
-            let names_secret = !known && SECRETS.iter().any(|end| ends_with(bytes, end.as_bytes()));
-            self.take(if names_secret { Class::SECRET } else { class }, bytes.len());
-            return;
+        let class = class(rest.as_bytes(), run.len);
+        let Some((piece, behind)) = rest.split_at_checked(run.len) else { return };
+        let is_short = class.has(Class::SHORT) && behind == "'t"
+            || behind.is_empty() && is_contraction(piece, self.text);
+        if run.may_have_humps() {
+            self.humped(piece, run, class, is_short);
+        } else {
+            self.whole(piece, run, class, is_short);
         }
-        let whole = class(rest.as_bytes(), run.len);
+    }
+
+    /// One that may have camel humps.
+    fn humped(&mut self, piece: &str, run: &Run, class: Class, is_short: bool) {
+        let bytes = piece.as_bytes();
+        let mut humps = humps(bytes);
+        let first = humps.next().unwrap_or_default();
+        if first.len() == bytes.len() {
+            return self.whole(piece, run, class, is_short);
+        }
         let is_upper = run.kinds() & SMALL == 0;
-        if whole.has(Class::ANY_CASE) || is_upper && whole.has(Class::KNOWN) {
-            self.take(whole, bytes.len());
-            return;
+        if class.has(Class::ANY_CASE) || is_upper && class.has(Class::KNOWN) {
+            return self.take(class, bytes.len());
         }
         self.unknown |= bytes.len() > 100;
         for hump in std::iter::once(first).chain(humps) {
-            let class = class(hump, hump.len());
+            let class = vocabulary::class(hump, hump.len());
             let long = hump.len() > 1 || matches!(hump, b"A" | b"a");
-            self.unknown |= !(long && (class.has(Class::KNOWN) || rules.knows(hump)));
+            self.unknown |= !(long && (class.has(Class::KNOWN) || self.rules.knows(hump)));
             self.take(class, hump.len());
         }
     }
 
+    /// One that is a single hump; whether it is a part of a short form.
+    #[inline]
+    fn whole(&mut self, piece: &str, run: &Run, class: Class, is_short: bool) {
+        let bytes = piece.as_bytes();
+        let known = class.has(Class::KNOWN) || is_short || self.rules.knows(bytes);
+        self.unknown |= !known;
+        let names_secret = !known && SECRETS.iter().any(|end| ends_with(bytes, end.as_bytes()));
+        self.take(if names_secret { Class::SECRET } else { class }, bytes.len());
+        let joins = Class::ABOUT.or(Class::SAYS).or(Class::LINK);
+        self.word.bare = run.len == self.text.len() && run.kinds() == SMALL && !self.word.last.has(joins);
+    }
+
+    #[inline]
     fn take(&mut self, class: Class, len: usize) {
         self.pieces += 1;
         let key = self.word.key;
@@ -197,7 +232,8 @@ fn ends_with(word: &[u8], end: &[u8]) -> bool {
 
 /// What follows the apostrophe of a short form: `can't`, `it's`, `we've`.
 fn is_contraction(piece: &str, text: &str) -> bool {
-    piece.len() <= 2
+    piece.len() < text.len()
+        && piece.len() <= 2
         && ["t", "s", "re", "ve", "ll", "d", "m"].contains(&piece)
         && text.strip_suffix(piece).is_some_and(|before| before.ends_with('\''))
 }
@@ -334,6 +370,40 @@ mod tests {
     }
 
     #[test]
+    fn white_space_is_also_what_is_shown_as_such() {
+        for c in (0..=0x3000).filter_map(char::from_u32) {
+            assert_eq!(is_space(c), c.is_whitespace() || c.is_control(), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn a_bare_word_is_of_small_letters_and_joins_no_others() {
+        assert!(look("server").bare && look("frobnicate").bare && look("frobtoken").bare);
+        for text in ["Server", "SERVER", "http2", "read_timeout", "can't", "accepted", "is", "and"] {
+            assert!(!look(text).bare, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_known_alike_alone_and_where_a_line_begins_with_it() {
+        for text in [
+            "server",
+            "SERVER",
+            "Server",
+            "readTimeout",
+            "HTTPServer",
+            "IPv6",
+            "frobnicate",
+            "dbpassword",
+            "ain",
+        ] {
+            let line = format!("{text} and so on");
+            let word = plain_word(&line, text, &Run::at_start(&line), &TextRules::default());
+            assert_eq!(format!("{word:?}"), format!("{:?}", look(text)), "{text}");
+        }
+    }
+
+    #[test]
     fn a_word_of_one_piece_is_single() {
         assert!(look("server").single && look("it").single && look("TIMEOUT").single);
         assert!(!look("read_timeout").single && !look("readTimeout").single && !look("it's").single);
@@ -356,6 +426,7 @@ mod tests {
             let humps: Vec<_> =
                 humps(piece.as_bytes()).map(|hump| std::str::from_utf8(hump).unwrap()).collect();
             assert_eq!(humps, parts, "{piece}");
+            assert!(humps.len() < 2 || Run::at_start(piece).may_have_humps(), "{piece}");
         }
     }
 }

@@ -247,6 +247,9 @@ fn what_is_said_of_a_key_goes_to_where_the_part_of_the_sentence_ends() {
         ("password is because server failed", "password is because server failed"),
         ("server --password table server", "server --password *** server"),
         ("server --query table server", "server --query table server"),
+        ("server - password table server", "server - password table server"),
+        ("user Server:table failed", "user ***:*** failed"),
+        ("user Server :table failed", "user *** :table failed"),
         ("Bearer table server", "Bearer *** server"),
         // A word that says something about the key is no value of it.
         ("password accepted", "password accepted"),
@@ -342,6 +345,8 @@ fn a_sqlstate_is_one_where_it_is_said_to_be() {
         ("failed [42P01]", "failed [42P01]"),
         ("server 42P01 failed", "server *** failed"),
         ("failed (42P01 server)", "failed (*** server)"),
+        ("failed (42P01 )", "failed (*** )"),
+        ("failed ( 42P01)", "failed ( ***)"),
         ("SQLSTATE QQ001", "SQLSTATE ***"),
         ("password=42P01", "password=***"),
     ] {
