@@ -198,10 +198,16 @@ impl Memory {
         }
     }
 
+    /// Whether a part and the whole have room for so many bytes, as far as can be told before they are taken.
+    /// What text has no room for is counted.
+    pub(crate) fn has_room(&self, part: Part, bytes: u64) -> bool {
+        self.fits(part, self.is_within_share(part, bytes) && self.may_hold(self.held() + bytes))
+    }
+
     /// Takes so many bytes for a part, if it and the whole have room for them. What text has no room for is
     /// counted.
     pub(crate) fn take(&self, part: Part, bytes: u64) -> bool {
-        let fits = self.of(part) + bytes <= part.share(self.limit) && {
+        let fits = self.is_within_share(part, bytes) && {
             self.count(part, bytes);
             let fits = self.may_hold(self.held());
             if !fits {
@@ -209,6 +215,15 @@ impl Memory {
             }
             fits
         };
+        self.fits(part, fits)
+    }
+
+    fn is_within_share(&self, part: Part, bytes: u64) -> bool {
+        self.of(part) + bytes <= part.share(self.limit)
+    }
+
+    /// Whether it fits; a text that doesn't is counted.
+    fn fits(&self, part: Part, fits: bool) -> bool {
         if !fits && part == Part::Text {
             self.texts_left_out.fetch_add(1, Ordering::Relaxed);
         }
@@ -294,6 +309,19 @@ mod tests {
         assert_eq!((memory.of(Part::Text), memory.texts_left_out()), (50_000, 1));
         memory.give_back(Part::Text, 10);
         assert!(memory.take(Part::Text, 10));
+    }
+
+    #[test]
+    fn whether_there_is_room_is_told_without_taking_it() {
+        let (memory, pool) = memory(100_000, 60_000);
+        assert!(memory.has_room(Part::Text, 50_000) && !memory.has_room(Part::Text, 50_001), "half of it");
+        assert!(memory.take(Part::Handles, 20_000) && memory.has_room(Part::Text, 40_000));
+        assert!(!memory.has_room(Part::Text, 40_001), "the provider has no more");
+        assert_eq!((memory.held(), memory.texts_left_out()), (20_000, 2));
+        assert!(!memory.has_room(Part::Handles, 40_001));
+        assert_eq!(memory.texts_left_out(), 2, "it is no text");
+        memory.give_back(Part::Handles, 20_000);
+        assert_eq!(pool.lent.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -51,17 +51,12 @@ impl ErrorText {
     pub(crate) fn admit(memory: &Arc<Memory>, own: String, raw: &str, rules: &TextRules) -> Option<Self> {
         // A text that may not fit isn't looked at, which would cost the driver's thread for nothing.
         let most = (own.len() + raw.len()).min(MAX_TEXT_CHARS) as u64;
-        if !memory.take(Part::Text, most) {
+        if !memory.has_room(Part::Text, most) {
             return None;
         }
         let text = kept(own, raw, rules).into_boxed_str();
-        let bytes = text.len() as u64;
-        if bytes > most && !memory.take(Part::Text, bytes - most) {
-            memory.give_back(Part::Text, most);
-            return None;
-        }
-        memory.give_back(Part::Text, most.saturating_sub(bytes));
-        (!text.is_empty()).then(|| ErrorText { text, memory: Arc::clone(memory) })
+        let fits = !text.is_empty() && memory.take(Part::Text, text.len() as u64);
+        fits.then(|| ErrorText { text, memory: Arc::clone(memory) })
     }
 }
 
@@ -98,13 +93,15 @@ impl fmt::Debug for ErrorText {
 /// rules, without a last word that was torn, and both together are cut.
 fn kept(own: String, raw: &str, rules: &TextRules) -> String {
     let mut text = if rules.level() == TextLevel::None { String::new() } else { own };
-    let looked_at = if raw.len() <= LOOK_BYTES { raw } else { whole_words(raw) };
-    let foreign = sanitize(looked_at, rules);
-    if text.is_empty() {
-        text = foreign;
-    } else if !foreign.is_empty() {
-        text.push('\n');
-        text.push_str(&foreign);
+    if !raw.is_empty() {
+        let looked_at = if raw.len() <= LOOK_BYTES { raw } else { whole_words(raw) };
+        let foreign = sanitize(looked_at, rules);
+        if text.is_empty() {
+            text = foreign;
+        } else if !foreign.is_empty() {
+            text.push('\n');
+            text.push_str(&foreign);
+        }
     }
     cut(&mut text, MAX_TEXT_CHARS);
     text

@@ -41,8 +41,8 @@ pub(crate) fn fill(template: &'static str, facts: &[&dyn Fact], out: &mut String
     const FACT: usize = 16;
     out.reserve(template.len() + FACT * facts.len());
     let place = |text: &'static str| {
-        let mut braces = text.match_indices('{');
-        braces.find_map(|(at, _)| Some((text.get(..at)?, text.get(at..)?.strip_prefix("{}")?)))
+        let at = text.as_bytes().windows(2).position(|pair| pair == b"{}")?;
+        Some((text.get(..at)?, text.get(at + 2..)?))
     };
     let mut facts = facts.iter();
     let mut rest = template;
@@ -79,5 +79,6 @@ mod tests {
     fn a_place_without_a_fact_stays_and_a_fact_without_a_place_is_left_out() {
         assert_eq!(filled("{} of {}", &[&1]), "1 of {}");
         assert_eq!(filled("done", &[&1]), "done");
+        assert_eq!(filled("{ {{}} }{", &[&1]), "{ {1} }{");
     }
 }
