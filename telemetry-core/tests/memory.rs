@@ -77,7 +77,7 @@ const LOADS: &[(&str, usize, Load)] = &[
     ("sessions that are opened, err and go", CONNECTIONS, |lease, _, _, _| {
         lease.opening(known()).opened("01f0a1b2").error(|| ErrorDetails::new("E"));
     }),
-    ("sessions that learn, err and go", CONNECTIONS, |_, session, _, number| {
+    ("sessions that learn, err and go", 4 * CONNECTIONS, |_, session, _, number| {
         session.learned(known().workspace_id(number as i64)).error(|| ErrorDetails::new("E"));
     }),
     ("parents of statements that are open by id", SMALL, |_, session, _, number| {

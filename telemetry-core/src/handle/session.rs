@@ -108,8 +108,8 @@ impl Session {
     pub fn error(&self, details: impl FnOnce() -> ErrorDetails) {
         let Some(inner) = self.live() else { return };
         if let Some(failure) = describe(inner.client(), details) {
-            let (at, body) = failure.into_body(None);
-            inner.record_at(|| at, EventKind::Single(Box::new(body)));
+            let at = failure.at;
+            inner.record_at(|| at, EventKind::Failed(Box::new(failure)));
         }
     }
 

@@ -90,6 +90,11 @@ impl Aggregator {
                 out.push(Draft::new(at, session, *body));
                 Absorbed { made: 1, ..Absorbed::default() }
             }
+            EventKind::Failed(failure) => {
+                let (at, body) = failure.into_body(None);
+                out.push(Draft::new(at, session, body));
+                Absorbed { made: 1, ..Absorbed::default() }
+            }
             EventKind::Finished(mut statement) => {
                 let refused = statement.refused();
                 let refusal = (refused > 0).then_some((Refusal::TooManyErrors, refused));

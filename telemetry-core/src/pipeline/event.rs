@@ -24,6 +24,8 @@ pub(crate) struct Event<S = Arc<SessionContext>> {
 pub(crate) enum EventKind {
     /// Something that is a record by itself.
     Single(Box<Body>),
+    /// An error that belongs to no statement.
+    Failed(Box<Failure>),
     /// A statement began, which will be spoken of by its id.
     Started { id: PackedId, kind: StatementType },
     /// Something happened to the statement with this id.
@@ -40,6 +42,7 @@ impl EventKind {
         match self {
             EventKind::Finished(aggregate) => aggregate.events(),
             EventKind::Single(_)
+            | EventKind::Failed(_)
             | EventKind::Started { .. }
             | EventKind::Happened { .. }
             | EventKind::Completed { .. } => 1,
@@ -65,18 +68,19 @@ impl<S> Event<S> {
         let boxed = match &self.kind {
             EventKind::Single(body) => body.bytes(),
             EventKind::Finished(aggregate) => aggregate.bytes(),
-            EventKind::Happened { what: StatementEvent::Failed(failure), .. } => failure.bytes(),
+            EventKind::Failed(failure)
+            | EventKind::Happened { what: StatementEvent::Failed(failure), .. }
+            | EventKind::Completed { failure: Some(failure), .. } => failure.bytes(),
             EventKind::Happened { what: StatementEvent::TraceParent(parent), .. } => {
                 size_of_val(&**parent) as u64
             }
-            EventKind::Completed { failure: Some(failure), .. } => failure.bytes(),
             EventKind::Started { .. } | EventKind::Happened { .. } | EventKind::Completed { .. } => 0,
         };
         let id = match &self.kind {
             EventKind::Started { id, .. }
             | EventKind::Happened { id, .. }
             | EventKind::Completed { id, .. } => id.heap_bytes(),
-            EventKind::Single(_) | EventKind::Finished(_) => 0,
+            EventKind::Single(_) | EventKind::Failed(_) | EventKind::Finished(_) => 0,
         };
         // With its number in the buffer.
         size_of::<(u64, Event<S>)>() as u64 + boxed + id
@@ -86,13 +90,12 @@ impl<S> Event<S> {
     pub(crate) fn is_urgent(&self) -> bool {
         match &self.kind {
             EventKind::Single(body) => body.is_urgent(),
-            EventKind::Happened { what: StatementEvent::Failed(failure), .. } => {
+            EventKind::Failed(failure)
+            | EventKind::Happened { what: StatementEvent::Failed(failure), .. }
+            | EventKind::Completed { failure: Some(failure), .. } => {
                 failure.error.class == ErrorClass::Terminal
             }
             EventKind::Finished(aggregate) => aggregate.is_urgent(),
-            EventKind::Completed { failure: Some(failure), .. } => {
-                failure.error.class == ErrorClass::Terminal
-            }
             EventKind::Started { .. } | EventKind::Happened { .. } | EventKind::Completed { .. } => false,
         }
     }
@@ -152,6 +155,7 @@ pub(crate) mod tests {
         for class in [ErrorClass::Terminal, ErrorClass::Retryable, ErrorClass::Unknown] {
             for told in [
                 EventKind::Single(Box::new(Body::error(StatementId::new("s"), error(class).error))),
+                EventKind::Failed(error(class)),
                 EventKind::Happened { id: id(), what: StatementEvent::Failed(error(class)) },
                 completed(Some(error(class))),
                 finished(Some(error(class))),
@@ -173,6 +177,15 @@ pub(crate) mod tests {
     #[test]
     fn it_stays_small() {
         assert_eq!(size_of::<Event<u32>>(), 64);
+    }
+
+    #[test]
+    fn an_error_counts_with_its_name_and_what_holds_it() {
+        let error = crate::pipeline::statement::tests::error(ErrorClass::Unknown);
+        let name = error.error.name.capacity();
+        let event = Event { at: Tick::ZERO, session: session(), kind: EventKind::Failed(error) };
+        let whole = size_of::<(u64, Event)>() + size_of::<Failure>() + name;
+        assert!(name > 0 && event.bytes() == whole as u64);
     }
 
     #[test]

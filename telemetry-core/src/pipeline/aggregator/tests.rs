@@ -186,6 +186,7 @@ fn each_event_counts_as_what_became_of_it() {
         (Absorbed { folded: 1, ..Absorbed::default() }, Absorbed { made: 1, ..Absorbed::default() });
     let call = crate::record::body::Body::new(RecordKind::Operation);
     assert_eq!(bench.absorb(0, EventKind::Single(Box::new(call))), made);
+    assert_eq!(bench.absorb(0, EventKind::Failed(error(ErrorClass::Unknown))), made);
     assert_eq!(bench.start(0, "a"), folded);
     assert_eq!(bench.happen(0, "a", StatementEvent::Polled(SECOND)), folded);
     assert_eq!(bench.happen(0, "a", failed(ErrorClass::Terminal)), made);
