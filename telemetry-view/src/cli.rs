@@ -39,7 +39,7 @@ struct Arguments {
     #[command(subcommand)]
     question: Option<Question>,
     /// A dry run's file, or a dump of bodies, one a line. It is followed, also when it is set aside as
-    /// FILE.1.
+    /// FILE.1, or copied there and emptied.
     #[arg(value_name = "FILE", required_unless_present = "listen")]
     file: Option<PathBuf>,
     /// Prints the same as text, and ends.
@@ -55,6 +55,10 @@ struct Arguments {
     /// With --listen: a flag that is on, beside those of known drivers. May be given more than once.
     #[arg(long, value_name = "NAME", requires = "listen")]
     flag: Vec<String>,
+    /// With --listen: another name by which drivers know this machine, beside its loopback addresses and
+    /// localhost. A request for any other host is answered 421. May be given more than once.
+    #[arg(long, value_name = "NAME", requires = "listen", value_parser = host_name)]
+    allow_host: Vec<String>,
     /// With --listen: passes everything on to this workspace, over HTTPS, and answers what it answers.
     #[arg(long, value_name = "HOST", requires = "listen")]
     tee: Option<String>,
@@ -221,11 +225,23 @@ fn show(arguments: &Arguments, store: Store) -> Result<(), Failed> {
     })
 }
 
+/// A host's name as a request has it, but for its port.
+fn host_name(text: &str) -> Result<String, &'static str> {
+    let authority = text.parse::<hyper::http::uri::Authority>();
+    let is_name = authority.is_ok_and(|authority| authority.host() == text);
+    if is_name { Ok(text.to_owned()) } else { Err("that is no host's name: without https:// and port") }
+}
+
 fn listen(arguments: &Arguments, queue: &Arc<Queue>) -> Result<Option<Listener>, Failed> {
     let Some(port) = arguments.listen else { return Ok(None) };
     let tee = arguments.tee.as_deref().map(Tee::new).transpose()?;
     let there = tee.as_ref().map(|tee| (tee.is_here(), tee.host().port()));
-    let settings = Settings { port, ca_file: arguments.ca_file.clone(), flags: arguments.flag.clone() };
+    let settings = Settings {
+        port,
+        ca_file: arguments.ca_file.clone(),
+        flags: arguments.flag.clone(),
+        hosts: arguments.allow_host.clone(),
+    };
     let listener = Listener::start(&settings, tee, Arc::clone(queue))?;
     if there == Some((true, listener.port())) {
         return Err("--tee leads to itself".into());

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use telemetry_testkit::{Behaviour, FakeWorkspace, Received};
+use telemetry_testkit::{Behaviour, FakeWorkspace, FakeWorkspaceBuilder, Received};
 
 use crate::arrival::{Answer, Arrival, Books, now};
 use crate::intake::{Item, Queue};
@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     /// Speaks HTTPS, and writes the certificate that clients are to trust there.
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) flags: Vec<String>,
+    /// Names of this machine, beside its loopback addresses and `localhost`.
+    pub(crate) hosts: Vec<String>,
 }
 
 /// The endpoints.
@@ -174,8 +176,10 @@ impl Listener {
             None => builder,
         };
         builder = builder.route(|request| (request.path == BOOKS).then(|| books_answer(request)));
+        builder = settings.hosts.iter().fold(builder, FakeWorkspaceBuilder::allow_host);
         if let Some(file) = &settings.ca_file {
-            builder = builder.ca_file(file);
+            let names: Vec<_> = settings.hosts.iter().map(String::as_str).collect();
+            builder = builder.tls(&names).ca_file(file);
         }
         let names = FLAGS.iter().map(|name| (*name).to_owned()).chain(settings.flags.iter().cloned());
         let switches = Switches {
@@ -282,6 +286,20 @@ mod tests {
         for wrong in [r#"{"telemetry":"x"}"#, r#"{"retry_after":-1}"#, r#"{"else":1}"#, "[]x"] {
             assert!(change(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_certificate_is_for_the_names_allowed_too() {
+        let file = std::env::temp_dir().join(format!("telemetry-view-{}-ca.pem", std::process::id()));
+        let start = |host: &str| {
+            let settings =
+                Settings { ca_file: Some(file.clone()), hosts: vec![host.to_owned()], ..Settings::default() };
+            Listener::start(&settings, None, Arc::default()).map(drop)
+        };
+        assert!(start("workspace.test").is_ok());
+        // None that a certificate could have.
+        assert!(start("ü").is_err());
+        _ = std::fs::remove_file(&file);
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub struct FakeWorkspaceBuilder {
     pass_on: Option<PassOn>,
     observer: Option<Observer>,
     bounds: Bounds,
+    hosts: Vec<String>,
     state: State,
     port: u16,
     /// The names that its certificate has, if it speaks HTTPS.
@@ -147,10 +148,21 @@ impl FakeWorkspaceBuilder {
     }
 
     /// Answers 403 to what a browser asks on behalf of a page: a request that names an `origin` or says what
-    /// it is fetched for (`sec-fetch-…`), as no driver's does.
+    /// it is fetched for (`sec-fetch-…`), as no driver's does. Answers 421 to a request for another host than
+    /// this machine, as a page sends whose own name was made to lead here: only 127.0.0.0/8, `[::1]`,
+    /// `localhost` and what [`allow_host`](Self::allow_host) adds are served, with any port, and requests
+    /// that name no host at all.
     #[must_use]
     pub fn refuse_pages(mut self) -> FakeWorkspaceBuilder {
         self.bounds.refuse_pages = true;
+        self
+    }
+
+    /// Another name by which clients know this machine, without a port, where
+    /// [pages are refused](Self::refuse_pages).
+    #[must_use]
+    pub fn allow_host(mut self, name: impl Into<String>) -> FakeWorkspaceBuilder {
+        self.hosts.push(name.into());
         self
     }
 
@@ -207,6 +219,7 @@ impl FakeWorkspaceBuilder {
             pass_on: self.pass_on,
             observer: self.observer,
             bounds: self.bounds,
+            hosts: self.hosts.into(),
             #[cfg(feature = "tls")]
             acceptor: tls.as_ref().map(|tls| tls.acceptor.clone()),
         };

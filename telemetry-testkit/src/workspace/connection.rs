@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::answer::{Answer, Received};
+use super::hosts;
 use super::server::Shared;
 use super::service::{self, Path, Raw, Reply};
 use super::state::State;
@@ -131,8 +132,13 @@ fn is_of_a_page(headers: &HeaderMap) -> bool {
 async fn answer(request: Request<Incoming>, shared: &Shared) -> Reply {
     let state = &shared.state;
     let (head, body) = request.into_parts();
-    if shared.bounds.refuse_pages && is_of_a_page(&head.headers) {
-        return Reply::Answer(Answer::new(403, ""));
+    if shared.bounds.refuse_pages {
+        if is_of_a_page(&head.headers) {
+            return Reply::Answer(Answer::new(403, ""));
+        }
+        if !hosts::is_for_this_machine(&head, &shared.hosts) {
+            return Reply::Answer(Answer::new(421, "another host is meant"));
+        }
     }
     let read = within(shared.bounds.patience, Limited::new(body, shared.bounds.max_body).collect()).await;
     let (body, refused) = match read {

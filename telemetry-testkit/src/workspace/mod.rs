@@ -6,6 +6,7 @@ mod builder;
 mod connection;
 mod envelope;
 mod form;
+mod hosts;
 mod oauth;
 mod schema;
 mod server;

@@ -29,7 +29,7 @@ pub(crate) struct Bounds {
     pub(crate) max_connections: usize,
     /// How long a client may take for the head of a request, and for its body.
     pub(crate) patience: Option<Duration>,
-    /// Whether a request that names its origin is refused.
+    /// Whether what a browser asks for a page is refused.
     pub(crate) refuse_pages: bool,
 }
 
@@ -58,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) pass_on: Option<PassOn>,
     pub(crate) observer: Option<Observer>,
     pub(crate) bounds: Bounds,
+    /// Names of this machine, where pages are refused.
+    pub(crate) hosts: Arc<[String]>,
     /// Where it speaks HTTPS.
     #[cfg(feature = "tls")]
     pub(crate) acceptor: Option<tokio_rustls::TlsAcceptor>,

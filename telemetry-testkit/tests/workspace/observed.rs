@@ -117,3 +117,15 @@ fn what_a_page_asks_for_is_refused_where_that_is_wanted() {
     let open = FakeWorkspace::start();
     assert_eq!(status(&ask(&open, "POST", "/telemetry-unauth", &origin, &envelope(1))), 200);
 }
+
+#[test]
+fn a_name_that_was_made_to_lead_here_is_refused_where_pages_are() {
+    // Each request here is for the host `x`.
+    let (builder, shown) = observed();
+    let refusing = builder.refuse_pages().start();
+    assert_eq!(status(&ask(&refusing, "POST", "/telemetry-unauth", &[], &envelope(1))), 421);
+    assert_eq!(status(&ask(&refusing, "GET", FLAGS, &[("authorization", "Bearer t")], b"")), 421);
+    assert!(shown.try_recv().is_err());
+    let allowing = FakeWorkspace::builder().refuse_pages().allow_host("x").start();
+    assert_eq!(status(&ask(&allowing, "POST", "/telemetry-unauth", &[], &envelope(1))), 200);
+}

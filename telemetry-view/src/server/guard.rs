@@ -55,7 +55,7 @@ impl Refused {
 /// What a request has to have.
 pub(crate) struct Guard {
     token: String,
-    hosts: [String; 2],
+    hosts: Vec<String>,
 }
 
 impl Guard {
@@ -72,7 +72,13 @@ impl Guard {
             // Writing to a string never fails.
             _ = write!(token, "{byte:02x}");
         }
-        Ok(Guard { token, hosts: [format!("127.0.0.1:{port}"), format!("localhost:{port}")] })
+        let names = ["127.0.0.1", "localhost"];
+        let mut hosts = names.map(|name| format!("{name}:{port}")).to_vec();
+        if port == 80 {
+            // Which a browser leaves out.
+            hosts.extend(names.map(str::to_owned));
+        }
+        Ok(Guard { token, hosts })
     }
 
     pub(crate) fn url(&self) -> String {
@@ -206,6 +212,12 @@ mod tests {
         ] {
             assert_eq!(admit(&guard, "GET", &path, headers), Err(Refused::Host), "{headers:?}");
         }
+        let usual = Guard::new(80).unwrap();
+        let path_there = format!("/{}/now", usual.token);
+        for host in ["localhost", "127.0.0.1", "127.0.0.1:80"] {
+            assert!(admit(&usual, "GET", &path_there, &[("host", host)]).is_ok(), "{host}");
+        }
+        assert_eq!(admit(&usual, "GET", &path_there, &[("host", "evil.example")]), Err(Refused::Host));
         let absolute = format!("http://evil.example{path}");
         assert_eq!(admit(&guard, "GET", &absolute, &[HOST]), Err(Refused::Host));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::common::{
-    Answer, Folder, View, body_of, connect, dry_run_line, exchange, request, statement, text,
+    Answer, Folder, View, body_of, connect, dry_run_line, exchange, request, run, statement, text,
 };
 
 fn ask(view: &View, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
@@ -198,6 +198,32 @@ fn pages_of_others_can_not_put_records_in() {
         403
     );
     assert_eq!(view.get("state")["records"], 0);
+}
+
+#[test]
+fn a_name_that_leads_here_by_its_dns_can_neither_put_records_in_nor_read_flags() {
+    let view = View::start(&["--listen", "--allow-host", "workspace.test"]);
+    let port = view.listens.unwrap();
+    let flags = "/api/2.0/connector-service/feature-flags/NODEJS/2.1.0";
+    let body = body_of(&[statement(1, 1)]);
+    let ask = |headers: &[(&str, &str)]| {
+        let headers = [&[("authorization", "Bearer t")], headers].concat();
+        let posted = exchange(port, &request("POST", "/telemetry-ext", &headers, body.as_bytes())).status;
+        let asked = exchange(port, &request("GET", flags, &headers, b"")).status;
+        let left = exchange(port, &request("POST", "/books", &headers, b"{\"made\":0}")).status;
+        (posted, asked, left)
+    };
+    let evil = format!("evil.example:{port}");
+    assert_eq!(ask(&[("host", &evil)]), (421, 421, 421));
+    assert_eq!(ask(&[("host", "localhost"), ("host", &evil)]), (421, 421, 421));
+    assert_eq!(view.get("state")["requests"], 0);
+    for host in ["localhost", "127.1.2.3", "[::1]", "Workspace.Test", "workspace.test:443"] {
+        assert_eq!(ask(&[("host", host)]), (200, 200, 204), "{host}");
+    }
+    assert_eq!(ask(&[]), (200, 200, 204), "it names no host");
+    for wrong in ["", "https://workspace.test", "workspace.test:443", "a b", "a@b"] {
+        assert!(!run(&["--listen", "--allow-host", wrong]).status.success(), "{wrong}");
+    }
 }
 
 #[test]

@@ -105,9 +105,11 @@ impl View {
         exchange(self.port, &request("POST", &format!("{}try", self.path), &headers, body.as_bytes()))
     }
 
-    /// Sends to where it listens.
+    /// Sends to where it listens, as a driver that was pointed at that.
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        exchange(self.listens.unwrap(), &request(method, path, &[&[("host", "h")], headers].concat(), body))
+        let port = self.listens.unwrap();
+        let host = format!("127.0.0.1:{port}");
+        exchange(port, &request(method, path, &[&[("host", host.as_str())], headers].concat(), body))
     }
 
     pub(crate) fn id(&self) -> u32 {
