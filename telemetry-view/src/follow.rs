@@ -1,15 +1,22 @@
-//! A file that grows, and is set aside as `FILE.1` when it is full, as a dry run's is.
+//! A file that grows, and is set aside as `FILE.1` when it is full, as a dry run's is; or is copied there and
+//! emptied, as others do it.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+
+use serde::de::IgnoredAny;
 
 /// A longer line is passed over, and counted. A dry run's is at most 10 MiB.
 pub(crate) const MAX_LINE: usize = 16 * 1024 * 1024;
 
 /// What is read at once.
 const PIECE: usize = 256 * 1024;
+
+/// Bytes before the place up to which a file was read, which are read again at each look. Where they are
+/// others, it was emptied and written anew.
+const OVERLAP: usize = 4096;
 
 /// Reads a file's lines, those of the one that was set aside before it included, each once.
 #[derive(Debug)]
@@ -21,7 +28,8 @@ pub(crate) struct Follower {
     lines: Lines,
     /// The one before it, which somebody may have been writing to while it was set aside.
     before: Option<Tail>,
-    /// How often it was set aside more than once between two looks, so that a file may have been missed.
+    /// How often it was set aside more than once between two looks, so that a file may have been missed, or
+    /// emptied while a line was being written, whose rest was missed.
     pub(crate) gaps: u64,
 }
 
@@ -29,6 +37,8 @@ pub(crate) struct Follower {
 struct Tail {
     file: File,
     at: u64,
+    /// What stands before that, as it was read.
+    overlap: Vec<u8>,
 }
 
 impl Follower {
@@ -68,12 +78,12 @@ impl Follower {
             if let Some(aside) = regular(&self.aside, false)?
                 && !is_same(&aside.metadata()?, &file.metadata()?)
             {
-                let mut aside = Tail { file: aside, at: 0 };
+                let mut aside = Tail::new(aside);
                 aside.read(&mut self.lines, &mut each)?;
                 self.lines.end(&mut each);
                 self.before = Some(aside);
             }
-            self.open = Some(Tail { file, at: 0 });
+            self.open = Some(Tail::new(file));
         } else if let Some(mut before) = self.before.take() {
             // A line begun in the newer one is not to be mixed with this one's.
             before.read(&mut Lines::default(), &mut each)?;
@@ -86,7 +96,14 @@ impl Follower {
             };
             // Looked at before it is read to its end: nothing is added to a file that has been set aside.
             let old = tail.file.metadata()?;
-            tail.read(&mut self.lines, &mut each)?;
+            while !tail.read(&mut self.lines, &mut each)? {
+                // Where it was copied before it was emptied, the copy has what wasn't read yet.
+                if let Some(copy) = regular(&self.aside, false)? {
+                    tail.in_file(copy).read(&mut self.lines, &mut each)?;
+                }
+                self.gaps += u64::from(self.lines.break_off(&mut each));
+                tail.begin_anew();
+            }
             match now {
                 Some(now) if is_same(&now, &old) => break,
                 // Set aside, and no new one begun.
@@ -100,10 +117,10 @@ impl Follower {
                 && !is_same(&aside.metadata()?, &file.metadata()?)
             {
                 self.gaps += 1;
-                Tail { file: aside, at: 0 }.read(&mut self.lines, &mut each)?;
+                Tail::new(aside).read(&mut self.lines, &mut each)?;
                 self.lines.end(&mut each);
             }
-            self.before = self.open.replace(Tail { file, at: 0 });
+            self.before = self.open.replace(Tail::new(file));
         }
         Ok(any)
     }
@@ -115,24 +132,34 @@ impl Follower {
 }
 
 impl Tail {
-    fn read(&mut self, lines: &mut Lines, mut line: impl FnMut(&[u8])) -> io::Result<()> {
-        // Emptied, and written anew.
-        if self.file.metadata()?.len() < self.at {
-            io::Seek::rewind(&mut self.file)?;
-            self.at = 0;
-            lines.end(&mut line);
-        }
-        let mut piece = vec![0; PIECE];
+    fn new(file: File) -> Tail {
+        Tail { file, at: 0, overlap: Vec::new() }
+    }
+
+    /// The same place of another file.
+    fn in_file(&self, file: File) -> Tail {
+        Tail { file, at: self.at, overlap: self.overlap.clone() }
+    }
+
+    fn begin_anew(&mut self) {
+        (self.at, self.overlap) = (0, Vec::new());
+    }
+
+    /// Reads to the end, and says whether the file still is the one that was read before. If it was emptied,
+    /// and perhaps written anew, nothing more is read of it.
+    fn read(&mut self, lines: &mut Lines, mut line: impl FnMut(&[u8])) -> io::Result<bool> {
+        let mut piece = Vec::new();
         loop {
-            match self.file.read(&mut piece) {
-                Ok(0) => return Ok(()),
-                Ok(read) => {
-                    self.at += read as u64;
-                    lines.push(&piece[..read], &mut line);
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            self.file.seek(SeekFrom::Start(self.at - self.overlap.len() as u64))?;
+            piece.clear();
+            (&self.file).take((OVERLAP + PIECE) as u64).read_to_end(&mut piece)?;
+            let Some(new) = piece.strip_prefix(self.overlap.as_slice()) else { return Ok(false) };
+            if new.is_empty() {
+                return Ok(true);
             }
+            lines.push(new, &mut line);
+            self.at += new.len() as u64;
+            self.overlap = piece[piece.len().saturating_sub(OVERLAP)..].to_vec();
         }
     }
 }
@@ -156,9 +183,14 @@ impl Lines {
         self.add(bytes);
     }
 
-    fn add(&mut self, bytes: &[u8]) {
+    fn add(&mut self, mut bytes: &[u8]) {
         if self.skipping {
             return;
+        }
+        // Whoever writes on at the old place in a file that was emptied leaves zeros before it.
+        if self.begun.is_empty() {
+            let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+            bytes = &bytes[zeros..];
         }
         if self.begun.len() + bytes.len() > MAX_LINE {
             self.begun = Vec::new();
@@ -167,6 +199,17 @@ impl Lines {
         } else {
             self.begun.extend_from_slice(bytes);
         }
+    }
+
+    /// Ends a line whose rest is gone, and says whether it was lost by that: half of one is none.
+    fn break_off(&mut self, line: impl FnMut(&[u8])) -> bool {
+        let is_whole = self.begun.iter().all(u8::is_ascii_whitespace)
+            || serde_json::from_slice::<IgnoredAny>(&self.begun).is_ok();
+        if !is_whole {
+            self.begun.clear();
+        }
+        self.end(line);
+        !is_whole
     }
 
     fn end(&mut self, mut line: impl FnMut(&[u8])) {
@@ -324,6 +367,73 @@ mod tests {
         assert_eq!(lines(&mut follower), "aaaa");
         fs::write(folder.file(), "b\n").unwrap();
         assert_eq!(lines(&mut follower), "b");
+    }
+
+    /// A line of this many bytes, of which each number has its own.
+    fn long(number: usize, bytes: usize) -> String {
+        format!("{number}{}\n", "x".repeat(bytes - 2))
+    }
+
+    #[test]
+    fn a_file_that_is_emptied_and_has_grown_past_its_old_length_begins_anew() {
+        let folder = Folder::new("regrown");
+        let mut follower = Follower::new(&folder.file());
+        for bytes in [3, 100, OVERLAP - 1, OVERLAP, OVERLAP + 1, 3 * OVERLAP] {
+            for (before, after) in [(1, 1), (1, 2), (2, 3), (3, 2)] {
+                fs::write(folder.file(), "").unwrap();
+                assert_eq!(lines(&mut follower), "");
+                fs::write(folder.file(), long(1, bytes).repeat(before)).unwrap();
+                assert!(lines(&mut follower).starts_with("1x"));
+                // As long as before, longer, or shorter, and with no line's end where the old ones ended.
+                let new = "0\n".to_owned() + &long(2, bytes + 7).repeat(after);
+                fs::write(folder.file(), &new).unwrap();
+                assert_eq!(lines(&mut follower), new.trim_end().replace('\n', " "), "{bytes}");
+                assert_eq!(lines(&mut follower), "");
+            }
+        }
+        assert_eq!(follower.gaps, 0);
+    }
+
+    #[test]
+    fn of_a_line_that_was_cut_by_emptying_nothing_is_handed_on() {
+        let folder = Folder::new("cut");
+        folder.add("1\n{\"a\":");
+        let mut follower = Follower::new(&folder.file());
+        assert_eq!(lines(&mut follower), "1");
+        fs::write(folder.file(), "[2,2,2,2,2]\n{}").unwrap();
+        assert_eq!((lines(&mut follower).as_str(), follower.gaps), ("[2,2,2,2,2]", 1));
+        // One that only lacks its end is whole.
+        fs::write(folder.file(), "[3,3,3,3,3,3,3,3]\n").unwrap();
+        assert_eq!((lines(&mut follower).as_str(), follower.gaps), ("{} [3,3,3,3,3,3,3,3]", 1));
+    }
+
+    #[test]
+    fn what_a_copy_has_is_read_where_the_file_was_emptied() {
+        let folder = Folder::new("copied");
+        folder.add("1\n[2,");
+        let mut follower = Follower::new(&folder.file());
+        assert_eq!(lines(&mut follower), "1");
+        folder.add("2]\n3\n");
+        fs::copy(folder.file(), folder.0.join("file.1")).unwrap();
+        fs::write(folder.file(), "4444444444444444\n5\n").unwrap();
+        assert_eq!(lines(&mut follower), "[2,2] 3 4444444444444444 5");
+        // Another time, and nobody copied it.
+        fs::write(folder.file(), "6\n").unwrap();
+        assert_eq!((lines(&mut follower).as_str(), follower.gaps), ("6", 0));
+    }
+
+    #[test]
+    fn zeros_before_a_line_are_none_of_it() {
+        let folder = Folder::new("zeros");
+        folder.add("1\n2\n");
+        let mut follower = Follower::new(&folder.file());
+        assert_eq!(lines(&mut follower), "1 2");
+        // As a writer leaves them who doesn't append.
+        let file = fs::OpenOptions::new().write(true).open(folder.file()).unwrap();
+        file.set_len(0).unwrap();
+        (&file).seek(SeekFrom::Start(MAX_LINE as u64 + 1)).unwrap();
+        (&file).write_all(b"3\n").unwrap();
+        assert_eq!((lines(&mut follower).as_str(), follower.too_long()), ("3", 0));
     }
 
     #[test]
