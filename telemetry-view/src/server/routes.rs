@@ -227,8 +227,7 @@ struct Query(Vec<(String, String)>);
 
 impl Query {
     fn read(query: &str) -> Query {
-        let members = query.split('&').filter_map(|member| member.split_once('='));
-        Query(members.map(|(name, value)| (decoded(name), decoded(value))).collect())
+        Query(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
     fn text(&self, name: &str) -> &str {
@@ -244,27 +243,6 @@ impl Query {
     }
 }
 
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, behind @ ..] = rest {
-        rest = behind;
-        let escaped = match (first, behind) {
-            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low),
-            _ => None,
-        };
-        if escaped.is_some() {
-            rest = &behind[2..];
-        }
-        bytes.push(escaped.unwrap_or(if *first == b'+' { b' ' } else { *first }));
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|digit| digit.try_into().ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,7 +252,7 @@ mod tests {
         let query = Query::read("q=a%2Bb+%C3%BC&from=7&number=-1&x&count=99999999999999999999");
         assert_eq!((query.text("q"), query.place("from")), ("a+b ü", Some(7)));
         assert_eq!((query.number("number"), query.place("count"), query.text("x")), (None, None, ""));
-        assert_eq!(decoded("%4x%+%4%ff"), "%4x% %4\u{fffd}");
+        assert_eq!(Query::read("q=%4x%+%4%ff").text("q"), "%4x% %4\u{fffd}");
     }
 
     #[test]
