@@ -16,7 +16,7 @@ use crate::follow::Follower;
 use crate::intake::{Item, Queue, Shared};
 use crate::keep::export::{self, Format};
 use crate::keep::query::{self, Form};
-use crate::keep::{Keeper, Retention};
+use crate::keep::{Keeper, NotKept, Retention};
 use crate::listen::{Listener, Settings};
 use crate::server::Server;
 use crate::store::Store;
@@ -271,14 +271,14 @@ fn read(shared: &Shared, queue: &Queue, mut keeper: Option<Keeper>) {
                 Some(keeper) => shared.take(item, Some(&mut |request| kept = keeper.keep(request))),
                 None => shared.take(item, None),
             }
-            if kept.is_err() {
-                shared.take(Item::NotKept, None);
+            if let Err(NotKept(lost)) = kept {
+                shared.take(Item::NotKept(lost), None);
             }
         }
         if let Some(keeper) = &mut keeper
-            && keeper.commit().is_err()
+            && let Err(NotKept(lost)) = keeper.commit()
         {
-            shared.take(Item::NotKept, None);
+            shared.take(Item::NotKept(lost), None);
         }
     }
 }

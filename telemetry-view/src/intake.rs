@@ -28,8 +28,8 @@ pub(crate) enum Item {
     Other,
     /// So many files, or requests, that were missed.
     Missed(u64),
-    /// A request that couldn't be kept.
-    NotKept,
+    /// So many requests that couldn't be kept.
+    NotKept(u64),
 }
 
 impl From<Line> for Item {
@@ -83,7 +83,7 @@ impl Shared {
             Item::Books(books) => self.change(|store| store.keep_books(books)),
             Item::Strange(lines) => self.change(|store| store.counts.strange_lines += lines),
             Item::Other => self.change(|store| store.counts.other_requests += 1),
-            Item::NotKept => self.change(|store| store.counts.not_kept += 1),
+            Item::NotKept(lost) => self.change(|store| store.counts.not_kept += lost),
             Item::Missed(missed) => self.change(|store| store.counts.missed += missed),
         }
     }

@@ -93,12 +93,17 @@ pub(crate) struct Retention {
     pub(crate) bytes: u64,
 }
 
+/// So many requests couldn't be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotKept(pub(crate) u64);
+
 /// Writes the copy.
 pub(crate) struct Keeper {
     database: Connection,
     retention: Retention,
-    /// Bytes of bodies that are written, and not committed.
-    pending: usize,
+    /// Requests that are written, and not committed, and bytes of their bodies.
+    pending: u64,
+    pending_bytes: usize,
     trimmed: i64,
 }
 
@@ -123,22 +128,27 @@ impl Keeper {
         // What was in a page that is free again is not to be found there.
         database.pragma_update(None, "secure_delete", true)?;
         database.pragma_update(None, "journal_size_limit", 4 * AT_ONCE as i64)?;
-        Ok(Keeper { database, retention, pending: 0, trimmed: 0 })
+        Ok(Keeper { database, retention, pending: 0, pending_bytes: 0, trimmed: 0 })
     }
 
     /// Adds a request with its records.
     ///
     /// # Errors
     ///
-    /// What SQLite says. What wasn't committed is gone then.
-    pub(crate) fn keep(&mut self, kept: &Kept<'_>) -> Result<(), Failed> {
-        let done = self.add(kept);
-        if done.is_err() {
-            self.pending = 0;
-            // What can't be rolled back is by itself.
-            _ = self.database.execute_batch("ROLLBACK");
+    /// When SQLite can't: how many requests are lost by that, as those that weren't committed are gone, too.
+    pub(crate) fn keep(&mut self, kept: &Kept<'_>) -> Result<(), NotKept> {
+        if self.add(kept).is_err() {
+            return Err(NotKept(self.roll_back() + 1));
         }
-        done
+        if self.pending_bytes > AT_ONCE { self.commit() } else { Ok(()) }
+    }
+
+    /// Lets go of what wasn't committed, and says how many requests that were.
+    fn roll_back(&mut self) -> u64 {
+        // What can't be rolled back is by itself.
+        _ = self.database.execute_batch("ROLLBACK");
+        self.pending_bytes = 0;
+        std::mem::take(&mut self.pending)
     }
 
     fn add(&mut self, kept: &Kept<'_>) -> Result<(), Failed> {
@@ -176,24 +186,26 @@ impl Keeper {
             insert_record(&mut insert, request, frontend, text)?;
         }
         drop(insert);
-        self.pending += arrival.body.len();
-        if self.pending > AT_ONCE { self.commit() } else { Ok(()) }
+        self.pending += 1;
+        self.pending_bytes += arrival.body.len();
+        Ok(())
     }
 
     /// Writes what was added, and lets go of what is too old or too much.
     ///
     /// # Errors
     ///
-    /// What SQLite says.
-    pub(crate) fn commit(&mut self) -> Result<(), Failed> {
-        self.pending = 0;
-        if !self.database.is_autocommit() {
-            self.database.execute_batch("COMMIT")?;
+    /// When SQLite can't write: how many requests are lost by that.
+    pub(crate) fn commit(&mut self) -> Result<(), NotKept> {
+        if !self.database.is_autocommit() && self.database.execute_batch("COMMIT").is_err() {
+            return Err(NotKept(self.roll_back()));
         }
+        (self.pending, self.pending_bytes) = (0, 0);
         let now = now();
         if now - self.trimmed >= TRIM_EVERY || now < self.trimmed {
             self.trimmed = now;
-            self.trim(now)?;
+            // What couldn't go is tried again.
+            _ = self.trim(now);
         }
         Ok(())
     }
@@ -328,6 +340,10 @@ mod tests {
     }
 
     fn keep(keeper: &mut Keeper, at: i64, answer: Answer, padding: usize) {
+        try_keep(keeper, at, answer, padding).unwrap();
+    }
+
+    fn try_keep(keeper: &mut Keeper, at: i64, answer: Answer, padding: usize) -> Result<(), NotKept> {
         let text = format!(r#"{{"frontend_log_event_id":"e{at}","padding":"{}"}}"#, "x".repeat(padding));
         let record = Record::read(&text).unwrap();
         let arrival = Arrival {
@@ -339,7 +355,7 @@ mod tests {
             body: text.clone().into_bytes(),
             answer,
         };
-        keeper.keep(&Kept { at, arrival: &arrival, records: &[(record.frontend, text.as_str())] }).unwrap();
+        keeper.keep(&Kept { at, arrival: &arrival, records: &[(record.frontend, text.as_str())] })
     }
 
     fn count(keeper: &Keeper, table: &str) -> i64 {
@@ -393,6 +409,42 @@ mod tests {
         }
         keeper.commit().unwrap();
         assert_eq!(count(&keeper, "requests"), 3, "what was sent twice came twice");
+    }
+
+    #[test]
+    fn what_has_no_room_is_counted_with_all_that_went_with_it() {
+        let file = File::new("full");
+        let mut keeper = Keeper::open(&file.0, WIDE).unwrap();
+        keep(&mut keeper, now(), Answer::Status(200), 1);
+        keeper.commit().unwrap();
+        // As a disk that is full by then.
+        keeper.database.pragma_update(None, "max_page_count", 30).unwrap();
+        let mut lost = 0;
+        for _ in 0..50 {
+            if let Err(NotKept(more)) = try_keep(&mut keeper, now(), Answer::Status(200), 2_000) {
+                assert!(more > 1);
+                lost += more;
+            }
+        }
+        keeper.commit().unwrap();
+        assert_eq!(count(&keeper, "requests") as u64 + lost, 51);
+        keeper.database.pragma_update(None, "max_page_count", 1000).unwrap();
+        keep(&mut keeper, now(), Answer::Status(200), 2_000);
+        assert_eq!(keeper.commit(), Ok(()));
+        assert_eq!(count(&keeper, "requests") as u64 + lost, 52);
+    }
+
+    #[test]
+    fn what_can_not_be_deleted_costs_nothing_that_is_kept() {
+        let file = File::new("undeleted");
+        let mut keeper = Keeper::open(&file.0, Retention { days: 2, ..WIDE }).unwrap();
+        keeper
+            .database
+            .execute_batch("CREATE TRIGGER no BEFORE DELETE ON requests BEGIN SELECT raise(ABORT, 'no'); END")
+            .unwrap();
+        keep(&mut keeper, 0, Answer::Status(200), 1);
+        assert_eq!(keeper.commit(), Ok(()));
+        assert_eq!(count(&keeper, "requests"), 1);
     }
 
     #[test]
