@@ -234,6 +234,13 @@ fn host_name(text: &str) -> Result<String, &'static str> {
 
 fn listen(arguments: &Arguments, queue: &Arc<Queue>) -> Result<Option<Listener>, Failed> {
     let Some(port) = arguments.listen else { return Ok(None) };
+    if let Some(file) = arguments.file.as_deref().and_then(Path::to_str)
+        && port == 0
+        && file.parse::<u16>().is_ok()
+        && !Path::new(file).exists()
+    {
+        return Err(format!("there is no file {file}: a port is written --listen={file}").into());
+    }
     let tee = arguments.tee.as_deref().map(Tee::new).transpose()?;
     let there = tee.as_ref().map(|tee| (tee.is_here(), tee.host().port()));
     let settings = Settings {

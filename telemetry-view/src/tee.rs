@@ -75,6 +75,10 @@ impl Tee {
 
     /// What the host answers, or 502 with the reason.
     pub(crate) fn answer(&self, request: &Received) -> Answer {
+        // Behind the host's name anything else would lead to another.
+        if !request.path.starts_with('/') {
+            return Answer::new(400, "no path");
+        }
         let method = match request.method.as_str() {
             "GET" => Method::Get,
             "POST" => Method::Post,
@@ -141,6 +145,10 @@ mod tests {
         let tee = Tee::new(&gone).unwrap();
         let ask = |method: &str| tee.answer(&Received::new(method, "/", Headers::new(), "")).status;
         assert_eq!((ask("GET"), ask("DELETE")), (502, 501));
+        for other in ["@127.0.0.1:1/", ".example.com/", "*", ""] {
+            let request = Received::new("GET", other, Headers::new(), "");
+            assert_eq!(tee.answer(&request).status, 400, "{other}");
+        }
     }
 
     #[test]

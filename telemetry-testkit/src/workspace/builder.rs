@@ -101,7 +101,7 @@ impl FakeWorkspaceBuilder {
     /// Shows each request to `observer`, of whatever path, with the status of its answer: `None` where it got
     /// none, or none that is HTTP. It then remembers no request, no record and no violation, so that it may
     /// run for long. The observer must not block, as it runs on the workspace's thread. A request whose body
-    /// isn't read to its end, as it is too long or too slow, is shown without it.
+    /// isn't read to its end, as it is too long, too slow or broken off, is shown without it.
     #[must_use]
     pub fn observer(
         mut self,
@@ -209,7 +209,8 @@ impl FakeWorkspaceBuilder {
         if let Some(tls) = &tls {
             state.scheme = "https";
             if let Some(path) = self.ca_file {
-                std::fs::write(path, &tls.ca_pem)?;
+                std::fs::write(&path, &tls.ca_pem)
+                    .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
             }
         }
         let state = Arc::new(Watched::from(state));

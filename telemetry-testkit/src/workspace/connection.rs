@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -143,7 +143,8 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Reply {
     let read = within(shared.bounds.patience, Limited::new(body, shared.bounds.max_body).collect()).await;
     let (body, refused) = match read {
         Some(Ok(body)) => (body.to_bytes(), None),
-        Some(Err(_)) => (Bytes::new(), Some(413)),
+        Some(Err(error)) if error.is::<LengthLimitError>() => (Bytes::new(), Some(413)),
+        Some(Err(_)) => (Bytes::new(), Some(400)),
         None => (Bytes::new(), Some(408)),
     };
     let mut headers = Headers::new();

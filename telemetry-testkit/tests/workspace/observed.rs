@@ -75,6 +75,17 @@ fn a_body_that_is_too_long_is_answered_413_and_shown_without_it() {
 }
 
 #[test]
+fn a_body_that_breaks_off_is_shown_as_a_bad_request() {
+    let (builder, shown) = observed();
+    let workspace = builder.start();
+    let whole = request("POST", "/telemetry-unauth", &[], b"{}");
+    let mut stream = connect(&workspace);
+    stream.write_all(&whole[..whole.len() - 1]).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(shown.recv_timeout(NET).unwrap(), ("/telemetry-unauth".to_owned(), Vec::new(), Some(400)));
+}
+
+#[test]
 fn a_slow_client_is_not_waited_for() {
     let workspace = FakeWorkspace::builder().patience(Duration::from_millis(50)).start();
     let (mut head, mut rest) = (connect(&workspace), Vec::new());

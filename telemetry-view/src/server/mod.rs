@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -121,7 +121,10 @@ async fn answer(request: Request<Incoming>, page: Arc<Page>) -> Response<Body> {
                     let query = head.uri.query().unwrap_or_default();
                     routes::answer(&page, &head.method, &path, query, &body.to_bytes()).await
                 }
-                Ok(Err(_)) => plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"),
+                Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                    plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long")
+                }
+                Ok(Err(_)) => plain(StatusCode::BAD_REQUEST, "the body broke off"),
                 Err(_) => plain(StatusCode::REQUEST_TIMEOUT, "the body is too slow"),
             }
         }

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use serde_json::json;
 
-use crate::common::{Folder, NET, View, body_of, connect, program, request, statement, text};
+use crate::common::{Folder, NET, View, body_of, connect, program, request, run, statement, text};
 
 const FLAGS: &str = "/api/2.0/connector-service/feature-flags/NODEJS/2.1.0";
 const NODE: &str = "databricks.partnerplatform.clientConfigsFeatureFlags.enableTelemetryForNodeJs";
@@ -121,6 +121,12 @@ fn a_tee_that_leads_nowhere_is_answered_and_one_to_itself_refused() {
     for wrong in ["http://example.com", "ftp://x", ""] {
         assert!(!program().args(["--listen", "--tee", wrong]).output().unwrap().status.success(), "{wrong}");
     }
+}
+
+#[test]
+fn a_port_that_would_be_taken_for_a_file_is_an_error() {
+    let output = run(&["--listen", "8443"]);
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("--listen=8443"));
 }
 
 #[test]
