@@ -1,7 +1,11 @@
 //! A body, taken apart by the wire's own reader.
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
-use telemetry_export_http::wire::{EnumOrUnknown, Frontend, OssSqlDriverTelemetryLog, Upload, WireEnum};
+use telemetry_export_http::wire::{
+    EnumOrUnknown, Frontend, OssSqlDriverTelemetryLog, WireEnum, whole_characters,
+};
 
 /// Of one request so many records are read; a body with more is shown, and the rest of it counted.
 pub(crate) const MAX_RECORDS: usize = 10_000;
@@ -20,15 +24,31 @@ pub(crate) struct Envelope {
     pub(crate) is_broken: bool,
 }
 
+/// What of a body is needed. The wire's own reader keeps all else that is in it, which may take a hundred
+/// times its size.
+#[derive(Deserialize)]
+struct Body {
+    #[serde(rename = "uploadTime", default)]
+    uploaded: i64,
+    #[serde(rename = "items", default)]
+    _items: Vec<IgnoredAny>,
+    #[serde(rename = "protoLogs", default)]
+    records: Vec<String>,
+}
+
 impl Envelope {
     pub(crate) fn read(body: &[u8]) -> Envelope {
-        match Upload::read(body) {
-            Ok(upload) => Envelope {
-                uploaded: (upload.upload_time > 0).then_some(upload.upload_time),
-                records: upload.proto_logs,
-                is_broken: false,
-            },
-            Err(_) => Envelope { is_broken: true, ..Envelope::default() },
+        let text = str::from_utf8(body).map(whole_characters);
+        let read = match &text {
+            // Members without names would be read as well.
+            Ok(text) if text.trim_ascii_start().starts_with('{') => serde_json::from_str::<Body>(text).ok(),
+            _ => None,
+        };
+        match read {
+            Some(Body { uploaded, records, .. }) => {
+                Envelope { uploaded: (uploaded > 0).then_some(uploaded), records, is_broken: false }
+            }
+            None => Envelope { is_broken: true, ..Envelope::default() },
         }
     }
 }
@@ -38,7 +58,7 @@ impl Envelope {
 pub(crate) struct Record {
     /// As the wire's reader has it.
     pub(crate) frontend: Frontend,
-    /// All that is in it, as it came.
+    /// All that is in it, as it came but for lone halves of characters.
     pub(crate) value: Value,
 }
 
@@ -48,18 +68,11 @@ impl Record {
         if text.len() > MAX_RECORD_BYTES {
             return None;
         }
-        let (frontend, value) = match serde_json::from_str::<Value>(text) {
-            Ok(value) if value.is_object() => (serde_json::from_value(value.clone()).ok()?, value),
-            Ok(_) => return None,
-            // With half of a character in it, which the wire's reader alone can read.
-            Err(_) => {
-                let upload = Upload { proto_logs: vec![text.to_owned()], ..Upload::default() };
-                let frontend = upload.records().next()?.ok()?;
-                let value = serde_json::to_value(&frontend).ok()?;
-                (frontend, value)
-            }
-        };
-        Some(Record { frontend, value })
+        let value: Value = serde_json::from_str(&whole_characters(text)).ok()?;
+        if !value.is_object() {
+            return None;
+        }
+        Some(Record { frontend: Frontend::deserialize(&value).ok()?, value })
     }
 
     pub(crate) fn log(&self) -> Option<&OssSqlDriverTelemetryLog> {
@@ -168,6 +181,21 @@ mod tests {
         let deep = "{\"a\":".repeat(200_000);
         assert!(Record::read(&deep).is_none());
         assert!(Record::read(&format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_RECORD_BYTES))).is_none());
-        assert!(Envelope::read(b"\xff").is_broken && Envelope::read(b"[]").is_broken);
+        for body in
+            [&b"\xff"[..], b"", b"[]", b"[1,[],[]]", b"{", b"{\"items\":7}", b"{\"uploadTime\":\"x\"}"]
+        {
+            assert!(Envelope::read(body).is_broken, "{}", String::from_utf8_lossy(body));
+        }
+    }
+
+    #[test]
+    fn of_a_body_only_what_is_needed_is_read() {
+        // Deeper than what is kept may be.
+        let other = "[".repeat(200) + &"]".repeat(200);
+        let body =
+            format!(r#" {{"protoLogs":["{{}}","a\ud83d"],"other":{other},"uploadTime":7,"items":[1]}}"#);
+        let envelope = Envelope::read(body.as_bytes());
+        assert_eq!((envelope.uploaded, envelope.is_broken), (Some(7), false));
+        assert_eq!(envelope.records, ["{}", "a\u{fffd}"]);
     }
 }

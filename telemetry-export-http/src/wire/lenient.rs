@@ -16,7 +16,7 @@ pub(super) fn any<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Re
 /// becomes U+FFFD.
 ///
 /// Valid JSON is left as it is. One pass over the text.
-pub(super) fn whole_characters(json: &str) -> Cow<'_, str> {
+pub fn whole_characters(json: &str) -> Cow<'_, str> {
     if !json.contains("\\u") {
         return Cow::Borrowed(json);
     }

@@ -35,6 +35,7 @@ pub use driver_log::{
     ChunkDetails, DriverErrorInfo, OperationDetail, OssSqlDriverTelemetryLog, ResultLatency,
     SqlExecutionEvent, VolumeOperationEvent,
 };
+pub use lenient::whole_characters;
 pub use named::{EnumOrUnknown, WireEnum};
 
 use facts::{Cleaning, Facts, Field, Kind, Privacy, When};

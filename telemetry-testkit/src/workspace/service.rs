@@ -172,11 +172,11 @@ fn serve(
     }
     let mut records = match envelope::open(&request.body) {
         Ok(records) => records,
-        Err(message) => return refuse(400, message),
+        Err(message) => return refuse(400, &message),
     };
     records.truncate(most);
     let accepted = records.len();
-    state.change(|state| state.accept(records));
+    state.change(|state| state.accept(&records));
     Answer::json(
         200,
         &json!({"errors": [], "numSuccess": 0, "numProtoSuccess": accepted, "numRealtimeSuccess": 0}),

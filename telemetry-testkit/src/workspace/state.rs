@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::answer::Received;
 use super::behaviour::Plan;
+use super::envelope;
 use super::form;
 use super::oauth::Issuer;
 use super::strict::Strict;
@@ -91,7 +92,12 @@ impl State {
         reason
     }
 
-    pub(crate) fn accept(&mut self, mut records: Vec<Value>) {
+    /// Takes in records, which can be read.
+    pub(crate) fn accept(&mut self, records: &[String]) {
+        if self.forgets && self.strict.is_none() {
+            return;
+        }
+        let mut records: Vec<_> = records.iter().filter_map(|text| envelope::record(text).ok()).collect();
         if let Some(strict) = &mut self.strict {
             strict.accept(&records);
         }

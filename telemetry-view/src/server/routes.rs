@@ -169,9 +169,13 @@ fn read_form(body: &[u8]) -> Option<String> {
     let mut shown = format!("uploadTime: {}\n", envelope.uploaded.unwrap_or(0));
     envelope.records.truncate(MAX_RECORDS);
     for (place, text) in envelope.records.iter().enumerate() {
-        let read = match Record::read(text) {
-            Some(record) => serde_json::to_string_pretty(&record.value).unwrap_or_default(),
-            None => format!("not readable: {text}"),
+        // What isn't shown whole isn't laid out either, which may take some hundred times its size.
+        let read = if text.len() > MAX_SHOWN {
+            text.clone()
+        } else if let Some(record) = Record::read(text) {
+            serde_json::to_string_pretty(&record.value).unwrap_or_default()
+        } else {
+            format!("not readable: {text}")
         };
         shown += &format!("\nrecord {}:\n{read}\n", place + 1);
         if shown.len() > 4 * MAX_SHOWN {
@@ -264,5 +268,8 @@ mod tests {
             "uploadTime: 5\n\nrecord 1:\n{\n  \"a\": \"<b>\"\n}\n\nrecord 2:\nnot readable: {\n"
         );
         assert_eq!(read_form(b"x"), None);
+        let long = format!(r#"{{"a":[{}0]}}"#, "0,".repeat(MAX_SHOWN / 2));
+        let body = json!({"uploadTime": 5, "protoLogs": [long]}).to_string();
+        assert_eq!(read_form(body.as_bytes()).unwrap(), format!("uploadTime: 5\n\nrecord 1:\n{long}\n"));
     }
 }
