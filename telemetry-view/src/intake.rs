@@ -75,8 +75,7 @@ impl Shared {
         self.changed.send_modify(|version| *version += 1);
     }
 
-    /// Takes in what came. A request that was kept is also handed to `keep`, with the records that could be
-    /// read.
+    /// Takes in what came. A request is also handed to `keep`.
     pub(crate) fn take(&self, item: Item, keep: Option<&mut Keep<'_>>) {
         match item {
             Item::Request(arrival) => self.take_request(arrival, keep),
@@ -95,7 +94,6 @@ impl Shared {
         // Nobody waits for the lock while something is read, or kept.
         self.change(|store| at = store.begin(Arc::clone(&arrival), &envelope));
         envelope.records.truncate(MAX_RECORDS);
-        let mut kept = Vec::new();
         let mut rest = envelope.records.as_slice();
         while !rest.is_empty() {
             let mut bytes = 0;
@@ -108,14 +106,10 @@ impl Shared {
             rest = behind;
             let records: Vec<_> = texts.iter().map(|text| Record::read(text)).collect();
             self.change(|store| records.iter().for_each(|record| store.add(record.as_ref())));
-            if keep.is_some() {
-                let read = records.into_iter().zip(texts);
-                kept.extend(read.filter_map(|(record, text)| Some((record?.frontend, text.as_str()))));
-            }
         }
         self.change(Store::end);
         if let Some(keep) = keep {
-            keep(&Kept { at, arrival: &arrival, records: &kept });
+            keep(&Kept { at, arrival: &arrival, records: &envelope.records });
         }
     }
 }
@@ -123,12 +117,13 @@ impl Shared {
 /// What a request is handed to that is to be kept.
 pub(crate) type Keep<'a> = dyn FnMut(&Kept<'_>) + 'a;
 
-/// A request with its records, each as read and as it came.
+/// A request with its records as they came. Who keeps them reads each anew: held as read, they may take a
+/// hundred times their size.
 #[derive(Debug)]
 pub(crate) struct Kept<'a> {
     pub(crate) at: i64,
     pub(crate) arrival: &'a Arrival,
-    pub(crate) records: &'a [(telemetry_export_http::wire::Frontend, &'a str)],
+    pub(crate) records: &'a [String],
 }
 
 /// What waits to be read.
@@ -265,7 +260,8 @@ mod tests {
         let body = br#"{"uploadTime":1,"items":[],"protoLogs":["{}","x"]}"#.to_vec();
         let Item::Request(arrival) = request(0) else { panic!() };
         let request = Item::Request(Arrival { body, ..arrival });
-        shared.take(request, Some(&mut |request| kept.push(request.records.len())));
-        assert_eq!((kept, shared.store().counts.unreadable), (vec![1], 1));
+        shared.take(request, Some(&mut |request| kept.push(request.records.to_vec())));
+        assert_eq!(kept, [["{}", "x"]]);
+        assert_eq!(shared.store().counts.unreadable, 1);
     }
 }
