@@ -187,7 +187,8 @@ fn show(arguments: &Arguments, store: Store) -> Result<(), Failed> {
     let keeper = match &arguments.keep {
         Some(path) => {
             let bytes = u64::from(arguments.keep_mib) * 1024 * 1024;
-            Some(Keeper::open(path, Retention { days: arguments.keep_days, bytes })?)
+            let keeper = Keeper::open(path, Retention { days: arguments.keep_days, bytes });
+            Some(keeper.map_err(|error| format!("{}: {error}", path.display()))?)
         }
         None => None,
     };

@@ -143,6 +143,18 @@ fn all_records_are_exported_as_they_are() {
 }
 
 #[test]
+fn a_copy_that_can_not_be_written_is_an_error_that_names_it() {
+    let folder = Folder::new();
+    for copy in
+        [folder.path("none/copy.db"), folder.write("text", &"no database ".repeat(100)), folder.path("")]
+    {
+        let output = run(&["--listen", "--keep", text(&copy)]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(text(&copy)), "{said}");
+    }
+}
+
+#[test]
 fn a_file_is_kept_once_however_often_it_is_shown() {
     let folder = Folder::new();
     let file = folder.write("file", &(dry_run_line(&[statement(1, 1)]) + &dry_run_line(&[statement(2, 1)])));
