@@ -190,6 +190,22 @@ fn whatever_is_sent_is_answered_and_ends_nothing() {
 }
 
 #[test]
+fn a_body_that_breaks_off_is_a_bad_request_and_none_that_is_too_long() {
+    let view = View::start(&["--listen"]);
+    let headers = [("host", &*view.host()), ("content-type", "application/json"), ("x-telemetry-view", "1")];
+    let page = request("POST", &format!("{}try", view.path), &headers, b"{}");
+    let listens = request("POST", "/telemetry-unauth", &[], b"{}");
+    for (port, whole) in [(view.port, page), (view.listens.unwrap(), listens)] {
+        let mut stream = connect(port);
+        stream.write_all(&whole[..whole.len() - 1]).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    }
+}
+
+#[test]
 fn pages_of_others_can_not_put_records_in() {
     let view = View::start(&["--listen"]);
     let origin = [("origin", "https://evil.example"), ("content-type", "text/plain")];

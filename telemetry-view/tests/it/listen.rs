@@ -1,10 +1,11 @@
 //! `--listen`: a driver is pointed at it.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::common::{Folder, NET, View, body_of, connect, program, request, run, statement, text};
+use crate::common::{Folder, NET, View, body_of, connect, program, request, statement, text};
 
 const FLAGS: &str = "/api/2.0/connector-service/feature-flags/NODEJS/2.1.0";
 const NODE: &str = "databricks.partnerplatform.clientConfigsFeatureFlags.enableTelemetryForNodeJs";
@@ -125,8 +126,14 @@ fn a_tee_that_leads_nowhere_is_answered_and_one_to_itself_refused() {
 
 #[test]
 fn a_port_that_would_be_taken_for_a_file_is_an_error() {
-    let output = run(&["--listen", "8443"]);
-    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("--listen=8443"));
+    let mut child =
+        program().args(["--listen", "8443"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut page = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut page).unwrap();
+    // One that serves would never end.
+    _ = child.kill();
+    let said = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    assert!(page.is_empty() && said.contains("--listen=8443"), "{page}{said}");
 }
 
 #[test]
