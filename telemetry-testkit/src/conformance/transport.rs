@@ -300,6 +300,8 @@ async fn reads_no_more_than_it_may(transport: &dyn Transport) {
             "Transport::send gives the body up to the limit as it was sent, but it differs"
         );
     }
+    // Another one, to which no connection of an answer that was read whole is kept.
+    let workspace = FakeWorkspace::start();
     workspace.on_telemetry(Behaviour::Endless);
     assert_bounded(&answer(transport, bounded(&workspace, 100_000)).await, 100_000, false);
     let closed = "Transport::send closes the socket of an answer that is longer than it may be";
