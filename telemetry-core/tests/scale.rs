@@ -64,6 +64,7 @@ fn a_client_costs_as_much_among_a_thousand_as_among_a_hundred_and_no_more_thread
     let [few, many] = [100, 1000].map(bytes);
     eprintln!("{few} bytes for each of 100 clients, {many} for each of 1000");
     assert!(few.abs_diff(many) * 10 <= few);
+    assert!(many <= 12 * 1024, "what the buffer had room for is given back");
     #[cfg(target_os = "linux")]
     {
         // One, and eight at the most for plug-ins that may block, as those of this test say.

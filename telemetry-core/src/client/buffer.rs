@@ -69,6 +69,17 @@ impl<S> Default for Shard<S> {
     }
 }
 
+impl<S> Shard<S> {
+    /// The number of the event that has waited longest. While none comes, no room is kept for any.
+    fn first(&mut self) -> Option<u64> {
+        let first = self.events.front().map(|numbered| numbered.number);
+        if first.is_none() {
+            self.events = Queue::default();
+        }
+        first
+    }
+}
+
 /// What was taken out of the buffer.
 #[derive(Debug)]
 pub(crate) struct Taken<S> {
@@ -178,11 +189,7 @@ impl<S> EventBuffer<S> {
     /// the next.
     pub(crate) fn take(&self, most: u64) -> Taken<S> {
         let end = self.sequence.load(Ordering::Acquire);
-        let first = self
-            .shards
-            .iter()
-            .filter_map(|shard| lock(shard).events.front().map(|numbered| numbered.number))
-            .min();
+        let first = self.shards.iter().filter_map(|shard| lock(shard).first()).min();
         let Some(first) = first else { return Taken { events: Vec::new(), upto: end } };
         let end = end.min(first.saturating_add(most));
         let count = end.saturating_sub(first) as usize;

@@ -10,7 +10,7 @@ use telemetry_flags::StaticFlags;
 
 use super::subject::{OFF, STATEMENT_OFF};
 use crate::table::measure::Row;
-use benches::connection::{Connection, HOST, ID, MS, by_handle, chunk, config, provider};
+use benches::connection::{Connection, HOST, ID, MS, by_handle, config, provider};
 
 pub fn rows() -> Vec<Row> {
     let off = Rc::new(Connection::new(config().mode(Mode::Off)));
@@ -24,7 +24,7 @@ pub fn rows() -> Vec<Row> {
     vec![
         Row::ours(OFF, "by handle, off by setting", move |meter| {
             let mut statement = by_handle_off.session.statement();
-            meter.each(|_| black_box(&mut statement).chunk(black_box(chunk(1))));
+            meter.each(|_| black_box(&mut statement).poll(MS));
         }),
         Row::ours(OFF, "by id, off by setting", move |meter| {
             let emitter = by_id_off.session.emitter();
