@@ -113,6 +113,8 @@ fn is_echo(line: &str) -> bool {
 #[derive(Default)]
 struct Quotes {
     open: Option<char>,
+    /// What was found last to close one, and how many bytes before the end of the text.
+    found: Option<(char, usize)>,
     /// What closes no quote any more.
     never: String,
 }
@@ -123,11 +125,16 @@ impl Quotes {
         if self.never.contains(close) {
             return false;
         }
-        let closed = behind.is_some_and(|behind| close_of(behind, close, false).is_some());
-        if !closed {
+        let behind = behind.unwrap_or("");
+        // What was found is still to come, so it isn't looked for anew at the end of each line before it.
+        if self.found.is_some_and(|(found, at)| found == close && at <= behind.len()) {
+            return true;
+        }
+        self.found = close_of(behind, close, false).map(|at| (close, behind.len() - at));
+        if self.found.is_none() {
             self.never.push(close);
         }
-        closed
+        self.found.is_some()
     }
 }
 
@@ -488,7 +495,7 @@ impl<'a, 'l, 'o> Prose<'a, 'l, 'o> {
         let after = self.behind.iter().find(|atom| {
             looked_at(1);
             // What stands behind an equals sign is a value.
-            !atom.is_sign() || atom.text == "="
+            !atom.is_sign() || matches!(atom.text, "=" | "\u{ff1d}")
         });
         let name_behind = after.is_some_and(|after| {
             after.kind == Kind::Word && after.word.last.has(Class::NAME) && is_title(after.text)
