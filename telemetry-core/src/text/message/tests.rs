@@ -14,6 +14,10 @@ const HARD: &[&str] = &[
     "^\n'",
     "\\\"\n'",
     "goroutine 1 [running]:\n\"",
+    // Quotes behind words, which nothing closes.
+    "a\u{ab}",
+    "a\u{201c} ",
+    "a\u{201e}x\u{201c}",
     "password='",
     "password={",
     "password=[",
