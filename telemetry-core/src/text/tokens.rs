@@ -50,6 +50,8 @@ pub(super) fn cut<'a>(
     atoms: &mut Atoms<'a>,
 ) -> Option<char> {
     let mut rest = line;
+    // What closes no quote in the rest of the line.
+    let mut never = String::new();
     if let Some(close) = open {
         match quoted(rest, None, close, rules, atoms) {
             Some(behind) => rest = behind,
@@ -78,20 +80,32 @@ pub(super) fn cut<'a>(
                     Some(rest) => rest,
                     None => return Some(close),
                 }
-            } else if let Some(last) = behind.rfind(close) {
+            } else if let Some(last) = last_of(behind, close, &mut never) {
                 // `5" of "x"`, `users' x 'y'`: which of them open isn't known, so all between them goes.
                 let inside = behind.get(..last).unwrap_or("");
                 looked_at(inside.len());
                 atoms.push(inside, Kind::Quoted(Some(first), Some(close)), word(inside, rules));
                 behind.get(last + close.len_utf8()..).unwrap_or("")
             } else {
-                looked_at(behind.len());
                 atoms.sign(rest.get(..first.len_utf8()).unwrap_or(""));
                 behind
             };
         }
     }
     None
+}
+
+/// Where a quote is closed for the last time in the rest of a line; what closes none there is remembered.
+fn last_of(behind: &str, close: char, never: &mut String) -> Option<usize> {
+    if never.contains(close) {
+        return None;
+    }
+    let last = behind.rfind(close);
+    if last.is_none() {
+        looked_at(behind.len());
+        never.push(close);
+    }
+    last
 }
 
 /// Whether a token ends before a character, save an apostrophe within a word.
