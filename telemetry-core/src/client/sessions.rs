@@ -120,7 +120,12 @@ fn forget(mut table: MutexGuard<'_, Table>, taken: u64) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
     use super::*;
+    use crate::client::tests::{client_of, plugins};
+    use crate::guard::fork::Process;
     use crate::pipeline::event::EventKind;
     use crate::pipeline::event::tests::session;
     use crate::plugin::clock::Tick;
@@ -176,6 +181,18 @@ mod tests {
         assert!(found.iter().zip(expected).all(|(found, expected)| Arc::ptr_eq(found, expected)));
         drop(found);
         assert_eq!(contexts.each_ref().map(Arc::strong_count), [2, 2]);
+    }
+
+    #[test]
+    fn a_forked_child_does_not_wait_for_who_held_the_table_in_its_parent() {
+        let mut plugins = plugins();
+        plugins.parent = Process::another();
+        let client = Arc::new(client_of(Arc::new(plugins)));
+        let _held = lock(&client.sessions.0);
+        let (tell, told) = mpsc::channel();
+        let child = Arc::clone(&client);
+        std::thread::spawn(move || tell.send(child.join_session(session())));
+        assert!(told.recv_timeout(Duration::from_secs(5)).is_ok(), "it waits");
     }
 
     #[test]

@@ -16,6 +16,12 @@ impl Process {
         Process(std::process::id())
     }
 
+    /// The parent of one that isn't there.
+    #[cfg(test)]
+    pub(crate) fn another() -> Self {
+        Process(std::process::id() + 1)
+    }
+
     /// Whether it is the one that asks, and not its parent.
     pub(crate) fn is_this(self) -> bool {
         self.0 == std::process::id()
