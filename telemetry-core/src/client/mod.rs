@@ -216,9 +216,9 @@ impl Client {
         true
     }
 
-    /// A connection begins to record.
-    pub(crate) fn join_session(&self, context: Arc<SessionContext>) -> SessionNumber {
-        self.sessions.join(context)
+    /// A connection begins to record. `None` in a forked child where the lock may be held for ever.
+    pub(crate) fn join_session(&self, context: Arc<SessionContext>) -> Option<SessionNumber> {
+        self.sessions.join(context, || self.plugins.in_parent_process())
     }
 
     /// No handle speaks of it any more. Not in a forked child, where a lock may be held for ever.

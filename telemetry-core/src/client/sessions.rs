@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use crate::client::buffer::Taken;
-use crate::guard::lock::lock;
+use crate::guard::lock::{lock, lock_if};
+use crate::guard::sync::atomic::{AtomicU64, Ordering};
 use crate::guard::sync::{Mutex, MutexGuard};
 use crate::pipeline::event::Event;
 use crate::record::SessionContext;
@@ -12,6 +13,24 @@ use crate::record::SessionContext;
 /// A connection's number among its client's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SessionNumber(u32);
+
+/// The number of a connection, once it has one. Nobody waits for who is about to give it one, who may not
+/// exist in a forked child.
+#[derive(Debug, Default)]
+pub(crate) struct NumberOnce(AtomicU64);
+
+impl NumberOnce {
+    pub(crate) fn get(&self) -> Option<SessionNumber> {
+        let number = self.0.load(Ordering::Acquire).checked_sub(1)?;
+        Some(SessionNumber(number as u32))
+    }
+
+    /// Gives it this one; the one it has instead, if there is any.
+    pub(crate) fn set(&self, SessionNumber(number): SessionNumber) -> Result<(), SessionNumber> {
+        let set = self.0.compare_exchange(0, u64::from(number) + 1, Ordering::AcqRel, Ordering::Acquire);
+        set.map(drop).map_err(|other| SessionNumber((other - 1) as u32))
+    }
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Sessions(Mutex<Table>);
@@ -32,9 +51,13 @@ struct Gone {
 }
 
 impl Sessions {
-    /// A connection begins.
-    pub(crate) fn join(&self, context: Arc<SessionContext>) -> SessionNumber {
-        let mut table = lock(&self.0);
+    /// A connection begins. `None` where the table is locked, and that isn't to be waited for.
+    pub(crate) fn join(
+        &self,
+        context: Arc<SessionContext>,
+        waits: impl FnOnce() -> bool,
+    ) -> Option<SessionNumber> {
+        let mut table = lock_if(&self.0, waits)?;
         let number = match table.vacant.pop() {
             Some(number) => number,
             None => {
@@ -45,7 +68,7 @@ impl Sessions {
         if let Some(place) = table.known.get_mut(number as usize) {
             *place = Some(context);
         }
-        SessionNumber(number)
+        Some(SessionNumber(number))
     }
 
     /// No handle speaks of it any more: events with the number that is `next`, or a higher one, aren't its.
@@ -132,6 +155,10 @@ mod tests {
     use crate::record::RecordKind;
     use crate::record::body::Body;
 
+    fn join(sessions: &Sessions, context: Arc<SessionContext>) -> SessionNumber {
+        sessions.join(context, || true).unwrap()
+    }
+
     fn event(session: SessionNumber) -> Event<SessionNumber> {
         let kind = EventKind::Single(Box::new(Body::new(RecordKind::Operation)));
         Event { at: Tick::ZERO, session, kind }
@@ -149,7 +176,7 @@ mod tests {
     fn a_connection_is_known_until_its_last_event_was_taken() {
         let sessions = Sessions::default();
         let contexts = [session(), session()];
-        let numbers = contexts.each_ref().map(|context| sessions.join(Arc::clone(context)));
+        let numbers = contexts.each_ref().map(|context| join(&sessions, Arc::clone(context)));
         let holders = || contexts.each_ref().map(Arc::strong_count);
         assert_eq!(holders(), [2, 2]);
         sessions.leave(numbers[0], || 5, || false);
@@ -161,7 +188,7 @@ mod tests {
         assert_eq!(holders(), [1, 2]);
         // Its number is the next one's.
         let third = session();
-        let number = sessions.join(Arc::clone(&third));
+        let number = join(&sessions, Arc::clone(&third));
         assert_eq!(number, numbers[0]);
         let found = resolve(&sessions, &[number], 6);
         assert!(Arc::ptr_eq(&found[0], &third));
@@ -171,8 +198,8 @@ mod tests {
     fn each_event_is_of_its_own_connection_however_they_follow_one_another() {
         let sessions = Sessions::default();
         let contexts = [session(), session()];
-        let [first, second] = contexts.each_ref().map(|context| sessions.join(Arc::clone(context)));
-        let gone = sessions.join(session());
+        let [first, second] = contexts.each_ref().map(|context| join(&sessions, Arc::clone(context)));
+        let gone = join(&sessions, session());
         sessions.leave(gone, || 0, || true);
         let events = [first, first, gone, gone, second, first, gone, second, second];
         let expected = [0, 0, 1, 0, 1, 1].map(|number| &contexts[number]);
@@ -181,6 +208,15 @@ mod tests {
         assert!(found.iter().zip(expected).all(|(found, expected)| Arc::ptr_eq(found, expected)));
         drop(found);
         assert_eq!(contexts.each_ref().map(Arc::strong_count), [2, 2]);
+    }
+
+    #[test]
+    fn of_two_numbers_that_a_connection_is_given_at_once_the_first_is_its_own() {
+        let number = NumberOnce::default();
+        assert_eq!(number.get(), None);
+        assert_eq!(number.set(SessionNumber(0)), Ok(()));
+        assert_eq!(number.set(SessionNumber(1)), Err(SessionNumber(0)));
+        assert_eq!(number.get(), Some(SessionNumber(0)));
     }
 
     #[test]
@@ -199,7 +235,7 @@ mod tests {
     fn where_no_event_waits_it_is_forgotten_at_once() {
         let sessions = Sessions::default();
         let context = session();
-        let number = sessions.join(Arc::clone(&context));
+        let number = join(&sessions, Arc::clone(&context));
         sessions.leave(number, || 5, || true);
         assert_eq!(Arc::strong_count(&context), 1);
     }
@@ -208,7 +244,7 @@ mod tests {
     fn at_the_end_all_that_are_gone_are_forgotten_and_no_places_are_kept_for_none() {
         let sessions = Sessions::default();
         let context = session();
-        let numbers: Vec<_> = (0..1000).map(|_| sessions.join(Arc::clone(&context))).collect();
+        let numbers: Vec<_> = (0..1000).map(|_| join(&sessions, Arc::clone(&context))).collect();
         numbers.iter().for_each(|number| sessions.leave(*number, || 5, || false));
         assert_eq!(Arc::strong_count(&context), 1001);
         sessions.forget_gone();

@@ -1,11 +1,11 @@
 //! What all handles of one connection share: its client, and what is constant in its records.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::Client;
 use crate::client::lease_guard::LeaseGuard;
-use crate::client::sessions::SessionNumber;
+use crate::client::sessions::{NumberOnce, SessionNumber};
 use crate::handle::connection_info::ConnectionInfo;
 use crate::ledger::Refusal;
 use crate::pipeline::event::{Event, EventKind};
@@ -29,12 +29,12 @@ pub(crate) struct SessionScope {
     hold: Arc<LeaseGuard>,
     context: Arc<SessionContext>,
     /// Its number among its client's, once something of it was taken in.
-    number: OnceLock<SessionNumber>,
+    number: NumberOnce,
 }
 
 impl SessionScope {
     pub(crate) fn new(hold: Arc<LeaseGuard>, context: Arc<SessionContext>) -> Self {
-        SessionScope { hold, context, number: OnceLock::new() }
+        SessionScope { hold, context, number: NumberOnce::default() }
     }
 
     #[inline]
@@ -66,8 +66,19 @@ impl SessionScope {
 
     /// There was room a moment ago: a connection that nothing is taken in of has no number to give back.
     pub(super) fn push(&self, at: Tick, kind: EventKind) {
-        let session = *self.number.get_or_init(|| self.client().join_session(Arc::clone(&self.context)));
-        self.client().record(Event { at, session, kind });
+        match self.number.get().or_else(|| self.join()) {
+            Some(session) => self.client().record(Event { at, session, kind }),
+            None => self.client().refuse(Refusal::Contended, kind.weight()),
+        }
+    }
+
+    #[cold]
+    fn join(&self) -> Option<SessionNumber> {
+        let joined = self.client().join_session(Arc::clone(&self.context))?;
+        let Err(other) = self.number.set(joined) else { return Some(joined) };
+        // Another thread was first.
+        self.client().leave_session(joined);
+        Some(other)
     }
 
     /// The id of a statement; what isn't one is refused, and counted.
@@ -98,7 +109,7 @@ impl Drop for SessionScope {
     fn drop(&mut self) {
         self.context.left();
         if let Some(number) = self.number.get() {
-            self.hold.client.leave_session(*number);
+            self.hold.client.leave_session(number);
         }
     }
 }

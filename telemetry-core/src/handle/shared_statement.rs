@@ -64,7 +64,8 @@ impl SharedStatement {
     ///
     /// From within, nothing is waited for: what is said there to the same statement, or to one that somebody
     /// else is speaking to, goes to a statement that records nothing, and one event counts as refused
-    /// ([`Contended`](Refusal::Contended)).
+    /// ([`Contended`](Refusal::Contended)). So it is in a forked child with a statement that another thread
+    /// was speaking to when it was forked.
     pub fn with<T>(&self, tell: impl FnOnce(&mut Statement) -> T) -> T {
         let speaking = Speaking::begin();
         // From within, whoever holds the lock may be this thread, or wait for it.

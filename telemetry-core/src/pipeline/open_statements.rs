@@ -37,7 +37,7 @@ pub(crate) struct OpenStatements {
     places: Vec<Option<Open>>,
     vacant: Vec<u32>,
     by_id: HashTable<u32>,
-    /// By keys drawn at random, so that nobody can choose ids that collide.
+    /// By keys that differ from process to process, so that ids that collide aren't known beforehand.
     hasher: DefaultHashBuilder,
     quietest: u32,
     liveliest: u32,
