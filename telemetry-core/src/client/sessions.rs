@@ -20,6 +20,7 @@ pub(crate) struct SessionNumber(u32);
 pub(crate) struct NumberOnce(AtomicU64);
 
 impl NumberOnce {
+    #[inline]
     pub(crate) fn get(&self) -> Option<SessionNumber> {
         let number = self.0.load(Ordering::Acquire).checked_sub(1)?;
         Some(SessionNumber(number as u32))

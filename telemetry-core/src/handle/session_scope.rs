@@ -66,13 +66,21 @@ impl SessionScope {
 
     /// There was room a moment ago: a connection that nothing is taken in of has no number to give back.
     pub(super) fn push(&self, at: Tick, kind: EventKind) {
-        match self.number.get().or_else(|| self.join()) {
+        match self.number.get() {
+            Some(session) => self.client().record(Event { at, session, kind }),
+            None => self.push_first(at, kind),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_first(&self, at: Tick, kind: EventKind) {
+        match self.join() {
             Some(session) => self.client().record(Event { at, session, kind }),
             None => self.client().refuse(Refusal::Contended, kind.weight()),
         }
     }
 
-    #[cold]
     fn join(&self) -> Option<SessionNumber> {
         let joined = self.client().join_session(Arc::clone(&self.context))?;
         let Err(other) = self.number.set(joined) else { return Some(joined) };
