@@ -69,17 +69,6 @@ impl<S> Default for Shard<S> {
     }
 }
 
-impl<S> Shard<S> {
-    /// The number of the event that has waited longest. While none comes, no room is kept for any.
-    fn first(&mut self) -> Option<u64> {
-        let first = self.events.front().map(|numbered| numbered.number);
-        if first.is_none() {
-            self.events = Queue::default();
-        }
-        first
-    }
-}
-
 /// What was taken out of the buffer.
 #[derive(Debug)]
 pub(crate) struct Taken<S> {
@@ -189,7 +178,11 @@ impl<S> EventBuffer<S> {
     /// the next.
     pub(crate) fn take(&self, most: u64) -> Taken<S> {
         let end = self.sequence.load(Ordering::Acquire);
-        let first = self.shards.iter().filter_map(|shard| lock(shard).first()).min();
+        let first = self
+            .shards
+            .iter()
+            .filter_map(|shard| lock(shard).events.front().map(|numbered| numbered.number))
+            .min();
         let Some(first) = first else { return Taken { events: Vec::new(), upto: end } };
         let end = end.min(first.saturating_add(most));
         let count = end.saturating_sub(first) as usize;
@@ -225,6 +218,16 @@ impl<S> EventBuffer<S> {
             }
         }
         Taken { events: taken, upto: end }
+    }
+
+    /// Gives back the room that it had for events, where none waits.
+    pub(crate) fn shrink(&self) {
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            if shard.events.is_empty() {
+                shard.events = Queue::default();
+            }
+        }
     }
 
     /// Refuses what is in the buffer. What it was is for the caller to drop, without a lock in hand.

@@ -260,7 +260,11 @@ impl Client {
 
     /// Tells the next event to wake the worker. `false` if there is one already.
     pub(crate) fn park(&self) -> bool {
-        self.wakeup.park(|| self.buffer.is_empty())
+        let parked = self.wakeup.park(|| self.buffer.is_empty());
+        if parked {
+            self.buffer.shrink();
+        }
+        parked
     }
 
     /// Begins its close, or brings its deadline forward. Takes no lock.
