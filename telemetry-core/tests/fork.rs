@@ -41,7 +41,7 @@ fn spawn(run: impl FnOnce() -> bool) -> libc::pid_t {
     match unsafe { libc::fork() } {
         0 => {
             // SAFETY: ends the child should it hang.
-            unsafe { libc::alarm(20) };
+            unsafe { libc::alarm(60) };
             let well = catch_unwind(AssertUnwindSafe(run)).unwrap_or(false);
             // SAFETY: leaves without the parent's exit handlers.
             unsafe { libc::_exit(if well { 0 } else { 1 }) };
@@ -94,7 +94,7 @@ fn serve(provider: &ClientProvider) -> bool {
     let lease = provider.acquire(Target::new(HOST));
     open(&lease).statement().complete();
     // Its own records, and none of its parent's.
-    lease.close_blocking(Duration::from_secs(15)) == CloseOutcome::Delivered { accepted: 2 }
+    lease.close_blocking(Duration::from_secs(45)) == CloseOutcome::Delivered { accepted: 2 }
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn prefork_workers_lose_nothing() {
         drop(begun);
         join(again);
         let last = provider.acquire(Target::new(HOST));
-        let outcome = last.close_blocking(Duration::from_secs(15));
+        let outcome = last.close_blocking(Duration::from_secs(45));
         parents && outcome.is_delivered() && serve(&provider)
     };
     let workers: Vec<_> = (0..8).map(|_| spawn(worker)).collect();
