@@ -183,7 +183,10 @@ impl<S> EventBuffer<S> {
             .iter()
             .filter_map(|shard| lock(shard).events.front().map(|numbered| numbered.number))
             .min();
-        let Some(first) = first else { return Taken { events: Vec::new(), upto: end } };
+        let Some(first) = first else {
+            self.shrink();
+            return Taken { events: Vec::new(), upto: end };
+        };
         let end = end.min(first.saturating_add(most));
         let count = end.saturating_sub(first) as usize;
         let (mut numbers, mut taken) = (Vec::with_capacity(count), Vec::with_capacity(count));
@@ -221,9 +224,9 @@ impl<S> EventBuffer<S> {
     }
 
     /// Gives back the room that it had for events, where none waits.
-    pub(crate) fn shrink(&self) {
-        for shard in &self.shards {
-            let mut shard = lock(shard);
+    fn shrink(&self) {
+        // A shard that somebody holds has an event coming.
+        for mut shard in self.shards.iter().filter_map(try_lock) {
             if shard.events.is_empty() {
                 shard.events = Queue::default();
             }

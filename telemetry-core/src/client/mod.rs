@@ -260,11 +260,7 @@ impl Client {
 
     /// Tells the next event to wake the worker. `false` if there is one already.
     pub(crate) fn park(&self) -> bool {
-        let parked = self.wakeup.park(|| self.buffer.is_empty());
-        if parked {
-            self.buffer.shrink();
-        }
-        parked
+        self.wakeup.park(|| self.buffer.is_empty())
     }
 
     /// Begins its close, or brings its deadline forward. Takes no lock.
