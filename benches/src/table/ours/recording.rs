@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::rc::Rc;
 
-use telemetry_core::StatementType;
+use telemetry_core::{Session, StatementType};
 
 use super::subject::{EVENT, FULL, STATEMENT, TAKE, THREADS_2, THREADS_8};
 use crate::table::measure::{Meter, Row};
@@ -17,9 +17,9 @@ pub fn rows() -> Vec<Row> {
     vec![
         Row::ours(EVENT, "by id, beside its worker", one_event()).times(20_000).every(2).cpu(),
         Row::ours(EVENT, "by id, its worker asleep", one_event_alone()).most(20_000),
-        Row::ours(EVENT, "a chunk on its handle", one_chunk()),
-        Row::ours(EVENT, "a chunk by a recorder, as downloads have them", one_recorded_chunk()),
-        Row::ours(EVENT, "a chunk on a shared statement", one_shared_chunk()),
+        Row::ours(EVENT, "a chunk on its handle", chunks(on_a_handle)),
+        Row::ours(EVENT, "a chunk by a recorder, as downloads have them", chunks(by_a_recorder)),
+        Row::ours(EVENT, "a chunk on a shared statement", chunks(on_a_shared_statement)),
         Row::ours(STATEMENT, "by handle", statement()).times(4000).every(2).cpu(),
         Row::ours(STATEMENT, "by id, 12 events", statement_by_id()).times(4000).every(2).cpu(),
         Row::ours(THREADS_2, "by handle", on_threads(2)).times(40_000).every(10).cpu(),
@@ -57,41 +57,34 @@ fn one_event_alone() -> impl FnMut(&mut Meter) {
     }
 }
 
-fn one_chunk() -> impl FnMut(&mut Meter) {
+/// Chunks of one statement, in one of the ways that there are to record them.
+fn chunks(record: impl Fn(&Session, &mut Meter)) -> impl FnMut(&mut Meter) {
     let connection = Connection::new(config()).settled();
     move |meter| {
-        let mut statement = connection.session.statement();
-        meter.each(|time| statement.chunk(black_box(chunk(time as u32))));
-        statement.complete();
+        record(&connection.session, meter);
         connection.flush();
         let gained = connection.gained();
         assert!(gained.folded >= meter.times && gained.accepted == 1, "{gained:?}");
     }
 }
 
-fn one_recorded_chunk() -> impl FnMut(&mut Meter) {
-    let connection = Connection::new(config()).settled();
-    move |meter| {
-        let mut statement = connection.session.statement();
-        let recorder = statement.chunk_recorder();
-        meter.each(|time| recorder.chunk(black_box(chunk(time as u32))));
-        statement.complete();
-        connection.flush();
-        let gained = connection.gained();
-        assert!(gained.folded >= meter.times && gained.accepted == 1, "{gained:?}");
-    }
+fn on_a_handle(session: &Session, meter: &mut Meter) {
+    let mut statement = session.statement();
+    meter.each(|time| statement.chunk(black_box(chunk(time as u32))));
+    statement.complete();
 }
 
-fn one_shared_chunk() -> impl FnMut(&mut Meter) {
-    let connection = Connection::new(config()).settled();
-    move |meter| {
-        let shared = connection.session.statement().shared();
-        meter.each(|time| shared.with(|statement| statement.chunk(black_box(chunk(time as u32)))));
-        shared.complete();
-        connection.flush();
-        let gained = connection.gained();
-        assert!(gained.folded >= meter.times && gained.accepted == 1, "{gained:?}");
-    }
+fn by_a_recorder(session: &Session, meter: &mut Meter) {
+    let mut statement = session.statement();
+    let recorder = statement.chunk_recorder();
+    meter.each(|time| recorder.chunk(black_box(chunk(time as u32))));
+    statement.complete();
+}
+
+fn on_a_shared_statement(session: &Session, meter: &mut Meter) {
+    let shared = session.statement().shared();
+    meter.each(|time| shared.with(|statement| statement.chunk(black_box(chunk(time as u32)))));
+    shared.complete();
 }
 
 fn statement() -> impl FnMut(&mut Meter) {
