@@ -14,7 +14,6 @@ use crate::pipeline::failure::Failure;
 use crate::pipeline::packed_id::PackedId;
 use crate::pipeline::statement::StatementEvent;
 use crate::pipeline::statement::{Applied, StatementAggregate};
-use crate::plugin::clock::Tick;
 use crate::record::chunk::Chunk;
 use crate::record::trace_parent::TraceParent;
 use crate::record::{OperationType, ResultFormat, StatementType};
@@ -174,8 +173,7 @@ impl Statement {
     #[inline]
     pub fn result_ready(&mut self) {
         if let Some(active) = &mut self.0 {
-            let (_, latency) = active.now();
-            active.apply(StatementEvent::ResultReady(latency));
+            active.apply(StatementEvent::ResultReady(active.elapsed()));
         }
     }
 
@@ -189,8 +187,7 @@ impl Statement {
     #[inline]
     pub fn result_consumed(&mut self) {
         if let Some(active) = &mut self.0 {
-            let (_, latency) = active.now();
-            active.apply(StatementEvent::ResultConsumed(latency));
+            active.apply(StatementEvent::ResultConsumed(active.elapsed()));
         }
     }
 
@@ -292,10 +289,9 @@ impl Active {
         }
     }
 
-    /// The time, and how long the statement has run.
-    fn now(&self) -> (Tick, Duration) {
-        let now = self.session.now();
-        (now, now.since(self.aggregate.started()))
+    /// How long the statement has run.
+    fn elapsed(&self) -> Duration {
+        self.session.now().since(self.aggregate.started())
     }
 
     fn apply(&mut self, event: StatementEvent) {
