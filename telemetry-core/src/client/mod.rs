@@ -1,10 +1,13 @@
-//! One client: what all connections of one principal to one host share.
+//! One client: what all connections of one principal to one host share. Here is what drivers' threads do with
+//! it; in `intake.rs` is what its worker does, and in `end.rs` its end.
 
 pub(crate) mod buffer;
 pub(crate) mod call_pool;
 pub(crate) mod call_slot;
 pub(crate) mod calls;
 pub(crate) mod destination;
+pub(crate) mod end;
+pub(crate) mod intake;
 pub(crate) mod key;
 pub(crate) mod last_opened;
 pub(crate) mod lease_guard;
@@ -24,16 +27,14 @@ pub(crate) mod sessions;
 pub(crate) mod shared;
 pub(crate) mod status;
 pub(crate) mod wakeup;
-
 pub(crate) mod worker;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
-use crate::client::buffer::{BufferBooks, EventBuffer, Pushed};
+use crate::client::buffer::{EventBuffer, Pushed};
 use crate::client::destination::{Destination, breaker};
 use crate::client::key::Key;
 use crate::client::logins::{Leftover, Logins, may_block};
@@ -46,20 +47,17 @@ use crate::fault::PluginError;
 use crate::guard::lock::lock;
 use crate::guard::memory::Memory;
 use crate::guard::own_work::is_own_work;
-use crate::guard::panic::{DropGuarded, catch_panic};
 use crate::guard::sync::Mutex;
 use crate::guard::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::guard::thread;
 use crate::host::Host;
 use crate::ledger::{Counts, DropReason, EventLedger, RecordLedger, Refusal};
+use crate::pipeline::Pipeline;
 use crate::pipeline::event::Event;
 use crate::pipeline::gate::{FlagState, Gate};
-use crate::pipeline::{Busy, Offered, Pipeline, Step};
 use crate::plugin::breaker::{Breaker, BreakerState};
 use crate::plugin::clock::Tick;
 use crate::plugin::credentials::CredentialProvider;
-use crate::plugin::sink::Sink;
-use crate::record::{Audience, Level, Record, SessionContext};
+use crate::record::SessionContext;
 
 /// Shared between the handles of its connections, which push into its buffer, and its worker, which does all
 /// else.
@@ -105,13 +103,6 @@ pub(crate) struct Client {
     breaker: OnceLock<Arc<dyn Breaker>>,
 }
 
-/// How many events are taken in under one hold of the lock, which who asks for the status may want.
-const SLICE: u64 = 64;
-/// How many events are still taken in when a client is finished.
-const MOST_AT_THE_END: u64 = 16 * 1024;
-/// How many slices are taken in before the other clients have their turn.
-const SLICES_AT_ONCE: usize = 16;
-
 /// What a client says of itself, taken at one moment.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
@@ -123,13 +114,6 @@ pub(crate) struct Snapshot {
     pub(crate) last_failure: Option<PluginError>,
     pub(crate) open_statements: usize,
     pub(crate) sinks: Vec<OutletSnapshot>,
-}
-
-/// Up to where records are to leave: the vendor's, and each sink's.
-#[derive(Clone, Debug)]
-pub(crate) struct Upto {
-    pub(crate) records: u64,
-    pub(crate) outlets: Vec<u64>,
 }
 
 impl Client {
@@ -279,74 +263,6 @@ impl Client {
         Some(Tick::from_nanos(self.closing.load(Ordering::Acquire))).filter(|deadline| *deadline < Tick::MAX)
     }
 
-    /// How many slices a buffer's worth of events has. Drivers may go on recording while the buffer is
-    /// emptied; what comes after as many is for the next time.
-    pub(crate) fn slices(&self) -> u64 {
-        self.config.max_events as u64 / SLICE + 1
-    }
-
-    /// Takes in what was recorded, `ahead` slices at the most, and says what to do next. It asks to be called
-    /// again when that takes long.
-    pub(crate) fn step(&self, busy: Busy, ahead: &mut u64) -> Step {
-        let wall = self.plugins.clock.wall();
-        self.wakeup.looking();
-        for _ in 0..SLICES_AT_ONCE {
-            // The next step follows from what was taken in last.
-            let step = self.absorb_slice(wall, ahead, |pipeline, now| {
-                if self.logged_in.swap(false, Ordering::SeqCst) {
-                    pipeline.logged_in(now);
-                }
-                pipeline.step(now, busy, self.closing())
-            });
-            if let Some(step) = step {
-                return step;
-            }
-        }
-        Step::More
-    }
-
-    /// Tells its sinks of a close. Its end, while that is still to come and not all of them are done.
-    pub(crate) fn close_outlets(&self) -> Option<Tick> {
-        let deadline = self.closing()?;
-        let done = self.outlets_are_done_by(deadline);
-        (!done && self.plugins.clock.now() < deadline).then_some(deadline)
-    }
-
-    /// Takes in a slice of what was recorded. When it was the last, does more under the same hold of the
-    /// lock.
-    fn absorb_slice<T>(
-        &self,
-        wall: SystemTime,
-        ahead: &mut u64,
-        then: impl FnOnce(&mut Pipeline, Tick) -> T,
-    ) -> Option<T> {
-        *ahead = ahead.saturating_sub(1);
-        self.absorb(SLICE, wall, |pipeline, now, taken| {
-            (*ahead == 0 || taken < SLICE as usize).then(|| then(pipeline, now))
-        })
-    }
-
-    /// Takes in up to `most` events, and then does more under the same hold of the lock, told how many
-    /// there were.
-    fn absorb<T>(
-        &self,
-        most: u64,
-        wall: SystemTime,
-        then: impl FnOnce(&mut Pipeline, Tick, usize) -> T,
-    ) -> T {
-        self.with_pipeline(|pipeline, now| {
-            let mut contexts = Vec::new();
-            let events = if pipeline.is_finished() {
-                Vec::new()
-            } else {
-                self.sessions.resolve(|| self.buffer.take(most), &mut contexts)
-            };
-            let taken = events.len();
-            pipeline.absorb(events, now, wall, |bytes| self.memory.room_for_pipeline(bytes));
-            then(pipeline, now, taken)
-        })
-    }
-
     /// A connection begins, with its credentials where it has some already; its number.
     pub(crate) fn join(&self, provider: Option<Arc<dyn CredentialProvider>>) -> u64 {
         let lease = self.next_lease.fetch_add(1, Ordering::Relaxed);
@@ -407,169 +323,9 @@ impl Client {
         change(&mut lock(&self.logins))
     }
 
-    /// Changes the pipeline under its lock.
-    pub(crate) fn with_pipeline<T>(&self, change: impl FnOnce(&mut Pipeline, Tick) -> T) -> T {
-        let now = self.plugins.clock.now();
-        let mut pipeline = lock(&self.pipeline);
-        let changed = change(&mut pipeline, now);
-        self.recording.store(pipeline.is_recording(), Ordering::Release);
-        self.awaits_login.store(pipeline.awaits_login(), Ordering::SeqCst);
-        self.memory.set_pipeline(pipeline.bytes());
-        let left = pipeline.left();
-        let offered = pipeline.take_offered();
-        // Before the pipeline is let go, so that they come in order and a flush finds all that was made.
-        let offering = (!offered.is_empty()).then(|| lock(&self.offering));
-        drop(pipeline);
-        if offering.is_some() {
-            self.offer(&offered);
-        }
-        drop(offering);
-        // Not under its lock: it may wake who waits for a flush. A thread that is late here has an older
-        // number.
-        self.left.send_if_modified(|before| {
-            let later = left > *before;
-            *before = left.max(*before);
-            later
-        });
-        changed
-    }
-
-    /// Offers its sinks the records that were made.
-    fn offer(&self, records: &[Offered]) {
-        // What an audience sees of a record at a level is made once, and shared by its sinks.
-        let mut views: Vec<[[Option<Arc<Record>>; 3]; 3]> = vec![Default::default(); records.len()];
-        for outlet in &self.outlets {
-            let Sink { audience, level, .. } = outlet.shared.sink;
-            let taken = records.iter().zip(&mut views);
-            let taken = taken.filter(|(offered, _)| outlet.shared.sink.takes(&offered.record));
-            outlet.offer(taken.map(|(Offered { record, trace_parent, urgent }, views)| {
-                // Above it nothing more is left out, and only of statements and calls anything is.
-                let level = if record.body.sql.is_some() { level.min(Level::Info) } else { Level::Trace };
-                let view = views[audience as usize][level as usize].get_or_insert_with(|| {
-                    let mut view = record.seen_by(audience);
-                    level.leave_out(&mut view.body);
-                    if audience == Audience::Customer {
-                        view.body.trace_parent.clone_from(trace_parent);
-                    }
-                    Arc::new(view)
-                });
-                (Arc::clone(view), *urgent)
-            }));
-        }
-    }
-
     /// Its ways to the provider's sinks.
     pub(crate) fn outlets(&self) -> &[Arc<Outlet>] {
         &self.outlets
-    }
-
-    /// Whether, of a close that is to end by then, nothing is left to its sinks.
-    fn outlets_are_done_by(&self, deadline: Tick) -> bool {
-        // Each is told of the close.
-        self.outlets.iter().filter(|outlet| !outlet.is_done_by(deadline)).count() == 0
-    }
-
-    /// Takes in what was recorded so far, and sends it as soon as may be. Up to where records are to have
-    /// [left](Self::left) then.
-    pub(crate) fn flush(&self) -> Upto {
-        let (wall, mut ahead) = (self.plugins.clock.wall(), self.slices());
-        let upto = loop {
-            if let Some(upto) = self.absorb_slice(wall, &mut ahead, |pipeline, _| pipeline.flush()) {
-                break upto;
-            }
-        };
-        self.wake_up();
-        drop(lock(&self.offering));
-        Upto { records: upto, outlets: self.outlets.iter().map(|outlet| outlet.flush()).collect() }
-    }
-
-    /// Completes when all records before have left for the vendor and for every sink, or the client is
-    /// finished.
-    pub(crate) fn left(&self, upto: &Upto) -> impl Future<Output = ()> + Send + 'static {
-        let (mut left, records) = (self.left.subscribe(), upto.records);
-        let outlets = self.outlets.iter().zip(&upto.outlets);
-        let outlets: Vec<_> = outlets.map(|(outlet, upto)| outlet.left(*upto)).collect();
-        async move {
-            let _ = left.wait_for(|left| *left >= records).await;
-            for left in outlets {
-                left.await;
-            }
-        }
-    }
-
-    /// Whether all records before have left for the vendor.
-    pub(crate) fn has_left(&self, upto: &Upto) -> bool {
-        *self.left.borrow() >= upto.records
-    }
-
-    /// The end: whatever is still held is dropped under `reason`, what is under way is given up, and nothing
-    /// new comes.
-    pub(crate) fn finish(&self, reason: DropReason) {
-        let wall = self.plugins.clock.wall();
-        self.close_buffer();
-        let finished = catch_panic(|| {
-            // What can't be taken in while somebody waits is refused, and counted.
-            let mut ahead = self.slices().min(MOST_AT_THE_END / SLICE);
-            while self.absorb_slice(wall, &mut ahead, |_, _| ()).is_none() {}
-            self.with_pipeline(|pipeline, now| {
-                if !pipeline.is_finished() {
-                    pipeline.finish(reason, now);
-                }
-                self.buffer.refuse_all(Refusal::Closed)
-            })
-        });
-        match finished {
-            None => self.fail(),
-            // Many take their time also to drop.
-            Some(refused) if refused.iter().any(|events| !events.is_empty()) => {
-                drop(thread::spawn("telemetry-drop", move || drop(refused)));
-            }
-            Some(_) => {}
-        }
-        self.outlets.iter().for_each(|outlet| outlet.finish(reason));
-        self.sessions.forget_gone();
-        self.finished.send_replace(true);
-        if reason != DropReason::Closed {
-            self.plugins.ended_early.fetch_add(1, Ordering::Release);
-        }
-        self.wake_up();
-    }
-
-    /// Refuses and counts what comes from now on, whether or not it still records.
-    pub(crate) fn close_buffer(&self) {
-        self.buffer.close();
-        self.ended.store(true, Ordering::Relaxed);
-    }
-
-    /// The end after a panic of our own: what isn't in the books is in them as lost by that.
-    pub(crate) fn fail(&self) {
-        self.close_buffer();
-        let mut pipeline = lock(&self.pipeline);
-        drop(self.buffer.take(u64::MAX));
-        let BufferBooks { seen, refused, .. } = self.buffer.books();
-        pipeline.fail(seen - refused.total());
-        self.memory.set_pipeline(pipeline.bytes());
-        drop(pipeline);
-        self.recording.store(false, Ordering::Release);
-        self.left.send_replace(u64::MAX);
-        self.outlets.iter().for_each(|outlet| outlet.finish(DropReason::InternalFault));
-        self.sessions.forget_gone();
-        self.finished.send_replace(true);
-        self.plugins.ended_early.fetch_add(1, Ordering::Release);
-        self.wake_up();
-    }
-
-    pub(crate) fn is_finished(&self) -> bool {
-        *self.finished.borrow()
-    }
-
-    /// Completes when the client is finished.
-    pub(crate) fn finished(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut finished = self.finished.subscribe();
-        async move {
-            // The sender lives in the client; without it there is nothing left to wait for.
-            let _ = finished.wait_for(|finished| *finished).await;
-        }
     }
 
     /// What its records are delivered to the vendor by.
@@ -617,33 +373,6 @@ impl Client {
             last_failure: pipeline.last_failure(),
             open_statements: pipeline.open_statements(),
             sinks: self.outlets.iter().map(|outlet| outlet.snapshot()).collect(),
-        }
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        // Foreign code, on whatever thread this is: what may hold it up gets one of its own.
-        let logins = self.logins.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let blocks = logins.may_block();
-        let credentials = logins.take();
-        let breaker = self.breaker.take();
-        let breakers = &self.plugins.breakers;
-        let blocks = blocks || breaker.is_some() && may_block(|| breakers.may_block());
-        if !self.plugins.in_parent_process() {
-            // In a forked child the threads that they may wait for in the end aren't there.
-            return std::mem::forget((credentials, breaker));
-        }
-        let this: *const Client = self;
-        self.plugins.roll.retire(this, |totals| {
-            let Snapshot { events, records, sinks, .. } = self.snapshot();
-            totals.add(&events, &records, sinks.into_iter().map(|sink| sink.records));
-        });
-        let credentials: Vec<_> = credentials.into_iter().map(|one| DropGuarded(Some(one))).collect();
-        let held = (DropGuarded(breaker), credentials);
-        if blocks {
-            // Without a thread it happens here, when the closure is dropped.
-            drop(thread::spawn("telemetry-drop", move || drop(held)));
         }
     }
 }

@@ -168,7 +168,7 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
-    use crate::client::Upto;
+    use crate::client::intake::Upto;
     use crate::client::plugins::Plugins;
     use crate::client::tests::{client, client_of, plugins};
     use crate::pipeline::{Busy, Step};

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client::Client;
+use crate::client::intake::Upto;
 use crate::client::lease_guard::{LeaseGuard, NotLast};
 use crate::client::status::{OffReason, Status};
-use crate::client::{Client, Upto};
 use crate::guard::own_work::log;
 use crate::guard::panic::DropGuarded;
 use crate::handle::connection_info::ConnectionInfo;

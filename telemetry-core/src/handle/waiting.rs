@@ -8,9 +8,10 @@ use std::task::Poll;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
+use crate::client::Client;
+use crate::client::intake::Upto;
 use crate::client::lease_guard::LeaseGuard;
 use crate::client::shared::Shared;
-use crate::client::{Client, Upto};
 use crate::guard::own_work::own_work;
 use crate::guard::panic::catch_panic;
 use crate::ledger::DropReason;

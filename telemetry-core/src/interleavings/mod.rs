@@ -23,7 +23,7 @@ use shuttle::{Config, Runner};
 /// How many interleavings of each kind there are of a scenario, unless the variable says otherwise.
 const INTERLEAVINGS: usize = 500;
 
-/// How often a scenario lets the others go on at its end: they come to where they wait in fewer.
+/// How often a scenario lets the others go on at its end: they come to where they wait in fewer turns.
 const YIELDS: usize = 100;
 
 /// Runs a scenario in many interleavings, half of them at random, and half such that few changes of threads
@@ -45,8 +45,8 @@ fn run(scheduler: impl Scheduler + 'static, scenario: &Arc<impl Fn() + Send + Sy
         // So that an interleaving can be replayed.
         fastrand::seed(1);
         scenario();
-        // Whatever still runs is unwound where it is, and may want a lock there that another holds. So first all
-        // come to where they wait.
+        // Whatever still runs is unwound where it is, and may want a lock there that another holds. So first
+        // all come to where they wait.
         (0..YIELDS).for_each(|_| yield_now());
     });
 }
