@@ -17,12 +17,12 @@ use crate::ledger::{Counts, Refusal};
 use crate::pipeline::event::Event;
 use crate::record::SessionContext;
 
-const SHARDS: usize = 8;
+const LANES: usize = 8;
 const ROUNDS: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct EventBuffer<S = Arc<SessionContext>> {
-    shards: [Mutex<Shard<S>>; SHARDS],
+    lanes: [Lane<S>; LANES],
     /// The order in which events were recorded. An event that was caused by another has a higher number.
     sequence: AtomicU64,
     /// Counts the events in all shards, and their bytes.
@@ -31,16 +31,24 @@ pub(crate) struct EventBuffer<S = Arc<SessionContext>> {
     closed: AtomicBool,
     /// What was refused without a shard to note it in.
     contended: AtomicU64,
-    /// What was refused before it was made, as there was no room for it.
-    too_many: [TooMany; SHARDS],
 }
 
-/// Of the threads that have one shard as their own; alone in its line of the cache.
-#[derive(Debug, Default)]
+/// What the threads change that start with one shard, in lines of the cache that the others don't.
+#[derive(Debug)]
 #[repr(align(64))]
-struct TooMany {
-    events: AtomicU64,
-    bytes: AtomicU64,
+struct Lane<S> {
+    shard: Mutex<Shard<S>>,
+    /// What was refused before it was made, as there were too many events.
+    unmade_by_count: AtomicU64,
+    /// The same, as there were too many bytes.
+    unmade_by_bytes: AtomicU64,
+}
+
+impl<S> Default for Lane<S> {
+    fn default() -> Self {
+        let (unmade_by_count, unmade_by_bytes) = (AtomicU64::new(0), AtomicU64::new(0));
+        Lane { shard: Mutex::default(), unmade_by_count, unmade_by_bytes }
+    }
 }
 
 /// An event and its number, which is last in memory as it is known last: a copy that began with it would wait
@@ -96,13 +104,12 @@ pub(crate) struct BufferBooks {
 impl<S> EventBuffer<S> {
     pub(crate) fn new(limit: usize, memory: Arc<Memory>) -> Self {
         EventBuffer {
-            shards: Default::default(),
+            lanes: Default::default(),
             sequence: AtomicU64::new(0),
             memory,
             limit,
             closed: AtomicBool::new(false),
             contended: AtomicU64::new(0),
-            too_many: Default::default(),
         }
     }
 
@@ -149,9 +156,9 @@ impl<S> EventBuffer<S> {
 
     /// Counts events that weren't made, as there was no room for them.
     pub(crate) fn refuse_unmade(&self, reason: Refusal, weight: u64) {
-        let TooMany { events, bytes } = &self.too_many[thread::number() % SHARDS];
-        let count = if reason == Refusal::MemoryFull { bytes } else { events };
-        count.fetch_add(weight, Ordering::Relaxed);
+        let Lane { unmade_by_count, unmade_by_bytes, .. } = &self.lanes[thread::number() % LANES];
+        let unmade = if reason == Refusal::MemoryFull { unmade_by_bytes } else { unmade_by_count };
+        unmade.fetch_add(weight, Ordering::Relaxed);
     }
 
     /// The number of the next event.
@@ -179,8 +186,7 @@ impl<S> EventBuffer<S> {
     pub(crate) fn take(&self, most: u64) -> Taken<S> {
         let end = self.sequence.load(Ordering::Acquire);
         let first = self
-            .shards
-            .iter()
+            .shards()
             .filter_map(|shard| lock(shard).events.front().map(|numbered| numbered.number))
             .min();
         let Some(first) = first else {
@@ -191,7 +197,7 @@ impl<S> EventBuffer<S> {
         let count = end.saturating_sub(first) as usize;
         let (mut numbers, mut taken) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let (mut bytes, mut in_order) = (0, true);
-        for shard in &self.shards {
+        for shard in self.shards() {
             let mut shard = lock(shard);
             let Shard { events, waiting, bytes: held, .. } = &mut *shard;
             let before = *held;
@@ -226,7 +232,7 @@ impl<S> EventBuffer<S> {
     /// Gives back the room that it had for events, where none waits.
     fn shrink(&self) {
         // A shard that somebody holds has an event coming.
-        for mut shard in self.shards.iter().filter_map(try_lock) {
+        for mut shard in self.shards().filter_map(try_lock) {
             if shard.events.is_empty() {
                 shard.events = Queue::default();
             }
@@ -244,13 +250,13 @@ impl<S> EventBuffer<S> {
             self.memory.pop(Waiting { count: events.len(), bytes });
             events
         };
-        self.shards.iter().map(refuse).collect()
+        self.shards().map(refuse).collect()
     }
 
     /// Refuses everything from now on. What is in the buffer stays to be taken.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        for shard in &self.shards {
+        for shard in self.shards() {
             drop(lock(shard));
         }
     }
@@ -262,7 +268,7 @@ impl<S> EventBuffer<S> {
     /// The books. They agree with what was taken as long as nobody takes meanwhile.
     pub(crate) fn books(&self) -> BufferBooks {
         let mut books = BufferBooks::default();
-        for shard in &self.shards {
+        for shard in self.shards() {
             let shard = lock(shard);
             books.seen += shard.seen;
             books.waiting += shard.waiting;
@@ -271,8 +277,9 @@ impl<S> EventBuffer<S> {
         let contended = self.contended.load(Ordering::Relaxed);
         books.seen += contended;
         books.refused.add(Refusal::Contended, contended);
-        for TooMany { events, bytes } in &self.too_many {
-            for (reason, count) in [(Refusal::BufferFull, events), (Refusal::MemoryFull, bytes)] {
+        for Lane { unmade_by_count, unmade_by_bytes, .. } in &self.lanes {
+            let unmade = [(Refusal::BufferFull, unmade_by_count), (Refusal::MemoryFull, unmade_by_bytes)];
+            for (reason, count) in unmade {
                 let count = count.load(Ordering::Relaxed);
                 books.seen += count;
                 books.refused.add(reason, count);
@@ -281,16 +288,20 @@ impl<S> EventBuffer<S> {
         books
     }
 
+    fn shards(&self) -> impl Iterator<Item = &Mutex<Shard<S>>> {
+        self.lanes.iter().map(|lane| &lane.shard)
+    }
+
     fn lock_any(&self) -> Option<MutexGuard<'_, Shard<S>>> {
         let own = thread::number();
-        try_lock(&self.shards[own % SHARDS]).or_else(|| self.lock_another(own))
+        try_lock(&self.lanes[own % LANES].shard).or_else(|| self.lock_another(own))
     }
 
     #[cold]
     fn lock_another(&self, own: usize) -> Option<MutexGuard<'_, Shard<S>>> {
         for _ in 0..ROUNDS {
-            for offset in 0..SHARDS {
-                if let Some(shard) = try_lock(&self.shards[own.wrapping_add(offset) % SHARDS]) {
+            for offset in 0..LANES {
+                if let Some(shard) = try_lock(&self.lanes[own.wrapping_add(offset) % LANES].shard) {
                     return Some(shard);
                 }
             }
@@ -321,7 +332,7 @@ pub(crate) mod tests {
         for number in 0..30 {
             std::thread::scope(|scope| _ = scope.spawn(|| buffer.push(event(number))));
         }
-        assert!(buffer.shards.iter().filter(|shard| !lock(shard).events.is_empty()).count() > 1);
+        assert!(buffer.shards().filter(|shard| !lock(shard).events.is_empty()).count() > 1);
         let numbers = |taken: Vec<Event>| taken.iter().map(number_of).collect::<Vec<_>>();
         assert_eq!(
             numbers(buffer.take(7).events),
@@ -392,10 +403,10 @@ pub(crate) mod tests {
     #[test]
     fn a_locked_shard_makes_nobody_wait() {
         let buffer = buffer(10);
-        let locked: Vec<_> = buffer.shards[..SHARDS - 1].iter().map(lock).collect();
+        let locked: Vec<_> = buffer.shards().take(LANES - 1).map(lock).collect();
         assert_eq!(buffer.push(event(0)), Pushed::Waiting(1));
         drop(locked);
-        let locked: Vec<_> = buffer.shards.iter().map(lock).collect();
+        let locked: Vec<_> = buffer.shards().map(lock).collect();
         assert_eq!(buffer.push(event(1)), Pushed::Refused);
         drop(locked);
         let books = buffer.books();

@@ -97,8 +97,13 @@ impl Client {
         let now = self.plugins.clock.now();
         let mut pipeline = lock(&self.pipeline);
         let changed = change(&mut pipeline, now);
-        self.recording.store(pipeline.is_recording(), Ordering::Release);
-        self.awaits_login.store(pipeline.awaits_login(), Ordering::SeqCst);
+        // Drivers' threads read both at all times, so they are written only where they change.
+        if self.recording.load(Ordering::Relaxed) != pipeline.is_recording() {
+            self.recording.store(pipeline.is_recording(), Ordering::Release);
+        }
+        if self.awaits_login.load(Ordering::SeqCst) != pipeline.awaits_login() {
+            self.awaits_login.store(pipeline.awaits_login(), Ordering::SeqCst);
+        }
         self.memory.set_pipeline(pipeline.bytes());
         let left = pipeline.left();
         let offered = pipeline.take_offered();
