@@ -21,8 +21,7 @@ pub mod subject {
     pub const STATEMENT_OFF: &str = "A statement while telemetry is off: its id, 10 chunks, and its end";
     pub const EVENT: &str = "One event of a statement that is open";
     pub const STATEMENT: &str = "A statement: its id, 10 chunks, and its end";
-    pub const THREADS_2: &str = "A statement, from 2 threads on one session";
-    pub const THREADS_8: &str = "A statement, from 8 threads on one session";
+    pub const THREADS: &str = "A statement of 40,000 on one session";
     pub const FULL: &str = "A buffer that is full";
     pub const TAKE: &str = "Taking in what waits, each event of 262,144";
     pub const WIRE: &str = "A record to the wire, each of a batch of 100 with all parameters";

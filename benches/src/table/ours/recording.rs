@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use telemetry_core::{Session, StatementType};
 
-use super::subject::{EVENT, FULL, STATEMENT, TAKE, THREADS_2, THREADS_8};
+use super::subject::{EVENT, FULL, STATEMENT, TAKE, THREADS};
 use crate::table::measure::{Meter, Row};
 use benches::connection::{Connection, Gained, ID, MS, by_handle, chunk, config};
 
@@ -22,8 +22,9 @@ pub fn rows() -> Vec<Row> {
         Row::ours(EVENT, "a chunk on a shared statement", chunks(on_a_shared_statement)),
         Row::ours(STATEMENT, "by handle", statement()).times(4000).every(2).cpu(),
         Row::ours(STATEMENT, "by id, 12 events", statement_by_id()).times(4000).every(2).cpu(),
-        Row::ours(THREADS_2, "by handle", on_threads(2)).times(40_000).every(10).cpu(),
-        Row::ours(THREADS_8, "by handle", on_threads(8)).times(40_000).every(10).cpu(),
+        Row::ours(THREADS, "by handle, from one thread", on_threads(1)).times(40_000).every(10).cpu(),
+        Row::ours(THREADS, "by handle, from 2 threads", on_threads(2)).times(40_000).every(10).cpu(),
+        Row::ours(THREADS, "by handle, from 8 threads", on_threads(8)).times(40_000).every(10).cpu(),
         Row::ours(FULL, "an event is refused", full_event()),
         Row::ours(FULL, "a statement is refused", full_statement()),
         Row::ours(TAKE, "by the worker", taking_in()).times(WAITING).every(20),
