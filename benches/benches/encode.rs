@@ -65,7 +65,8 @@ fn a_connections_first(bencher: Bencher, known: Known) {
         [Arc::new(Record { session: Arc::new(session), ..(*record).clone() })]
     };
     bencher.with_inputs(fresh).bench_local_refs(|records| {
-        let attempt = Attempt::new(&host, records, SystemTime::UNIX_EPOCH).with_credentials(Some(&credentials));
+        let attempt =
+            Attempt::new(&host, records, SystemTime::UNIX_EPOCH).with_credentials(Some(&credentials));
         exporter.request(&attempt).unwrap().body
     });
 }

@@ -6,8 +6,11 @@
 use std::time::Duration;
 
 use divan::Bencher;
-use telemetry_core::{Chunk, ClientProvider, ConnectionInfo, DriverIdentity, ErrorDetails, Lease, Mode, Session, StatementType, Target, TelemetryConfig};
 use telemetry_core::plugin::AlwaysClosed;
+use telemetry_core::{
+    Chunk, ClientProvider, ConnectionInfo, DriverIdentity, ErrorDetails, Lease, Mode, Session, StatementType,
+    Target, TelemetryConfig,
+};
 use telemetry_testkit::{RecordingExporter, ScriptedFlags};
 
 fn main() {
@@ -18,14 +21,16 @@ const FLAG: &str = "flag";
 
 /// A connection whose records go nowhere: nothing but the driver's side is measured.
 fn connection(mode: Mode) -> (Lease, Session) {
-    let provider = ClientProvider::builder(DriverIdentity::builder().name("bench").version("1.0.0").client("BENCH").flag(FLAG).build().unwrap())
-        .config(TelemetryConfig::default().mode(mode).max_events(1_000_000))
-        .exporter(RecordingExporter::forgetful())
-        .flags(ScriptedFlags::fixed(FLAG, true))
-        .breakers(AlwaysClosed)
-        .environment(|_| None)
-        .build()
-        .unwrap();
+    let provider = ClientProvider::builder(
+        DriverIdentity::builder().name("bench").version("1.0.0").client("BENCH").flag(FLAG).build().unwrap(),
+    )
+    .config(TelemetryConfig::default().mode(mode).max_events(1_000_000))
+    .exporter(RecordingExporter::forgetful())
+    .flags(ScriptedFlags::fixed(FLAG, true))
+    .breakers(AlwaysClosed)
+    .environment(|_| None)
+    .build()
+    .unwrap();
     let lease = provider.acquire(Target::new("bench.cloud.databricks.com"));
     let session = lease.opening(ConnectionInfo::new()).opened("session");
     (lease, session)

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use benches::{FLAG, Known, Nowhere, identity, params};
 use telemetry_core::plugin::AlwaysClosed;
 use telemetry_core::{
-    Chunk, ClientProvider, ConnectionInfo, Lease, Mode, Session, StatementType, StaticToken, Target, TelemetryConfig,
+    Chunk, ClientProvider, ConnectionInfo, Lease, Mode, Session, StatementType, StaticToken, Target,
+    TelemetryConfig,
 };
 use telemetry_export_http::HttpExporter;
 use telemetry_testkit::ScriptedFlags;
@@ -41,7 +42,10 @@ fn main() {
             found[case].push(measured(mode, batch, steps));
         }
     }
-    println!("{:20} {:>10} {:>10} {:>10}   ratios to off, of the same round: median", "", "p50", "p99", "p99.9");
+    println!(
+        "{:20} {:>10} {:>10} {:>10}   ratios to off, of the same round: median",
+        "", "p50", "p99", "p99.9"
+    );
     for ((name, ..), percentiles) in CASES.iter().zip(&found) {
         let column = |which: usize| median(percentiles.iter().map(|round| round[which].as_secs_f64() * 1e6));
         let ratio = |which: usize| {
@@ -50,14 +54,20 @@ fn main() {
         };
         println!(
             "{name:20} {:>8.0}us {:>8.0}us {:>8.0}us   {:.2} {:.2} {:.2}",
-            column(0), column(1), column(2), ratio(0), ratio(1), ratio(2)
+            column(0),
+            column(1),
+            column(2),
+            ratio(0),
+            ratio(1),
+            ratio(2)
         );
     }
 }
 
 /// The 50th, 99th and 99.9th percentile of a query's time.
 fn measured(mode: Mode, batch: usize, steps: u64) -> [Duration; 3] {
-    let exporter = HttpExporter::new(Arc::new(Nowhere { takes: Duration::from_millis(1) })).max_body_bytes(usize::MAX);
+    let exporter =
+        HttpExporter::new(Arc::new(Nowhere { takes: Duration::from_millis(1) })).max_body_bytes(usize::MAX);
     let config = TelemetryConfig::default().mode(mode).batch_size(batch).max_records(10_000);
     let provider = ClientProvider::builder(identity())
         .config(config.flush_interval(FLUSH_INTERVAL))

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use benches::{FLAG, Known, Nowhere, identity, params};
 use telemetry_core::plugin::{AlwaysClosed, FlagSet, PluginError};
 use telemetry_core::{
-    Chunk, ClientProvider, ConnectionInfo, FeatureFlagSource, Lease, Mode, Session, StatementType, StaticToken, Target,
-    TelemetryConfig,
+    Chunk, ClientProvider, ConnectionInfo, FeatureFlagSource, Lease, Mode, Session, StatementType,
+    StaticToken, Target, TelemetryConfig,
 };
 use telemetry_export_http::HttpExporter;
 use telemetry_testkit::{Do, Script, ScriptedFlags};
@@ -57,7 +57,10 @@ fn main() {
 }
 
 /// A provider whose records go nowhere.
-fn provider(flags: impl FeatureFlagSource, change: impl FnOnce(TelemetryConfig) -> TelemetryConfig) -> ClientProvider {
+fn provider(
+    flags: impl FeatureFlagSource,
+    change: impl FnOnce(TelemetryConfig) -> TelemetryConfig,
+) -> ClientProvider {
     until("nothing is left of the one before", || threads() == 1);
     ClientProvider::builder(identity())
         .config(change(TelemetryConfig::default().mode(Mode::On)))
@@ -95,7 +98,9 @@ fn statement(session: &Session) {
 }
 
 fn clients() {
-    println!("| clients | threads | bytes a client | acquire, open (µs) | processor for a record (µs) | close all (ms) |");
+    println!(
+        "| clients | threads | bytes a client | acquire, open (µs) | processor for a record (µs) | close all (ms) |"
+    );
     println!("| ---: | ---: | ---: | ---: | ---: | ---: |");
     for (hosts, principals) in [(1, 1), (10, 1), (10, 10), (10, 100), (100, 100)] {
         let count = hosts * principals;
@@ -116,10 +121,12 @@ fn clients() {
                 (0..100).for_each(|_| statement(session));
             }
         }
-        until("all is sent", || connections.iter().all(|(lease, _)| {
-            let status = lease.status();
-            status.events.waiting == 0 && status.records.held == 0
-        }));
+        until("all is sent", || {
+            connections.iter().all(|(lease, _)| {
+                let status = lease.status();
+                status.events.waiting == 0 && status.records.held == 0
+            })
+        });
         let records = lots * 100 * count;
         let processor = (process_time() - begun) / records as u32;
         let begun = Instant::now();
@@ -137,7 +144,9 @@ fn clients() {
 }
 
 fn sessions() {
-    println!("| connections of a client | threads | bytes a connection | acquire, open (µs) | give back (µs) |");
+    println!(
+        "| connections of a client | threads | bytes a connection | acquire, open (µs) | give back (µs) |"
+    );
     println!("| ---: | ---: | ---: | ---: | ---: |");
     for count in [1, 10, 100, 1000, 10_000] {
         let provider = provider(on(), wide);
@@ -193,7 +202,11 @@ fn statements() {
         let ended = begun.elapsed();
         let outcome = lease.close_blocking(Duration::from_secs(60));
         let status = lease.status();
-        assert!(status.balances() && status.records.accepted == COUNT as u64 + 1, "{outcome}: {}", status.records);
+        assert!(
+            status.balances() && status.records.accepted == COUNT as u64 + 1,
+            "{outcome}: {}",
+            status.records
+        );
         let name = if by_id { "by id" } else { "by handle" };
         assert_eq!(open, if by_id { COUNT } else { 0 });
         println!("| {name} | {bytes} | {:.2} | {:.2} |", each(started), each(ended));
@@ -204,7 +217,9 @@ fn statements() {
 fn openings() {
     const THREADS: usize = 8;
     const EACH: usize = 5000;
-    println!("| the flag | processor for acquire and opening, {THREADS} threads (µs) | half of them within (µs) |");
+    println!(
+        "| the flag | processor for acquire and opening, {THREADS} threads (µs) | half of them within (µs) |"
+    );
     println!("| --- | ---: | ---: |");
     let refuse = || Do::<FlagSet>::Fail(PluginError::new(503));
     let states = [
@@ -241,7 +256,8 @@ fn openings() {
             let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        let processor: Duration = measured.iter().map(|(processor, _)| *processor).sum::<Duration>() / THREADS as u32;
+        let processor: Duration =
+            measured.iter().map(|(processor, _)| *processor).sum::<Duration>() / THREADS as u32;
         let times = measured.into_iter().flat_map(|(_, times)| times).collect();
         println!("| {name} | {:.2} | {:.2} |", micros(processor), micros(median(times)));
     }
