@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::FakeWorkspace;
 use super::answer::{Answer, Received};
 use super::oauth::Issuer;
-use super::server::{Bounds, Observer, Server, Shared};
+use super::server::{Bounds, Observer, OnOtherHost, Server, Shared};
 use super::service::{PassOn, Routes};
 use super::state::State;
 use super::strict::Strict;
@@ -24,6 +24,7 @@ pub struct FakeWorkspaceBuilder {
     routes: Routes,
     pass_on: Option<PassOn>,
     observer: Option<Observer>,
+    on_other_host: Option<OnOtherHost>,
     bounds: Bounds,
     hosts: Vec<String>,
     state: State,
@@ -140,10 +141,20 @@ impl FakeWorkspaceBuilder {
     }
 
     /// How long a client may take for the head of a request, after which its connection is closed, and for
-    /// its body, after which it is answered 408. At first for ever.
+    /// its body, after which it is answered 408: for the whole of each, however steadily it comes. A
+    /// connection on which no other request begins is closed after that time, too. At first for ever.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> FakeWorkspaceBuilder {
         self.bounds.patience = Some(patience);
+        self
+    }
+
+    /// How long a request may take, from its head until its client has the whole answer, after which its
+    /// connection is closed: also one that [hangs](crate::Behaviour::Hang), or whose client reads nothing.
+    /// So is a connection on which no other request begins for so long. At first for ever.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> FakeWorkspaceBuilder {
+        self.bounds.request_timeout = Some(timeout);
         self
     }
 
@@ -163,6 +174,15 @@ impl FakeWorkspaceBuilder {
     #[must_use]
     pub fn allow_host(mut self, name: impl Into<String>) -> FakeWorkspaceBuilder {
         self.hosts.push(name.into());
+        self
+    }
+
+    /// Tells `told` of each request that is answered 421 where [pages are refused](Self::refuse_pages): the
+    /// host that it is for, as it names it, which may be any text of any length. It must not block, as it
+    /// runs on the workspace's thread.
+    #[must_use]
+    pub fn on_other_host(mut self, told: impl Fn(&str) + Send + Sync + 'static) -> FakeWorkspaceBuilder {
+        self.on_other_host = Some(Arc::new(told));
         self
     }
 
@@ -219,6 +239,7 @@ impl FakeWorkspaceBuilder {
             routes: Arc::new(self.routes),
             pass_on: self.pass_on,
             observer: self.observer,
+            on_other_host: self.on_other_host,
             bounds: self.bounds,
             hosts: self.hosts.into(),
             #[cfg(feature = "tls")]

@@ -14,11 +14,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use telemetry_core::plugin::Headers;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use super::answer::{Answer, Received};
 use super::hosts;
-use super::server::Shared;
+use super::server::{Bounds, Shared};
 use super::service::{self, Path, Raw, Reply};
 use super::state::State;
 use crate::workspace::watched::Watched;
@@ -63,10 +64,25 @@ async fn within<T>(patience: Option<Duration>, future: impl Future<Output = T>) 
     }
 }
 
+/// Completes once the latest request takes longer than it may, whatever holds it up.
+async fn overdue(timeout: Option<Duration>, latest: watch::Receiver<Instant>) {
+    let Some(timeout) = timeout else { return pending().await };
+    loop {
+        let end = *latest.borrow() + timeout;
+        if end <= Instant::now() {
+            return;
+        }
+        tokio::time::sleep_until(end).await;
+    }
+}
+
 async fn serve(stream: impl Connection, shared: Shared) {
-    let patience = shared.bounds.patience;
+    let Bounds { patience, request_timeout, .. } = shared.bounds;
     let (raw, mut wants_raw) = mpsc::unbounded_channel();
+    // Requests on a connection are answered one after another.
+    let (begins, latest) = watch::channel(Instant::now());
     let service = service_fn(move |request| {
+        begins.send_replace(Instant::now());
         let (shared, raw) = (shared.clone(), raw.clone());
         async move {
             match answer(request, &shared).await {
@@ -85,12 +101,13 @@ async fn serve(stream: impl Connection, shared: Shared) {
     let act = tokio::select! {
         // How a connection ends is the client's business.
         _ = &mut connection => return,
+        () = overdue(request_timeout, latest) => return,
         act = wants_raw.recv() => act,
     };
     let stream = connection.into_parts().io.into_inner();
     if let Some(act) = act {
         // The client may hang up at any time.
-        drop(act_raw(stream, act).await);
+        drop(within(request_timeout, act_raw(stream, act)).await);
     }
 }
 
@@ -136,7 +153,10 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Reply {
         if is_of_a_page(&head.headers) {
             return Reply::Answer(Answer::new(403, ""));
         }
-        if !hosts::is_for_this_machine(&head, &shared.hosts) {
+        if let Some(host) = hosts::other_host(&head, &shared.hosts) {
+            if let Some(told) = &shared.on_other_host {
+                told(&host);
+            }
             return Reply::Answer(Answer::new(421, "another host is meant"));
         }
     }
@@ -207,5 +227,30 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.change(|state| state.connections -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn each_request_of_a_connection_has_its_own_time() {
+        let second = Duration::from_secs(1);
+        let (begins, latest) = watch::channel(Instant::now());
+        let begun = Instant::now();
+        let others = async {
+            for _ in 0..3 {
+                tokio::time::sleep(second * 4 / 5).await;
+                begins.send_replace(Instant::now());
+            }
+            pending().await
+        };
+        tokio::select! {
+            () = overdue(Some(second), latest.clone()) => {}
+            () = others => {}
+        }
+        assert_eq!(begun.elapsed().as_millis(), 3400);
+        assert!(within(Some(second * 1000), overdue(None, latest)).await.is_none());
     }
 }

@@ -1,17 +1,18 @@
 //! Which hosts a request may be for, where no page of a browser is served.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 
-/// Whether a request is for this machine, under an address of its own, `localhost` or one of these names, on
-/// any port. A page whose name was made to lead here asks for that name; what asks for none at all is no
-/// browser.
-pub(crate) fn is_for_this_machine(head: &Parts, allowed: &[String]) -> bool {
-    let headers = head.headers.get_all("host").iter().map(|host| host.to_str().ok());
-    let mut named = headers.chain(head.uri.authority().map(|host| Some(host.as_str())));
-    named.all(|host| host.is_some_and(|host| is_allowed(host, allowed)))
+/// The host that a request is for, unless that is this machine, under an address of its own, `localhost` or
+/// one of these names, on any port. A page whose name was made to lead here asks for that name; what asks for
+/// none at all is no browser.
+pub(crate) fn other_host<'a>(head: &'a Parts, allowed: &[String]) -> Option<Cow<'a, str>> {
+    let headers = head.headers.get_all("host").iter().map(|host| String::from_utf8_lossy(host.as_bytes()));
+    let mut named = headers.chain(head.uri.authority().map(|host| Cow::from(host.as_str())));
+    named.find(|host| !is_allowed(host, allowed))
 }
 
 fn is_allowed(host: &str, allowed: &[String]) -> bool {
@@ -36,7 +37,7 @@ mod tests {
             request = request.header("host", *host);
         }
         let head = request.body(()).unwrap().into_parts().0;
-        is_for_this_machine(&head, &["other.example".to_owned(), "[2001:db8::1]".to_owned()])
+        other_host(&head, &["other.example".to_owned(), "[2001:db8::1]".to_owned()]).is_none()
     }
 
     #[test]
@@ -75,6 +76,8 @@ mod tests {
             "::1",
             "127.0.0.1, evil.example",
             "http://127.0.0.1",
+            "ü",
+            "localhost\u{fffd}",
         ] {
             assert!(!is_served("/", &[host]), "{host}");
             assert!(!is_served("/", &["127.0.0.1", host]), "{host}");

@@ -19,6 +19,7 @@ use crate::workspace::watched::Watched;
 const SAFETY_NET: Duration = Duration::from_secs(5);
 
 pub(crate) type Observer = Arc<dyn Fn(&Received, Option<u16>) + Send + Sync>;
+pub(crate) type OnOtherHost = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// What one client, or all together, may take.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct Bounds {
     pub(crate) max_connections: usize,
     /// How long a client may take for the head of a request, and for its body.
     pub(crate) patience: Option<Duration>,
+    /// How long a request may take, from its head until the client has its answer.
+    pub(crate) request_timeout: Option<Duration>,
     /// Whether what a browser asks for a page is refused.
     pub(crate) refuse_pages: bool,
 }
@@ -39,6 +42,7 @@ impl Default for Bounds {
             max_body: 64 * 1024 * 1024,
             max_connections: Semaphore::MAX_PERMITS,
             patience: None,
+            request_timeout: None,
             refuse_pages: false,
         }
     }
@@ -57,6 +61,7 @@ pub(crate) struct Shared {
     pub(crate) routes: Arc<Routes>,
     pub(crate) pass_on: Option<PassOn>,
     pub(crate) observer: Option<Observer>,
+    pub(crate) on_other_host: Option<OnOtherHost>,
     pub(crate) bounds: Bounds,
     /// Names of this machine, where pages are refused.
     pub(crate) hosts: Arc<[String]>,

@@ -1,8 +1,9 @@
 //! A workspace that runs for long: it shows what it gets, remembers nothing, and is bounded.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use telemetry_testkit::{Answer, Behaviour, FakeWorkspace, FakeWorkspaceBuilder};
 
@@ -100,6 +101,70 @@ fn a_slow_client_is_not_waited_for() {
     assert_eq!(status(&answer), 408);
 }
 
+/// Sends these bytes one after another, for as long as they are taken, and reads what comes meanwhile.
+fn drip(mut stream: TcpStream, bytes: &[u8]) -> String {
+    let mut answer = Vec::new();
+    stream.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+    for byte in bytes {
+        let is_taken = stream.write_all(&[*byte]).is_ok();
+        let read = stream.read_to_end(&mut answer);
+        if !is_taken || read.map_or_else(|error| error.kind() != ErrorKind::WouldBlock, |_| true) {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn a_client_that_sends_byte_by_byte_has_no_longer_than_one_that_stops() {
+    // Whole they would take a minute.
+    let padding = [b'x'; 12_000];
+    let workspace = FakeWorkspace::builder().patience(Duration::from_millis(300)).max_connections(1).start();
+    let head = [b"GET / HTTP/1.1\r\nx: ", padding.as_slice()].concat();
+    let begun = Instant::now();
+    assert_eq!(drip(connect(&workspace), &head), "");
+    let mut slow = connect(&workspace);
+    slow.write_all(b"POST /telemetry-ext HTTP/1.1\r\nhost: x\r\ncontent-length: 12000\r\n\r\n").unwrap();
+    assert_eq!(status(&drip(slow, &padding)), 408);
+    assert!(begun.elapsed() < NET);
+    assert_eq!(status(&ask(&workspace, "GET", "/else", &[], b"")), 404);
+}
+
+#[test]
+fn a_client_that_stays_connected_gives_its_place_back() {
+    let workspace = FakeWorkspace::builder().patience(Duration::from_millis(50)).max_connections(1).start();
+    let mut idle = connect(&workspace);
+    idle.write_all(b"GET /else HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    idle.read_to_string(&mut answer).unwrap();
+    assert_eq!(status(&answer), 404);
+    assert_eq!(status(&ask(&workspace, "GET", "/else", &[], b"")), 404);
+}
+
+#[test]
+fn a_request_that_hangs_gives_its_place_back() {
+    let timeout = Duration::from_millis(50);
+    let workspace = FakeWorkspace::builder().request_timeout(timeout).max_connections(1).start();
+    workspace.script_telemetry([Behaviour::Hang, Behaviour::Slow(Duration::from_secs(60))]);
+    assert_eq!(post(&workspace, 1), "");
+    assert_eq!(post(&workspace, 1), "");
+    assert_eq!(status(&post(&workspace, 1)), 200);
+}
+
+#[test]
+fn a_client_that_reads_no_answer_gives_its_place_back() {
+    // More than any socket holds that nobody reads.
+    let long = vec![b' '; 64 * 1024 * 1024];
+    let workspace = FakeWorkspace::builder()
+        .route(move |request| (request.path == "/long").then(|| Answer::new(200, long.clone())))
+        .request_timeout(Duration::from_millis(300))
+        .max_connections(1)
+        .start();
+    let unread = send(&workspace, "GET", "/long", None, b"");
+    assert_eq!(status(&ask(&workspace, "GET", "/else", &[], b"")), 404);
+    drop(unread);
+}
+
 #[test]
 fn more_connections_than_may_be_wait_for_one_to_end() {
     let workspace = FakeWorkspace::builder().max_connections(1).start();
@@ -133,10 +198,13 @@ fn what_a_page_asks_for_is_refused_where_that_is_wanted() {
 fn a_name_that_was_made_to_lead_here_is_refused_where_pages_are() {
     // Each request here is for the host `x`.
     let (builder, shown) = observed();
-    let refusing = builder.refuse_pages().start();
+    let (tells, told) = channel();
+    let refusing =
+        builder.refuse_pages().on_other_host(move |host| tells.send(host.to_owned()).unwrap()).start();
     assert_eq!(status(&ask(&refusing, "POST", "/telemetry-unauth", &[], &envelope(1))), 421);
     assert_eq!(status(&ask(&refusing, "GET", FLAGS, &[("authorization", "Bearer t")], b"")), 421);
     assert!(shown.try_recv().is_err());
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), ["x", "x"]);
     let allowing = FakeWorkspace::builder().refuse_pages().allow_host("x").start();
     assert_eq!(status(&ask(&allowing, "POST", "/telemetry-unauth", &[], &envelope(1))), 200);
 }
