@@ -247,7 +247,7 @@ mod tests {
             pending().await
         };
         tokio::select! {
-            () = overdue(Some(second), latest.clone()) => {}
+            ended = within(Some(second * 9), overdue(Some(second), latest.clone())) => assert!(ended.is_some()),
             () = others => {}
         }
         assert_eq!(begun.elapsed().as_millis(), 3400);

@@ -117,14 +117,14 @@ fn drip(mut stream: TcpStream, bytes: &[u8]) -> String {
 
 #[test]
 fn a_client_that_sends_byte_by_byte_has_no_longer_than_one_that_stops() {
-    // Whole they would take a minute.
-    let padding = [b'x'; 12_000];
+    // Whole they would take half a minute.
+    let padding = [b'x'; 6_000];
     let workspace = FakeWorkspace::builder().patience(Duration::from_millis(300)).max_connections(1).start();
     let head = [b"GET / HTTP/1.1\r\nx: ", padding.as_slice()].concat();
     let begun = Instant::now();
     assert_eq!(drip(connect(&workspace), &head), "");
     let mut slow = connect(&workspace);
-    slow.write_all(b"POST /telemetry-ext HTTP/1.1\r\nhost: x\r\ncontent-length: 12000\r\n\r\n").unwrap();
+    slow.write_all(b"POST /telemetry-ext HTTP/1.1\r\nhost: x\r\ncontent-length: 6000\r\n\r\n").unwrap();
     assert_eq!(status(&drip(slow, &padding)), 408);
     assert!(begun.elapsed() < NET);
     assert_eq!(status(&ask(&workspace, "GET", "/else", &[], b"")), 404);
@@ -163,6 +163,19 @@ fn a_client_that_reads_no_answer_gives_its_place_back() {
     let unread = send(&workspace, "GET", "/long", None, b"");
     assert_eq!(status(&ask(&workspace, "GET", "/else", &[], b"")), 404);
     drop(unread);
+}
+
+#[test]
+fn a_connection_may_have_one_request_after_another() {
+    let timeout = Duration::from_secs(2);
+    let workspace = FakeWorkspace::builder().request_timeout(timeout).start();
+    let mut stream = connect(&workspace);
+    let begun = Instant::now();
+    while begun.elapsed() < timeout * 5 / 4 {
+        stream.write_all(b"GET /else HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        assert_ne!(stream.read(&mut [0; 1024]).unwrap(), 0);
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]
