@@ -90,6 +90,9 @@ enum Question {
         /// How the answer is written.
         #[arg(long = "as", value_enum, default_value_t = Form::Table)]
         form: Form,
+        /// It is stopped, with an error, when SQLite has worked on it for so long.
+        #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86400))]
+        timeout: u32,
         /// One statement, such as: SELECT error_name, count(*) FROM records GROUP BY 1
         sql: String,
     },
@@ -100,6 +103,9 @@ enum Question {
         keep: PathBuf,
         #[arg(long = "as", value_enum)]
         format: Format,
+        /// It is stopped, with an error, when SQLite has worked on it for so long.
+        #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..=86400))]
+        timeout: u32,
         /// A file that isn't there yet; without it, standard output.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -133,23 +139,24 @@ fn run(arguments: &Arguments) -> Result<(), Failed> {
 }
 
 fn ask(question: &Question) -> Result<(), Failed> {
+    let seconds = |timeout: u32| Duration::from_secs(timeout.into());
     let answered = match question {
-        Question::Query { keep, form, sql } => {
+        Question::Query { keep, form, timeout, sql } => {
             let mut out = BufWriter::new(io::stdout().lock());
-            query::run(keep, sql, *form, &mut out).and_then(|()| Ok(out.flush()?))
+            query::run(keep, sql, seconds(*timeout), *form, &mut out).and_then(|()| Ok(out.flush()?))
         }
-        Question::Export { keep, format, out: Some(path) } => {
+        Question::Export { keep, format, timeout, out: Some(path) } => {
             let mut options = OpenOptions::new();
             options.write(true).create_new(true);
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
             let file = options.open(path).map_err(|error| format!("{}: {error}", path.display()))?;
             let mut out = BufWriter::new(file);
-            export::run(keep, *format, &mut out).and_then(|()| Ok(out.flush()?))
+            export::run(keep, seconds(*timeout), *format, &mut out).and_then(|()| Ok(out.flush()?))
         }
-        Question::Export { keep, format, out: None } => {
+        Question::Export { keep, format, timeout, out: None } => {
             let mut out = BufWriter::new(io::stdout());
-            export::run(keep, *format, &mut out).and_then(|()| Ok(out.flush()?))
+            export::run(keep, seconds(*timeout), *format, &mut out).and_then(|()| Ok(out.flush()?))
         }
     };
     // Whoever reads may have read enough.

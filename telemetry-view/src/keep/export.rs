@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use super::{Failed, query};
 
@@ -26,12 +27,17 @@ pub(super) const RECORDS: &str =
     FROM records JOIN requests ON requests.id = records.request ORDER BY records.id";
 
 /// Writes all records.
-pub(crate) fn run(path: &Path, format: Format, out: &mut (impl Write + Send)) -> Result<(), Failed> {
-    let database = query::open(path)?;
+pub(crate) fn run(
+    path: &Path,
+    timeout: Duration,
+    format: Format,
+    out: &mut (impl Write + Send),
+) -> Result<(), Failed> {
+    let (database, mut budget) = query::open(path, timeout)?;
     match format {
-        Format::Csv => query::write_rows(&database, RECORDS, query::Form::Csv, out),
-        Format::JsonLines => query::write_rows(&database, RECORDS, query::Form::JsonLines, out),
+        Format::Csv => query::write_rows(&database, &mut budget, RECORDS, query::Form::Csv, out),
+        Format::JsonLines => query::write_rows(&database, &mut budget, RECORDS, query::Form::JsonLines, out),
         #[cfg(feature = "parquet")]
-        Format::Parquet => super::parquet::write(&database, RECORDS, out),
+        Format::Parquet => super::parquet::write(&database, &mut budget, RECORDS, out),
     }
 }

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use super::Failed;
+use super::query::Budget;
 use crate::text::of_bytes;
 
 /// Rows that are held and written together.
@@ -51,8 +52,13 @@ struct Filled {
 }
 
 /// Writes the rows of a question.
-pub(super) fn write(database: &Connection, sql: &str, out: &mut (impl Write + Send)) -> Result<(), Failed> {
-    let mut statement = database.prepare(sql)?;
+pub(super) fn write(
+    database: &Connection,
+    budget: &mut Budget,
+    sql: &str,
+    out: &mut (impl Write + Send),
+) -> Result<(), Failed> {
+    let mut statement = budget.step(|| database.prepare(sql))?;
     let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let fields = names.iter().map(|name| {
         let builder = if NUMBERS.contains(&name.as_str()) {
@@ -71,7 +77,7 @@ pub(super) fn write(database: &Connection, sql: &str, out: &mut (impl Write + Se
         let mut columns: Vec<Filled> = names.iter().map(|name| Filled::new(name)).collect();
         let mut filled = 0;
         while filled < ROWS
-            && let Some(row) = rows.next()?
+            && let Some(row) = budget.step(|| rows.next())?
         {
             for (place, column) in columns.iter_mut().enumerate() {
                 column.push(row.get_ref(place)?);
@@ -130,14 +136,15 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let database = Connection::open_in_memory().unwrap();
+        let mut database = Connection::open_in_memory().unwrap();
+        let mut budget = Budget::of(&mut database, std::time::Duration::from_secs(60)).unwrap();
         let rows = ROWS as i64 + 1;
         let sql = format!(
             "WITH RECURSIVE n(at) AS (SELECT 1 UNION ALL SELECT at + 1 FROM n WHERE at < {rows})
              SELECT at, CASE WHEN at % 2 THEN 'tä' || at END AS event FROM n"
         );
         let mut file = Vec::new();
-        write(&database, &sql, &mut file).unwrap();
+        write(&database, &mut budget, &sql, &mut file).unwrap();
         let path = std::env::temp_dir().join(format!("telemetry-view-{}.parquet", std::process::id()));
         std::fs::write(&path, file).unwrap();
         let reader = SerializedFileReader::new(std::fs::File::open(&path).unwrap()).unwrap();

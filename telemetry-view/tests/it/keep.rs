@@ -117,6 +117,41 @@ fn a_question_can_change_nothing_and_reach_no_other_file() {
 }
 
 #[test]
+fn a_question_without_an_end_is_stopped_and_says_so() {
+    let folder = Folder::new();
+    let copy = kept(&folder);
+    let endless = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r)";
+    for rows in ["SELECT count(*) FROM r", "SELECT n FROM r WHERE n < 3"] {
+        let sql = format!("{endless} {rows}");
+        let output = run(&["query", "--keep", &copy, "--as", "csv", "--timeout", "1", &sql]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && said.contains("stopped after 1 s") && said.contains("--timeout"),
+            "{said}"
+        );
+        // What was found until then is written.
+        let answer = String::from_utf8_lossy(&output.stdout);
+        assert!(answer == "count(*)\r\n" || answer == "n\r\n1\r\n2\r\n", "{answer}");
+    }
+    // A text that would take all the memory there is.
+    let output = query(&copy, "SELECT length(hex(zeroblob(50000000)))");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("too big"), "{output:?}");
+}
+
+#[test]
+fn a_copy_that_was_made_to_have_no_end_is_exported_for_so_long() {
+    let folder = Folder::new();
+    let copy = kept(&folder);
+    let endless = "
+        ALTER TABLE records RENAME TO kept;
+        CREATE VIEW records AS SELECT * FROM kept WHERE id <
+            (WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r);";
+    rusqlite::Connection::open(&copy).unwrap().execute_batch(endless).unwrap();
+    let output = run(&["export", "--keep", &copy, "--as", "csv", "--timeout", "1"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("stopped after 1 s"), "{output:?}");
+}
+
+#[test]
 fn all_records_are_exported_as_they_are() {
     let folder = Folder::new();
     let copy = kept(&folder);

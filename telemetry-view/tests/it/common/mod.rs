@@ -192,9 +192,15 @@ pub(crate) fn program() -> Command {
     program
 }
 
-/// Runs it to its end.
+/// Runs it to its end, which it has to come to. It may print as much as a pipe holds.
 pub(crate) fn run(arguments: &[&str]) -> Output {
-    program().args(arguments).output().unwrap()
+    let mut child = program().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let end = Instant::now() + NET;
+    while child.try_wait().unwrap().is_none() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    _ = child.kill();
+    child.wait_with_output().unwrap()
 }
 
 /// What a run that went well has printed.
