@@ -279,8 +279,14 @@ fn follow(follower: &mut Follower, queue: &Queue) -> io::Result<()> {
 }
 
 fn read(shared: &Shared, queue: &Queue, mut keeper: Option<Keeper>) {
+    let mut is_told = false;
     loop {
         for item in queue.take() {
+            if let Item::OtherHost(name) = &item
+                && !std::mem::replace(&mut is_told, true)
+            {
+                tell_of_host(name.as_deref());
+            }
             let mut kept = Ok(());
             match &mut keeper {
                 Some(keeper) => shared.take(item, Some(&mut |request| kept = keeper.keep(request))),
@@ -296,6 +302,16 @@ fn read(shared: &Shared, queue: &Queue, mut keeper: Option<Keeper>) {
             shared.take(Item::NotKept(lost), None);
         }
     }
+}
+
+/// Says that there are requests for other hosts than this machine; the page has all of them.
+fn tell_of_host(name: Option<&str>) {
+    let host = name.map_or_else(|| "a host that no name names".to_owned(), |name| format!("the host {name}"));
+    _ = writeln!(
+        io::stderr(),
+        "refused: a request for {host}, which isn't this machine. Where a driver knows this machine by another \
+         name, --allow-host NAME allows that. Further ones are on the page."
+    );
 }
 
 /// Prints to standard output, which may be closed once enough was read.

@@ -26,6 +26,8 @@ pub(crate) enum Item {
     Strange(u64),
     /// A request to a path that has nothing to do with telemetry.
     Other,
+    /// A request for a host that isn't this machine, by its name, if that is one.
+    OtherHost(Option<String>),
     /// So many files, or requests, that were missed.
     Missed(u64),
     /// So many requests that couldn't be kept.
@@ -82,6 +84,7 @@ impl Shared {
             Item::Books(books) => self.change(|store| store.keep_books(books)),
             Item::Strange(lines) => self.change(|store| store.counts.strange_lines += lines),
             Item::Other => self.change(|store| store.counts.other_requests += 1),
+            Item::OtherHost(name) => self.change(|store| store.counts.add_other_host(name.as_deref())),
             Item::NotKept(lost) => self.change(|store| store.counts.not_kept += lost),
             Item::Missed(missed) => self.change(|store| store.counts.missed += missed),
         }

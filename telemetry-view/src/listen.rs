@@ -12,6 +12,7 @@ use telemetry_testkit::{Behaviour, FakeWorkspace, FakeWorkspaceBuilder, Received
 use crate::arrival::{Answer, Arrival, Books, now};
 use crate::intake::{Item, Queue};
 use crate::tee::Tee;
+use crate::text::name_of_host;
 
 /// Bytes of a body. What shipped drivers send is a fraction of that.
 pub(crate) const MAX_BODY: usize = 4 * 1024 * 1024;
@@ -21,6 +22,10 @@ const MAX_CONNECTIONS: usize = 64;
 
 /// How long a client may take for a request's head, and for its body.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a request may take until its client has the answer, also one that hangs: longer than drivers
+/// wait for an answer, and than a tee does.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Flags that are offered at first: those of shipped drivers whose names are known, and the example's.
 pub(crate) const FLAGS: [&str; 3] = [
@@ -157,13 +162,18 @@ impl Listener {
     ///
     /// When the port can't be bound, or the certificate's file not be written.
     pub(crate) fn start(settings: &Settings, tee: Option<Tee>, queue: Arc<Queue>) -> io::Result<Listener> {
+        let other_hosts = Arc::clone(&queue);
         let observer = move |request: &Received, status: Option<u16>| queue.offer(item(request, status));
         let mut builder = FakeWorkspace::builder()
             .port(settings.port)
             .max_body(MAX_BODY)
             .max_connections(MAX_CONNECTIONS)
             .patience(PATIENCE)
+            .request_timeout(REQUEST_TIMEOUT)
             .refuse_pages()
+            .on_other_host(move |host| {
+                other_hosts.offer(Item::OtherHost(name_of_host(host).map(str::to_owned)));
+            })
             .observer(observer);
         builder = match tee.map(Arc::new) {
             Some(tee) => {

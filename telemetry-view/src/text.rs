@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+/// Letters of a host's name, as DNS has it.
+const MAX_HOST: usize = 253;
+
 /// Text that a terminal shows and never obeys: control characters, and those that turn the direction of
 /// writing, become escapes. At most `limit` characters.
 pub(crate) fn plain(text: &str, limit: usize) -> String {
@@ -61,6 +64,17 @@ pub(crate) fn cut_to_bytes(text: &str, bytes: usize) -> &str {
     &text[..end.unwrap_or(0)]
 }
 
+/// The name of a host that a request says it is for, without its port, if it is one: letters, digits, dots,
+/// hyphens and underscores, which mean nothing to a terminal, a shell or a page.
+pub(crate) fn name_of_host(host: &str) -> Option<&str> {
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let name = host.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(host, |(name, _)| name);
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let is_name = (1..=MAX_HOST).contains(&name.len()) && name.bytes().all(is_letter);
+    // What begins with a hyphen is an option.
+    (is_name && !name.starts_with('-')).then_some(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +85,42 @@ mod tests {
         assert_eq!(plain("\u{600}\u{e0041}", 99), "\\u{600}\\u{e0041}");
         assert_eq!(plain("abc", 2), "ab…");
         assert_eq!(plain("ab", 2), "ab");
+    }
+
+    #[test]
+    fn only_a_hosts_name_is_taken_for_one() {
+        for (host, name) in [("db-1.Example_2.test:8443", "db-1.Example_2.test"), ("db", "db"), ("db:", "db")]
+        {
+            assert_eq!(name_of_host(host), Some(name));
+        }
+        let long = "x".repeat(MAX_HOST + 1);
+        assert_eq!(name_of_host(&long[1..]), Some(&long[1..]));
+        for other in [
+            "",
+            ":80",
+            &long,
+            "a b",
+            "a\n",
+            "\u{1b}[31m",
+            "ü",
+            "a\u{202e}b",
+            "$(id)",
+            "`id`",
+            "a;id",
+            "a&b",
+            "a'b",
+            "a\"b",
+            "<b>",
+            "-rf",
+            "a:b",
+            "a:8x",
+            "u@a",
+            "a/b",
+            "[::1]",
+            "a\u{fffd}",
+        ] {
+            assert_eq!(name_of_host(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -140,6 +140,7 @@ fn now_view(page: &Page) -> Value {
         "drivers": counts.drivers.sorted(),
         "paths": counts.paths.sorted(),
         "answers": counts.answers.sorted(),
+        "other_hosts": counts.other_hosts.sorted(),
     })
 }
 

@@ -16,6 +16,9 @@ const MAX_NAMES: usize = 200;
 /// Under which name they are.
 const OTHERS: &str = "(others)";
 
+/// What stands for a host that isn't named by a name.
+const NO_NAME: &str = "(no name of a host)";
+
 /// The upper bounds of the buckets of a distribution, in milliseconds. The last has none.
 pub(crate) const BOUNDS: [i64; 17] =
     [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000];
@@ -28,6 +31,9 @@ pub(crate) struct Counts {
     pub(crate) flag_requests: u64,
     /// Requests that have nothing to do with telemetry.
     pub(crate) other_requests: u64,
+    /// Requests that were refused, as they are for another host than this machine.
+    pub(crate) other_host_requests: u64,
+    pub(crate) other_hosts: Names,
     pub(crate) bytes: u64,
     pub(crate) records: u64,
     /// Records that had come before, under the same id.
@@ -77,6 +83,11 @@ impl Counts {
             self.seconds.pop_first();
         }
         self.seconds.entry(second).or_default()
+    }
+
+    pub(crate) fn add_other_host(&mut self, name: Option<&str>) {
+        self.other_host_requests += 1;
+        self.other_hosts.add(name.unwrap_or(NO_NAME));
     }
 
     /// Counts a record that hasn't come before.

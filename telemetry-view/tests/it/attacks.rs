@@ -243,6 +243,30 @@ fn a_name_that_leads_here_by_its_dns_can_neither_put_records_in_nor_read_flags()
 }
 
 #[test]
+fn a_host_that_is_refused_is_told_of_once_and_in_no_way_that_is_obeyed() {
+    let folder = Folder::new();
+    let stderr = folder.path("stderr");
+    let view = View::start_with_stderr(&["--listen"], std::fs::File::create(&stderr).unwrap().into());
+    let ask = |host: &str| {
+        let answer = exchange(view.listens.unwrap(), &request("GET", "/", &[("host", host)], b""));
+        assert_eq!(answer.status, 421, "{host}");
+    };
+    let long = "x".repeat(10_000);
+    for host in ["db.test:8443", "db.test", "$(id)", "<b>evil</b>", "evil\t\u{202e}", &long, "other.test"] {
+        ask(host);
+    }
+    let now = view.until("now", |now| now["counts"]["other_host_requests"] == 7);
+    assert_eq!(now["other_hosts"], json!([["(no name of a host)", 4], ["db.test", 2], ["other.test", 1]]));
+    let said = std::fs::read_to_string(&stderr).unwrap();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(
+        said.starts_with("refused: a request for the host db.test, ") && said.contains("--allow-host"),
+        "{said}"
+    );
+    assert_eq!(view.get("state")["requests"], 0);
+}
+
+#[test]
 fn many_streams_of_events_and_slow_clients_leave_room_for_others() {
     let view = View::start(&["--listen"]);
     let ask_events = request("GET", &format!("{}events", view.path), &[("host", &view.host())], b"");

@@ -55,7 +55,11 @@ pub(crate) struct View {
 
 impl View {
     pub(crate) fn start(arguments: &[&str]) -> View {
-        let mut child = program().args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        View::start_with_stderr(arguments, Stdio::inherit())
+    }
+
+    pub(crate) fn start_with_stderr(arguments: &[&str], stderr: Stdio) -> View {
+        let mut child = program().args(arguments).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let page = lines.next().unwrap();
         let url = page.strip_prefix("page: http://127.0.0.1:").unwrap();
