@@ -12,6 +12,9 @@ use crate::store::Store;
 /// Bytes that may wait to be read. What comes from the network past that is missed, and counted.
 const MAX_WAITING: usize = 32 * 1024 * 1024;
 
+/// About what a map takes for an entry, in bytes.
+const REASON: usize = 64;
+
 /// Records, and bytes of them, that are read before the page may have a look again. What is made of a record
 /// may take many times its size.
 const AT_ONCE: usize = 100;
@@ -46,8 +49,17 @@ impl From<Line> for Item {
 
 impl Item {
     fn cost(&self) -> usize {
-        let body = if let Item::Request(arrival) = self { arrival.body.len() } else { 0 };
-        size_of::<Item>() + body
+        let more = match self {
+            Item::Request(Arrival { method, host, path, body, .. }) => {
+                method.len() + host.len() + path.len() + body.len()
+            }
+            Item::Books(Books { driver, dropped, .. }) => {
+                driver.len() + dropped.keys().map(|reason| reason.len() + REASON).sum::<usize>()
+            }
+            Item::OtherHost(name) => name.as_ref().map_or(0, String::len),
+            Item::Strange(_) | Item::Other | Item::Missed(_) | Item::NotKept(_) => 0,
+        };
+        size_of::<Item>() + more
     }
 }
 
@@ -217,6 +229,30 @@ mod tests {
         }
         let taken = queue.take();
         assert!(matches!(taken[..], [Item::Request(_), Item::Missed(3)]), "{}", taken.len());
+    }
+
+    #[test]
+    fn whatever_an_item_is_made_of_takes_room() {
+        let long = |bytes| "x".repeat(bytes);
+        let request = |change: fn(&mut Arrival)| {
+            let Item::Request(mut arrival) = request(0) else { panic!() };
+            change(&mut arrival);
+            Item::Request(arrival)
+        };
+        let reasons = (0..MAX_WAITING / 100).map(|number| (number.to_string(), 1)).collect();
+        for item in [
+            request(|arrival| arrival.host = "x".repeat(MAX_WAITING)),
+            request(|arrival| arrival.path = "x".repeat(MAX_WAITING)),
+            request(|arrival| arrival.method = "x".repeat(MAX_WAITING)),
+            Item::Books(Books { driver: long(MAX_WAITING), ..Books::default() }),
+            Item::Books(Books { dropped: [(long(MAX_WAITING), 1)].into(), ..Books::default() }),
+            Item::Books(Books { driver: long(MAX_WAITING / 2), dropped: reasons, ..Books::default() }),
+            Item::OtherHost(Some(long(MAX_WAITING))),
+        ] {
+            let queue = Queue::default();
+            queue.offer(item);
+            assert!(matches!(queue.take()[..], [Item::Missed(1)]));
+        }
     }
 
     #[test]

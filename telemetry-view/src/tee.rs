@@ -5,15 +5,19 @@ use std::time::Duration;
 
 use telemetry_core::plugin::{Headers, HttpRequest, Method, Transport};
 use telemetry_core::{Host, HostPolicy};
-use telemetry_export_http::ReqwestTransport;
+use telemetry_export_http::{ReqwestTransport, reqwest};
 use telemetry_testkit::{Answer, Received};
 use tokio::runtime::{Handle, Runtime};
+use tokio::sync::Semaphore;
 
 /// How long a request may take that is passed on.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Bytes of an answer; a longer one isn't passed on.
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
+
+/// Requests that are passed on at a time. One whose client is gone still counts until it is answered.
+const MAX_UNDER_WAY: usize = 64;
 
 /// Headers that belong to one connection, or that are made anew.
 const OWN: [&str; 11] = [
@@ -35,6 +39,7 @@ const OWN: [&str; 11] = [
 pub(crate) struct Tee {
     host: Host,
     transport: Arc<dyn Transport>,
+    places: Semaphore,
     /// Its own, as whoever asks is on a thread on which it may block.
     runtime: Handle,
     _runtime: Arc<Runtime>,
@@ -54,11 +59,17 @@ impl Tee {
         if host.origin().starts_with("http://") && !is_here(&host) {
             return Err("plain HTTP is spoken to this machine alone: write https:// before the host".into());
         }
+        let mut transport = ReqwestTransport::builder();
+        if is_here(&host) {
+            // A proxy would be told what this machine alone may see.
+            transport = transport.configure(reqwest::ClientBuilder::no_proxy);
+        }
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         let runtime = Arc::new(builder.worker_threads(1).enable_all().thread_name("tee").build()?);
         Ok(Tee {
             host,
-            transport: Arc::new(ReqwestTransport::new()?),
+            transport: Arc::new(transport.build()?),
+            places: Semaphore::new(MAX_UNDER_WAY),
             runtime: runtime.handle().clone(),
             _runtime: runtime,
         })
@@ -83,6 +94,9 @@ impl Tee {
             "GET" => Method::Get,
             "POST" => Method::Post,
             _ => return Answer::new(501, "only GET and POST are passed on"),
+        };
+        let Ok(_place) = self.places.try_acquire() else {
+            return Answer::new(503, "too many requests are being passed on");
         };
         let mut passed = HttpRequest::new(method, self.host.clone(), request.path.clone());
         passed.headers = headers(&request.headers);
@@ -117,7 +131,7 @@ fn headers(of: &Headers) -> Headers {
 
 #[cfg(test)]
 mod tests {
-    use telemetry_testkit::FakeWorkspace;
+    use telemetry_testkit::{Behaviour, FakeWorkspace};
 
     use super::*;
 
@@ -149,6 +163,22 @@ mod tests {
             let request = Received::new("GET", other, Headers::new(), "");
             assert_eq!(tee.answer(&request).status, 400, "{other}");
         }
+    }
+
+    #[test]
+    fn no_more_are_passed_on_at_a_time_than_may_be() {
+        let there = FakeWorkspace::start();
+        there.on_telemetry(Behaviour::Hang);
+        let tee = Tee::new(&there.url()).unwrap();
+        let ask = || tee.answer(&Received::new("POST", "/telemetry-unauth", Headers::new(), "")).status;
+        std::thread::scope(|scope| {
+            let hanging: Vec<_> = (0..MAX_UNDER_WAY).map(|_| scope.spawn(ask)).collect();
+            assert!(there.wait_for_requests(MAX_UNDER_WAY, Duration::from_secs(20)));
+            assert_eq!(ask(), 503);
+            drop(there);
+            hanging.into_iter().for_each(|hung| assert_eq!(hung.join().unwrap(), 502));
+        });
+        assert_eq!(ask(), 502, "they gave their places back");
     }
 
     #[test]

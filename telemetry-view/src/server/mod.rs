@@ -14,6 +14,7 @@ use std::time::Duration;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -128,7 +129,12 @@ async fn answer(request: Request<Incoming>, page: Arc<Page>) -> Response<Body> {
                 Err(_) => plain(StatusCode::REQUEST_TIMEOUT, "the body is too slow"),
             }
         }
-        Err(refused) => plain(refused.status(), refused.reason()),
+        Err(refused) => {
+            let mut response = plain(refused.status(), refused.reason());
+            // So that nobody who may see nothing keeps a place by reading none of many answers.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            response
+        }
     };
     guard::harden(response)
 }
@@ -140,6 +146,6 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
 fn of(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(Full::new(body.into()).boxed());
     *response.status_mut() = status;
-    response.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static(kind));
+    response.headers_mut().insert("content-type", HeaderValue::from_static(kind));
     response
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::common::{
-    Answer, Folder, View, body_of, connect, dry_run_line, exchange, request, run, statement, text,
+    Answer, Folder, View, body_of, connect, dry_run_line, exchange, program, request, run, statement, text,
 };
 
 fn ask(view: &View, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
@@ -246,7 +246,7 @@ fn a_name_that_leads_here_by_its_dns_can_neither_put_records_in_nor_read_flags()
 fn a_host_that_is_refused_is_told_of_once_and_in_no_way_that_is_obeyed() {
     let folder = Folder::new();
     let stderr = folder.path("stderr");
-    let view = View::start_with_stderr(&["--listen"], std::fs::File::create(&stderr).unwrap().into());
+    let view = View::of(program().arg("--listen").stderr(std::fs::File::create(&stderr).unwrap()));
     let ask = |host: &str| {
         let answer = exchange(view.listens.unwrap(), &request("GET", "/", &[("host", host)], b""));
         assert_eq!(answer.status, 421, "{host}");
@@ -299,6 +299,20 @@ fn many_streams_of_events_and_slow_clients_leave_room_for_others() {
         head == *b"HTTP/1.1 200"
     };
     view.until("state", free);
+}
+
+#[test]
+fn whoever_is_refused_may_ask_no_more_on_the_same_connection() {
+    let view = View::start(&["--listen"]);
+    let without_token = format!("GET / HTTP/1.1\r\nhost: {}\r\n\r\n", view.host());
+    let with_token = format!("GET {} HTTP/1.1\r\nhost: {}\r\n\r\n", view.path, view.host());
+    let mut stream = connect(view.port);
+    stream.write_all((with_token.clone() + &without_token + &with_token).as_bytes()).unwrap();
+    let mut read = Vec::new();
+    _ = stream.read_to_end(&mut read);
+    let read = String::from_utf8(read).unwrap();
+    let answers: Vec<_> = read.matches("HTTP/1.1 200").chain(read.matches("HTTP/1.1 404")).collect();
+    assert_eq!(answers, ["HTTP/1.1 200", "HTTP/1.1 404"]);
 }
 
 #[test]

@@ -112,6 +112,23 @@ fn another_answers_with_a_tee() {
 }
 
 #[test]
+fn a_tee_to_this_machine_goes_through_no_proxy() {
+    let there = View::start(&["--listen"]);
+    let tee = format!("http://127.0.0.1:{}", there.listens.unwrap());
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let at = format!("http://{}", proxy.local_addr().unwrap());
+    let mut program = program();
+    program.args(["--listen", "--tee", &tee]).env_remove("NO_PROXY").env_remove("no_proxy");
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
+        program.env(name, &at);
+    }
+    let view = View::of(&mut program);
+    assert_eq!(view.send("POST", "/telemetry-ext", &[TOKEN], body_of(&[]).as_bytes()).status, 200);
+    assert!(proxy.accept().is_err());
+}
+
+#[test]
 fn a_tee_that_leads_nowhere_is_answered_and_one_to_itself_refused() {
     let view = View::start(&["--listen", "--tee", "http://127.0.0.1:9"]);
     assert_eq!(view.send("POST", "/telemetry-ext", &[TOKEN], b"{}").status, 502);

@@ -55,16 +55,18 @@ pub(crate) struct View {
 
 impl View {
     pub(crate) fn start(arguments: &[&str]) -> View {
-        View::start_with_stderr(arguments, Stdio::inherit())
+        View::of(program().args(arguments))
     }
 
-    pub(crate) fn start_with_stderr(arguments: &[&str], stderr: Stdio) -> View {
-        let mut child = program().args(arguments).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+    /// Starts what `program` gave.
+    pub(crate) fn of(program: &mut Command) -> View {
+        let mut child = program.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let page = lines.next().unwrap();
         let url = page.strip_prefix("page: http://127.0.0.1:").unwrap();
         let (port, path) = url.split_once('/').unwrap();
-        let is_listening = arguments.iter().any(|argument| argument.starts_with("--listen"));
+        let is_listening =
+            program.get_args().any(|argument| argument.to_str().unwrap().starts_with("--listen"));
         let listens =
             is_listening.then(|| lines.next().unwrap().rsplit(':').next().unwrap().parse().unwrap());
         View { child, port: port.parse().unwrap(), path: format!("/{path}"), listens }
