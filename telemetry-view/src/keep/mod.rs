@@ -1,12 +1,11 @@
 //! A copy of what came, in SQLite: one's own, within an age and a size.
 
 pub(crate) mod export;
+mod file;
 #[cfg(feature = "parquet")]
 mod parquet;
 pub(crate) mod query;
 
-use std::fs::OpenOptions;
-use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
@@ -112,9 +111,9 @@ impl Keeper {
     ///
     /// # Errors
     ///
-    /// When it can't be opened, or is another program's.
+    /// When it can't be opened, is another program's, or can be read or written by others.
     pub(crate) fn open(path: &Path, retention: Retention) -> Result<Keeper, Failed> {
-        create(path)?;
+        file::create(path)?;
         // Not as it is: a path is a path, also where SQLite would take it for a URI.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let database = Connection::open_with_flags(Path::new(".").join(path), flags)?;
@@ -280,18 +279,6 @@ fn insert_record(
     ])
 }
 
-/// Makes the file, for its owner alone, where there is none.
-fn create(path: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
-}
-
 /// Whether a database is one of ours; an empty one becomes it, where that is wanted.
 fn check(database: &Connection, make: bool) -> Result<(), Failed> {
     let of = |pragma: &str| database.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
@@ -327,7 +314,7 @@ mod tests {
         }
 
         fn remove(&self) {
-            for end in ["", "-wal", "-shm"] {
+            for end in ["", "-wal", "-shm", "-journal"] {
                 _ = std::fs::remove_file(format!("{}{end}", self.0.display()));
             }
         }
@@ -450,6 +437,7 @@ mod tests {
     #[test]
     fn only_files_of_its_own_are_written() {
         let file = File::new("other");
+        file::create(&file.0).unwrap();
         Connection::open(&file.0).unwrap().execute_batch("CREATE TABLE mine (x)").unwrap();
         assert!(Keeper::open(&file.0, WIDE).is_err());
         std::fs::write(&file.0, "no database at all, but long enough to be looked at as one").unwrap();

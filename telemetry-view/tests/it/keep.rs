@@ -180,9 +180,10 @@ fn all_records_are_exported_as_they_are() {
 #[test]
 fn a_copy_that_can_not_be_written_is_an_error_that_names_it() {
     let folder = Folder::new();
-    for copy in
-        [folder.path("none/copy.db"), folder.write("text", &"no database ".repeat(100)), folder.path("")]
-    {
+    let strange = folder.write("text", &"no database ".repeat(100));
+    #[cfg(unix)]
+    std::fs::set_permissions(&strange, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    for copy in [folder.path("none/copy.db"), strange, folder.path("")] {
         let output = run(&["--listen", "--keep", text(&copy)]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains(text(&copy)), "{said}");
