@@ -201,7 +201,7 @@ fn answer(url: &str, request: &str, headers: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
     let length = body.len();
     let request = format!(
-        "{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n{body}"
+        "{request} HTTP/1.1\r\nhost: db.test\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
@@ -211,7 +211,17 @@ fn answer(url: &str, request: &str, headers: &str, body: &str) -> String {
 
 #[test]
 fn a_workspace_says_where_it_is_and_what_it_accepts_and_refuses() {
-    let arguments = ["--flag", "a.b", "--strict", "--client-id", "app", "--client-secret", "secret"];
+    let arguments = [
+        "--flag",
+        "a.b",
+        "--strict",
+        "--client-id",
+        "app",
+        "--client-secret",
+        "secret",
+        "--allow-host",
+        "db.test",
+    ];
     let mut workspace = Workspace::start(&arguments);
     let mut lines = workspace.lines();
     let url = lines.next().unwrap();
@@ -231,6 +241,16 @@ fn a_workspace_says_where_it_is_and_what_it_accepts_and_refuses() {
     assert_eq!(lines.next().unwrap(), record.to_string());
     assert!(post().starts_with("HTTP/1.1 400"));
     assert!(lines.next().unwrap().starts_with("refused: event 01234567-"));
+}
+
+#[test]
+fn a_workspace_runs_nothing_for_a_page_whatever_its_name_leads_to() {
+    let mut workspace = Workspace::start(&[]);
+    let url = workspace.lines().next().unwrap();
+    let statement = r#"{"statement":"SELECT 6 * 7","wait_timeout":"30s"}"#;
+    let ask = |headers| answer(&url, "POST /api/2.0/sql/statements", headers, statement);
+    assert!(ask("").starts_with("HTTP/1.1 421"));
+    assert!(ask("origin: https://page.test\r\n").starts_with("HTTP/1.1 403"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use clap::Parser;
 use examples::terminal::{self, Output};
 use examples::{tpch, warehouse::Warehouse};
 use telemetry_core::plugin::Headers;
-use telemetry_testkit::{FakeWorkspace, Received};
+use telemetry_testkit::{FakeWorkspace, FakeWorkspaceBuilder, Received};
 
 /// Runs a workspace until it is stopped. Its first line is its URL; then follow the records that it accepts,
 /// as JSON, one a line, and, with --strict, what it refuses.
@@ -22,7 +22,7 @@ struct Arguments {
     /// The port of 127.0.0.1; without it, one that is free.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Speaks HTTPS, for 127.0.0.1 and localhost.
+    /// Speaks HTTPS, for 127.0.0.1, localhost and the names of --allow-host.
     #[arg(long)]
     tls: bool,
     /// Writes the certificate that clients are to trust to FILE. Implies --tls.
@@ -37,6 +37,11 @@ struct Arguments {
     /// A feature flag that is on. May be given more than once.
     #[arg(long, value_name = "NAME")]
     flag: Vec<String>,
+    /// Another name by which clients know this machine, beside its loopback addresses and localhost. A
+    /// request for any other host is answered 421, and one that a browser makes for a page 403. May be given
+    /// more than once.
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
     /// Refuses what the schema doesn't have, and events whose ids don't hold.
     #[arg(long)]
     strict: bool,
@@ -54,7 +59,10 @@ fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
         let headers = Headers::bearer(ANYBODY).with("host", host);
         warehouse.route(&Received::new(&request.method, &request.path, headers, request.body.clone()))
     });
-    builder = if arguments.tls { builder.tls(&[]) } else { builder };
+    // No page that somebody looks at meanwhile, whatever its name leads to, is to run statements here.
+    builder = arguments.allow_host.iter().fold(builder.refuse_pages(), FakeWorkspaceBuilder::allow_host);
+    let names: Vec<_> = arguments.allow_host.iter().map(String::as_str).collect();
+    builder = if arguments.tls || arguments.ca_file.is_some() { builder.tls(&names) } else { builder };
     builder = if arguments.strict { builder.strict() } else { builder };
     if let Some(file) = arguments.ca_file {
         builder = builder.ca_file(file);

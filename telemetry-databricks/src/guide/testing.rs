@@ -169,9 +169,11 @@
 //!
 //! It prints its URL, and then each record that it accepts and each reason for which it refuses something. It
 //! runs statements sent to the REST API, with results in JSON. `--client-id` and `--client-secret` let it
-//! issue tokens; without them any token does. Drivers of different languages trust `ca.pem` by different
-//! means: those of Go read `SSL_CERT_FILE`, those of Node `NODE_EXTRA_CA_CERTS`, those of Java a trust store
-//! that `keytool -importcert` makes of it. The Python connector 4.9.0 is connected by
+//! issue tokens; without them any token does. A driver that knows this machine by another name than
+//! `localhost` or its address is answered 421 until `--allow-host NAME` allows that. Drivers of different
+//! languages trust `ca.pem` by different means: those of Go read `SSL_CERT_FILE`, those of Node
+//! `NODE_EXTRA_CA_CERTS`, those of Java a trust store that `keytool -importcert` makes of it. The Python
+//! connector 4.9.0 is connected by
 //!
 //! ```python
 //! sql.connect(server_hostname="localhost", http_path="/sql/1.0/warehouses/0123456789abcdef",
