@@ -104,9 +104,9 @@ export async function books() {
 
 const TELEMETRY = [
   ["works", "works: 200, all accepted"], ["unavailable", "503"], ["too-many", "429 with Retry-After"],
-  ["hangs", "hangs: never answers"], ["partial", "accepts only the first records"], ["resets", "resets the connection"],
+  ["hangs", "hangs: no answer, for 5 minutes"], ["partial", "accepts only the first records"], ["resets", "resets the connection"],
 ];
-const FLAGS = [["works", "works"], ["unavailable", "503"], ["hangs", "hangs: never answers"]];
+const FLAGS = [["works", "works"], ["unavailable", "503"], ["hangs", "hangs: no answer, for 5 minutes"]];
 
 let made = false;
 

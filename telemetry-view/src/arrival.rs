@@ -1,9 +1,11 @@
 //! A request as it came: from the network, or from a line of a file.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A request with telemetry, or for flags.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +59,37 @@ pub(crate) struct Books {
     #[serde(default)]
     pub(crate) held: u64,
     /// By reason.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "reasons")]
     pub(crate) dropped: BTreeMap<String, u64>,
+}
+
+/// Reasons that are kept with books.
+pub(crate) const MAX_REASONS: usize = 50;
+
+/// Reads the reasons, of which no more are ever held than are kept: those that come first by their names.
+fn reasons<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, u64>, D::Error> {
+    struct Reasons;
+
+    impl<'de> Visitor<'de> for Reasons {
+        type Value = BTreeMap<String, u64>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a number for each reason")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+            let mut reasons = BTreeMap::new();
+            while let Some((reason, number)) = members.next_entry()? {
+                reasons.insert(reason, number);
+                if reasons.len() > MAX_REASONS {
+                    reasons.pop_last();
+                }
+            }
+            Ok(reasons)
+        }
+    }
+
+    from.deserialize_map(Reasons)
 }
 
 impl Books {
@@ -150,6 +181,16 @@ mod tests {
         assert!(!books.balance());
         books.held = u64::MAX;
         assert!(!books.balance());
+    }
+
+    #[test]
+    fn of_more_reasons_than_are_kept_no_more_are_held() {
+        let many: BTreeMap<_, _> = (0..1000).rev().map(|number| (format!("r{number:04}"), 1)).collect();
+        let line = serde_json::json!({"books": {"made": 1000, "dropped": many}}).to_string();
+        let Line::Books(books) = Line::read(line.as_bytes()) else { panic!() };
+        let first: Vec<_> = books.dropped.keys().collect();
+        assert_eq!((first.len(), first[0].as_str(), first[49].as_str()), (MAX_REASONS, "r0000", "r0049"));
+        assert!(!books.balance(), "a part of the books is none");
     }
 
     #[test]

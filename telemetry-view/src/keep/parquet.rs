@@ -15,8 +15,9 @@ use super::Failed;
 use super::query::Budget;
 use crate::text::of_bytes;
 
-/// Rows that are held and written together.
+/// Rows, and bytes of them, that are held and written together.
 const ROWS: usize = 5_000;
+const BYTES: usize = 16 * 1024 * 1024;
 
 /// Columns of numbers; all others are of text.
 const NUMBERS: [&str; 17] = [
@@ -75,12 +76,13 @@ pub(super) fn write(
     let mut rows = statement.query([])?;
     loop {
         let mut columns: Vec<Filled> = names.iter().map(|name| Filled::new(name)).collect();
-        let mut filled = 0;
+        let (mut filled, mut bytes) = (0, 0);
         while filled < ROWS
+            && bytes < BYTES
             && let Some(row) = budget.step(|| rows.next())?
         {
             for (place, column) in columns.iter_mut().enumerate() {
-                column.push(row.get_ref(place)?);
+                bytes += column.push(row.get_ref(place)?);
             }
             filled += 1;
         }
@@ -111,25 +113,29 @@ impl Filled {
         Filled { column, levels: Vec::new() }
     }
 
-    /// Adds a value; one that isn't of the column's kind is none.
-    fn push(&mut self, value: ValueRef<'_>) {
-        let there = match (&mut self.column, value) {
+    /// Adds a value, and says how many bytes it has; one that isn't of the column's kind is none.
+    fn push(&mut self, value: ValueRef<'_>) -> usize {
+        let bytes = match (&mut self.column, value) {
             (Column::Numbers(numbers), ValueRef::Integer(number)) => {
                 numbers.push(number);
-                true
+                Some(size_of::<i64>())
             }
             (Column::Texts(texts), ValueRef::Text(text) | ValueRef::Blob(text)) => {
-                texts.push(of_bytes(text).into_bytes().into());
-                true
+                let text = of_bytes(text).into_bytes();
+                let bytes = text.len();
+                texts.push(text.into());
+                Some(bytes)
             }
-            _ => false,
+            _ => None,
         };
-        self.levels.push(i16::from(there));
+        self.levels.push(i16::from(bytes.is_some()));
+        bytes.unwrap_or(0)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use hyper::body::Bytes;
     use parquet::file::reader::{FileReader, SerializedFileReader};
 
     use super::*;
@@ -155,5 +161,21 @@ mod tests {
         assert_eq!(read[0], "{at: 1, event: \"tä1\"}");
         assert_eq!(read[1], "{at: 2, event: null}");
         assert_eq!(read[ROWS], format!("{{at: {rows}, event: \"tä{rows}\"}}"));
+    }
+
+    #[test]
+    fn no_more_is_held_at_a_time_than_so_many_bytes() {
+        let mut database = Connection::open_in_memory().unwrap();
+        let mut budget = Budget::of(&mut database, std::time::Duration::from_secs(60)).unwrap();
+        let sql = format!(
+            "WITH RECURSIVE n(at) AS (SELECT 1 UNION ALL SELECT at + 1 FROM n WHERE at < 5)
+             SELECT hex(zeroblob({})) AS event FROM n",
+            BYTES / 4
+        );
+        let mut file = Vec::new();
+        write(&database, &mut budget, &sql, &mut file).unwrap();
+        let reader = SerializedFileReader::new(Bytes::from(file)).unwrap();
+        let rows: Vec<_> = reader.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
+        assert_eq!(rows, [2, 2, 1]);
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::arrival::{Answer, Arrival, Books, now};
+use crate::arrival::{Answer, Arrival, Books, MAX_REASONS, now};
 use crate::reading::{Envelope, MAX_RECORDS, Record};
 use crate::text::cut;
 use counts::Counts;
@@ -23,8 +23,7 @@ pub(crate) const LEAST_BYTES: usize = 32 * 1024 * 1024;
 /// Drivers whose books are kept.
 const MAX_BOOKS: usize = 20;
 
-/// Reasons that are kept with them, and characters of a name.
-const MAX_REASONS: usize = 50;
+/// Characters of a name.
 const MAX_NAME: usize = 200;
 
 /// A request in a file may say that it was made so much later than now, in milliseconds.
