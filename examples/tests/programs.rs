@@ -241,6 +241,12 @@ fn a_workspace_says_where_it_is_and_what_it_accepts_and_refuses() {
     assert_eq!(lines.next().unwrap(), record.to_string());
     assert!(post().starts_with("HTTP/1.1 400"));
     assert!(lines.next().unwrap().starts_with("refused: event 01234567-"));
+
+    // Nothing is shown in a way that a terminal obeys.
+    let body = serde_json::json!({"uploadTime": 1, "items": [], "\u{1b}[31m\u{9b}\n": 1, "protoLogs": []});
+    assert!(answer(&url, "POST /telemetry-ext", token, &body.to_string()).starts_with("HTTP/1.1 400"));
+    let refused = lines.next().unwrap();
+    assert!(refused.starts_with("refused: ") && refused.contains(r"\u001b[31m\u009b\u000a"), "{refused:?}");
 }
 
 #[test]
@@ -251,6 +257,19 @@ fn a_workspace_runs_nothing_for_a_page_whatever_its_name_leads_to() {
     let ask = |headers| answer(&url, "POST /api/2.0/sql/statements", headers, statement);
     assert!(ask("").starts_with("HTTP/1.1 421"));
     assert!(ask("origin: https://page.test\r\n").starts_with("HTTP/1.1 403"));
+}
+
+#[test]
+fn a_workspace_prints_a_record_in_no_way_that_a_terminal_obeys() {
+    let mut workspace = Workspace::start(&["--allow-host", "db.test"]);
+    let mut lines = workspace.lines();
+    let url = lines.next().unwrap();
+    let record = serde_json::json!({"a": "\u{9b}31m\u{7f}\u{1b}\n"});
+    let body = serde_json::json!({"uploadTime": 1, "items": [], "protoLogs": [record.to_string()]});
+    assert!(answer(&url, "POST /telemetry-unauth", "", &body.to_string()).starts_with("HTTP/1.1 200"));
+    let line = lines.next().unwrap();
+    assert!(!line.contains(char::is_control), "{line:?}");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), record);
 }
 
 #[test]

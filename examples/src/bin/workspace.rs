@@ -47,6 +47,19 @@ struct Arguments {
     strict: bool,
 }
 
+/// Text of others, with nothing in it that a terminal obeys: control characters as JSON escapes them.
+fn plain(text: &str) -> String {
+    let mut shown = String::new();
+    for letter in text.chars() {
+        if letter.is_control() {
+            shown += &format!("\\u{:04x}", u32::from(letter));
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
+}
+
 fn main() -> ExitCode {
     terminal::end(run(Arguments::parse()))
 }
@@ -78,11 +91,11 @@ fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     loop {
         workspace.wait_for_records(records + 1, Duration::from_secs(1));
         for record in workspace.records().drain(..).skip(records) {
-            out.line(record)?;
+            out.line(plain(&record.to_string()))?;
             records += 1;
         }
         for violation in workspace.violations().drain(..).skip(refused) {
-            out.line(format_args!("refused: {violation}"))?;
+            out.line(format_args!("refused: {}", plain(&violation)))?;
             refused += 1;
         }
     }
