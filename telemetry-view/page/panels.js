@@ -27,11 +27,10 @@ export async function now() {
     tile(count(counts.errors), "records with an error", counts.errors > 0),
     tile(count(counts.forgotten), "requests held no longer"),
     ...odd);
-  const others = view.other_hosts.map(([name]) => name);
+  const others = view.other_hosts.map(([name, number]) => `${name} ×${count(number)}`);
   byId("refused").textContent = others.length === 0 ? ""
-    : `${count(counts.other_host_requests)} requests were answered 421, as they are for a host that isn't this machine: ` +
-      `${others.slice(0, 5).join(", ")}${others.length > 5 ? ", …" : ""}. Where a driver knows this machine by another name, ` +
-      "--allow-host NAME allows that.";
+    : `Answered 421, as it is for a host that isn't this machine: ${others.slice(0, 5).join(", ")}` +
+      `${others.length > 5 ? ", …" : ""}. Where a driver knows this machine by another name, --allow-host NAME allows that.`;
   byId("c-rate").textContent = `Records, in steps of ${view.step} seconds; those with an error in red`;
   replace(byId("rate"), overTime(view.series, view.end, view.step));
   const shares = ([half, most, nearly]) =>

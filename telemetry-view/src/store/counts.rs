@@ -31,8 +31,7 @@ pub(crate) struct Counts {
     pub(crate) flag_requests: u64,
     /// Requests that have nothing to do with telemetry.
     pub(crate) other_requests: u64,
-    /// Requests that were refused, as they are for another host than this machine.
-    pub(crate) other_host_requests: u64,
+    /// Of requests that were refused, as they are for another host than this machine.
     pub(crate) other_hosts: Names,
     pub(crate) bytes: u64,
     pub(crate) records: u64,
@@ -86,7 +85,6 @@ impl Counts {
     }
 
     pub(crate) fn add_other_host(&mut self, name: Option<&str>) {
-        self.other_host_requests += 1;
         self.other_hosts.add(name.unwrap_or(NO_NAME));
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::chromium::Page;
-use crate::common::{View, body_of, statement};
+use crate::common::{View, body_of, exchange, request, statement};
 
 const TOKEN: (&str, &str) = ("authorization", "Bearer token");
 const LIVE: Duration = Duration::from_secs(1);
@@ -41,6 +41,18 @@ fn failed(number: u64, name: &str, text: &str) -> Value {
     log.insert("error_info".to_owned(), json!({"error_name": name, "stack_trace": text}));
     record["frontend_log_event_id"] = json!(format!("failed-{number}"));
     record
+}
+
+#[test]
+#[ignore = "needs a browser: bash .ci/browser"]
+fn a_host_that_is_refused_is_named_where_it_is_a_name() {
+    let view = View::start(&["--listen"]);
+    for host in ["db.test:8443", "db.test", "<b>evil</b>"] {
+        assert_eq!(exchange(view.listens.unwrap(), &request("GET", "/", &[("host", host)], b"")).status, 421);
+    }
+    let mut page = Page::open(&view, "now");
+    page.sees("isn't this machine: db.test ×2, (no name of a host) ×1. Where");
+    page.sees("--allow-host NAME");
 }
 
 #[test]

@@ -255,8 +255,8 @@ fn a_host_that_is_refused_is_told_of_once_and_in_no_way_that_is_obeyed() {
     for host in ["db.test:8443", "db.test", "$(id)", "<b>evil</b>", "evil\t\u{202e}", &long, "other.test"] {
         ask(host);
     }
-    let now = view.until("now", |now| now["counts"]["other_host_requests"] == 7);
-    assert_eq!(now["other_hosts"], json!([["(no name of a host)", 4], ["db.test", 2], ["other.test", 1]]));
+    let hosts = json!([["(no name of a host)", 4], ["db.test", 2], ["other.test", 1]]);
+    view.until("now", |now| now["other_hosts"] == hosts);
     let said = std::fs::read_to_string(&stderr).unwrap();
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(
