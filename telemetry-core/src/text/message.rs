@@ -263,9 +263,9 @@ struct Across {
 
 /// A line of prose, of which one atom after the other is kept or masked.
 struct Prose<'a, 'l, 'o> {
-    /// What stands before the atom that is looked at, and what behind.
-    prior: Option<&'l Atom<'a>>,
-    behind: &'l [Atom<'a>],
+    atoms: &'l [Atom<'a>],
+    /// Which of them is looked at.
+    at: usize,
     render: Render<'a, 'o>,
     in_sql: bool,
     goes: Goes,
@@ -286,8 +286,8 @@ struct Prose<'a, 'l, 'o> {
 impl<'a, 'l, 'o> Prose<'a, 'l, 'o> {
     fn new(line: &'a str, Across { in_sql, goes }: Across, out: &'o mut String) -> Self {
         Prose {
-            prior: None,
-            behind: &[],
+            atoms: &[],
+            at: 0,
             render: Render::new(line, out),
             in_sql,
             goes,
@@ -307,13 +307,21 @@ impl<'a, 'l, 'o> Prose<'a, 'l, 'o> {
     }
 
     fn atoms(&mut self, atoms: &'l [Atom<'a>]) {
-        let mut rest = atoms;
-        while let [atom, behind @ ..] = rest {
-            self.behind = behind;
+        self.atoms = atoms;
+        for (at, atom) in atoms.iter().enumerate() {
+            self.at = at;
             self.atom(atom);
-            self.prior = Some(atom);
-            rest = behind;
         }
+    }
+
+    /// What stands before the atom that is looked at.
+    fn prior(&self) -> Option<&'l Atom<'a>> {
+        self.atoms.get(self.at.checked_sub(1)?)
+    }
+
+    /// What stands behind it.
+    fn behind(&self) -> &'l [Atom<'a>] {
+        self.atoms.get(self.at + 1..).unwrap_or_default()
     }
 
     fn atom(&mut self, atom: &Atom<'a>) {
@@ -492,7 +500,7 @@ impl<'a, 'l, 'o> Prose<'a, 'l, 'o> {
         }
         // What follows is a user's name or a password.
         let names_user = self.is_option(atom) && matches!(text, "u" | "p" | "U" | "P");
-        let after = self.behind.iter().find(|atom| {
+        let after = self.behind().iter().find(|atom| {
             looked_at(1);
             // What stands behind an equals sign is a value.
             !atom.is_sign() || matches!(atom.text, "=" | "\u{ff1d}")
@@ -533,11 +541,11 @@ impl<'a, 'l, 'o> Prose<'a, 'l, 'o> {
 
     fn stands_between(&self, atom: &Atom<'a>, open: u8, close: u8) -> bool {
         let closes = |after: &Atom<'a>| after.adjoins() && after.is(close);
-        self.stands_behind(atom, open) && self.behind.first().is_some_and(closes)
+        self.stands_behind(atom, open) && self.behind().first().is_some_and(closes)
     }
 
     fn stands_behind(&self, atom: &Atom<'a>, sign: u8) -> bool {
-        atom.adjoins() && self.prior.is_some_and(|before| before.is(sign))
+        atom.adjoins() && self.prior().is_some_and(|before| before.is(sign))
     }
 
     fn is_bracketed(&self, atom: &Atom<'a>) -> bool {
@@ -547,24 +555,24 @@ impl<'a, 'l, 'o> Prose<'a, 'l, 'o> {
     /// Whether a sign stands between two values, without white space.
     fn stands_inside(&self, sign: &Atom<'a>) -> bool {
         sign.adjoins()
-            && self.prior.is_some_and(|before| !before.is_sign())
-            && self.behind.first().is_some_and(|after| after.adjoins() && !after.is_sign())
+            && self.prior().is_some_and(|before| !before.is_sign())
+            && self.behind().first().is_some_and(|after| after.adjoins() && !after.is_sign())
     }
 
     /// Whether a part of the sentence ends with a word: nothing, a sign or a quote follows.
     fn ends_part(&self) -> bool {
-        self.behind.first().is_none_or(|after| matches!(after.kind, Kind::Sign | Kind::Quoted(..)))
+        self.behind().first().is_none_or(|after| matches!(after.kind, Kind::Sign | Kind::Quoted(..)))
     }
 
     fn opens_behind(&self) -> bool {
-        self.behind.first().is_some_and(|after| matches!(after.text, "(" | "["))
+        self.behind().first().is_some_and(|after| matches!(after.text, "(" | "["))
     }
 
     /// Whether nothing follows, or another key and its value.
     fn ends_here_or_assigns(&self) -> bool {
         looked_at(5);
-        let sign = self.behind.iter().take(5).find(|atom| atom.is_sign());
-        self.behind.is_empty() || sign.is_some_and(|sign| matches!(sign.text, "=" | ":"))
+        let sign = self.behind().iter().take(5).find(|atom| atom.is_sign());
+        self.behind().is_empty() || sign.is_some_and(|sign| matches!(sign.text, "=" | ":"))
     }
 
     /// Whether a word is an option of a command line, whose value follows.
