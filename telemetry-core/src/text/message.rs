@@ -472,16 +472,19 @@ impl<'a, 'l, 'o> Prose<'a, 'l, 'o> {
         self.last = if of_rows { Class::ROWS } else { word.last };
         self.name_goes_on = !kept;
         self.waits &= kept || word.last.has(Class::SCHEME);
-        self.goes = match before {
-            Goes::Clause | Goes::Line => before,
-            _ if points => Goes::Said,
-            Goes::Next | Goes::Said if kept && !links => before,
-            Goes::Said | Goes::Rest if !kept => Goes::Rest,
-            _ if self.named != Key::Other && self.is_option(atom) => Goes::Next,
-            _ if single.has(Class::SCHEME) => Goes::Next,
-            _ => Goes::Nothing,
-        };
-        self.waits |= self.goes != before && matches!(self.goes, Goes::Next | Goes::Said);
+        let is_key = self.named != Key::Other || points || single.has(Class::SCHEME);
+        if is_key || before != Goes::Nothing {
+            self.goes = match before {
+                Goes::Clause | Goes::Line => before,
+                _ if points => Goes::Said,
+                Goes::Next | Goes::Said if kept && !links => before,
+                Goes::Said | Goes::Rest if !kept => Goes::Rest,
+                _ if self.named != Key::Other && self.is_option(atom) => Goes::Next,
+                _ if single.has(Class::SCHEME) => Goes::Next,
+                _ => Goes::Nothing,
+            };
+            self.waits |= self.goes != before && matches!(self.goes, Goes::Next | Goes::Said);
+        }
         self.in_sql |= kept && starts_sql(atom.text, single);
         self.code = match kept && word.last.has(Class::CODE) {
             true if atom.text.eq_ignore_ascii_case("sqlstate") => Code::State,
