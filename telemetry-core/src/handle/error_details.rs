@@ -175,18 +175,19 @@ impl fmt::Debug for ErrorDetails {
 /// Asks the driver's closure for the details, and holds its text to the rules. `None` when it panics, which
 /// is counted.
 pub(crate) fn describe(client: &Client, details: impl FnOnce() -> ErrorDetails) -> Option<Box<Failure>> {
-    let Some(details) = catch_panic(details) else {
+    let Some(mut details) = catch_panic(details) else {
         client.refuse(Refusal::Panicked, 1);
         log!(host = %client.host, "what describes an error panicked");
         return None;
     };
-    let ErrorDetails { mut failure, ago: time, own, foreign, malformed } = details;
-    client.count_malformed(malformed);
-    if !own.is_empty() || !foreign.0.is_empty() {
-        failure.error.text = ErrorText::admit(&client.memory, own, &foreign.0, &client.plugins.text);
+    client.count_malformed(details.malformed);
+    let (own, foreign) = (&mut details.own, &details.foreign.0);
+    if !own.is_empty() || !foreign.is_empty() {
+        let text = ErrorText::admit(&client.memory, own, foreign, &client.plugins.text);
+        details.failure.error.text = text;
     }
-    failure.at = ago(client, time);
-    Some(failure)
+    details.failure.at = ago(client, details.ago);
+    Some(details.failure)
 }
 
 /// A text that stops growing once it is longer than what will be looked at.

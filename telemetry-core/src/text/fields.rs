@@ -85,12 +85,12 @@ fn is_joined_by_spaces(line: &str) -> bool {
 }
 
 /// Cuts a text to this many characters, and the white space at its end.
-pub(super) fn cut(text: &mut String, characters: usize) {
+fn cut(text: &mut String, characters: usize) {
     text.truncate(start(text, characters).len());
 }
 
 /// A text up to this many characters, without the white space at its end.
-fn start(text: &str, characters: usize) -> &str {
+pub(super) fn start(text: &str, characters: usize) -> &str {
     past(text, characters).and_then(|end| text.get(..end)).unwrap_or(text).trim_end()
 }
 

@@ -22,14 +22,21 @@ const NO_SENTENCE: usize = 10;
 
 /// What of a foreign text may leave, by these rules.
 pub(crate) fn sanitize(text: &str, rules: &TextRules) -> String {
+    let mut out = String::new();
+    sanitize_onto(&mut out, text, rules);
+    out
+}
+
+/// The same, behind what is there.
+pub(crate) fn sanitize_onto(out: &mut String, text: &str, rules: &TextRules) {
     match rules.level() {
-        TextLevel::None => String::new(),
-        TextLevel::Frames => frames(text, rules),
-        TextLevel::Message => message(text, rules),
+        TextLevel::None => {}
+        TextLevel::Frames => frames(out, text, rules),
+        TextLevel::Message => message(out, text, rules),
     }
 }
 
-fn frames(text: &str, rules: &TextRules) -> String {
+fn frames(out: &mut String, text: &str, rules: &TextRules) {
     let mut lines = text.lines().peekable();
     let mut kept = Vec::new();
     while let Some(line) = lines.next() {
@@ -40,11 +47,11 @@ fn frames(text: &str, rules: &TextRules) -> String {
             }
         }
     }
-    kept.join("\n")
+    out.push_str(&kept.join("\n"));
 }
 
-fn message(text: &str, rules: &TextRules) -> String {
-    let mut out = String::with_capacity(text.len().min(4096));
+fn message(out: &mut String, text: &str, rules: &TextRules) {
+    out.reserve(text.len().min(4096));
     let mut atoms = Atoms::with_capacity(text.len().min(4096) / 5);
     let mut across = Across::default();
     let mut in_echo = false;
@@ -83,7 +90,7 @@ fn message(text: &str, rules: &TextRules) -> String {
                     mask_what_is_no_sentence(&mut atoms.atoms);
                 }
                 mask_statements(&mut atoms.atoms);
-                let mut prose = Prose::new(line, across, &mut out);
+                let mut prose = Prose::new(line, across, out);
                 prose.atoms(&atoms.atoms);
                 prose.render.space(atoms.space);
                 across = prose.across();
@@ -94,7 +101,6 @@ fn message(text: &str, rules: &TextRules) -> String {
             out.push('\n');
         }
     }
-    out
 }
 
 /// A text's first line, and what stands behind it, if it has another.
