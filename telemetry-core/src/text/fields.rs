@@ -276,6 +276,9 @@ pub(crate) fn bare_host<'a>(text: impl Into<Cow<'a, str>>) -> Option<String> {
 /// (`1064 (42000)`, `SQLSTATE[42S02]`, `HTTP 503`).
 pub(crate) fn error_name(text: &str) -> Option<String> {
     let name = text.trim();
+    let kinds = bytes::kinds(name.as_bytes());
+    // Of letters, digits and `_` alone, as most are.
+    let is_plain = kinds & !WORD == 0;
     let is_identifier = |text: &str| {
         text.bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'$' | b'-'))
@@ -297,8 +300,8 @@ pub(crate) fn error_name(text: &str) -> Option<String> {
     };
     let fits = !name.is_empty()
         && name.len() <= MAX_NAME_BYTES
-        && (is_identifier(name) || are_parts())
-        && !is_masked(name, bytes::kinds(name.as_bytes()));
+        && (is_plain || is_identifier(name) || are_parts())
+        && !is_masked(name, kinds);
     fits.then(|| name.to_owned())
 }
 
