@@ -164,7 +164,7 @@ fn doubled(text: &str, quote: char) -> Option<(&str, &str)> {
 /// for it there.
 fn behind_sign(text: &str, sign: char) -> Option<&str> {
     let mut characters = text.chars();
-    (characters.next()? == sign).then(|| characters.as_str())
+    (characters.next()? == sign).then_some(characters.as_str())
 }
 
 /// Whether a character is no part of a value.
