@@ -66,7 +66,6 @@ pub(super) fn split_end(text: &str, is: impl Fn(char) -> bool) -> (&str, &str) {
 }
 
 /// The run of letters and digits that a text begins with.
-#[derive(Clone, Copy)]
 pub(super) struct Run {
     pub(super) len: usize,
     /// What its first byte is.

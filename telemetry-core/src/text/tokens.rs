@@ -287,13 +287,15 @@ fn is_short_form(after: &str) -> bool {
 /// parted by signs.
 fn edged<'a>(text: &'a str, run: &Run, rules: &TextRules, atoms: &mut Atoms<'a>) {
     looked_at(text.len());
-    let (mut core, mut run) = (text, *run);
-    if run.len == 0 {
-        let before;
-        (before, core) = split_start(text, may_edge);
+    let behind_signs;
+    let (core, run) = if run.len > 0 {
+        (text, run)
+    } else {
+        let (before, core) = split_start(text, may_edge);
         atoms.signs(before);
-        run = Run::at_start(core);
-    }
+        behind_signs = Run::at_start(core);
+        (core, &behind_signs)
+    };
     let (middle, behind) = split_end(core, may_edge);
     let kinds = run.kinds() | bytes::kinds(middle.as_bytes().get(run.len..).unwrap_or_default());
     if kinds & ODD != 0 {
@@ -301,7 +303,7 @@ fn edged<'a>(text: &'a str, run: &Run, rules: &TextRules, atoms: &mut Atoms<'a>)
     } else if kinds & PARTS != 0 {
         parts(middle, kinds, rules, atoms);
     } else if !middle.is_empty() {
-        classified(core, middle, &run, kinds, rules, atoms);
+        classified(core, middle, run, kinds, rules, atoms);
     }
     if !behind.is_empty() {
         atoms.signs(behind);
