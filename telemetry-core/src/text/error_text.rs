@@ -48,7 +48,12 @@ impl ErrorText {
 
     /// Keeps what the rules leave of the text, if it fits; an error whose text doesn't fit travels by name.
     /// `own` is the author's, and is no foreign text; what is kept is written behind it.
-    pub(crate) fn admit(memory: &Arc<Memory>, own: &mut String, raw: &str, rules: &TextRules) -> Option<Self> {
+    pub(crate) fn admit(
+        memory: &Arc<Memory>,
+        own: &mut String,
+        raw: &str,
+        rules: &TextRules,
+    ) -> Option<Self> {
         // A text that may not fit isn't looked at, which would cost the driver's thread for nothing.
         let most = (own.len() + raw.len()).min(MAX_TEXT_CHARS) as u64;
         if !memory.has_room(Part::Text, most) {

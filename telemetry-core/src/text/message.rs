@@ -90,11 +90,10 @@ fn message(out: &mut String, text: &str, rules: &TextRules) {
                     mask_what_is_no_sentence(&mut atoms.atoms);
                 }
                 mask_statements(&mut atoms.atoms);
-                let mut prose = Prose::new(line, across, out);
-                prose.atoms(&atoms.atoms);
-                prose.render.space(atoms.space);
-                across = prose.across();
-                prose.render.end();
+                let mut render = Render::new(line, out);
+                across = Prose::new(across, &atoms.atoms, &mut render).render();
+                render.space(atoms.space);
+                render.end();
             }
         }
         if rest.is_some() {
@@ -268,11 +267,11 @@ struct Across {
 }
 
 /// A line of prose, of which one atom after the other is kept or masked.
-struct Prose<'a, 'l, 'o> {
+struct Prose<'a, 'l, 'r, 'o> {
     atoms: &'l [Atom<'a>],
     /// Which of them is looked at.
     at: usize,
-    render: Render<'a, 'o>,
+    render: &'r mut Render<'a, 'o>,
     in_sql: bool,
     goes: Goes,
     /// Whether what goes is still to come.
@@ -289,12 +288,12 @@ struct Prose<'a, 'l, 'o> {
     name_goes_on: bool,
 }
 
-impl<'a, 'l, 'o> Prose<'a, 'l, 'o> {
-    fn new(line: &'a str, Across { in_sql, goes }: Across, out: &'o mut String) -> Self {
+impl<'a, 'l, 'r, 'o> Prose<'a, 'l, 'r, 'o> {
+    fn new(Across { in_sql, goes }: Across, atoms: &'l [Atom<'a>], render: &'r mut Render<'a, 'o>) -> Self {
         Prose {
-            atoms: &[],
+            atoms,
             at: 0,
-            render: Render::new(line, out),
+            render,
             in_sql,
             goes,
             waits: goes != Goes::Nothing,
@@ -307,17 +306,14 @@ impl<'a, 'l, 'o> Prose<'a, 'l, 'o> {
         }
     }
 
-    fn across(&self) -> Across {
-        let carries = self.waits && matches!(self.goes, Goes::Clause | Goes::Next | Goes::Said | Goes::Line);
-        Across { in_sql: self.in_sql, goes: if carries { self.goes } else { Goes::Nothing } }
-    }
-
-    fn atoms(&mut self, atoms: &'l [Atom<'a>]) {
-        self.atoms = atoms;
-        for (at, atom) in atoms.iter().enumerate() {
+    /// Writes what is left of the line; what that says of the next.
+    fn render(mut self) -> Across {
+        for (at, atom) in self.atoms.iter().enumerate() {
             self.at = at;
             self.atom(atom);
         }
+        let carries = self.waits && matches!(self.goes, Goes::Clause | Goes::Next | Goes::Said | Goes::Line);
+        Across { in_sql: self.in_sql, goes: if carries { self.goes } else { Goes::Nothing } }
     }
 
     /// What stands before the atom that is looked at.
