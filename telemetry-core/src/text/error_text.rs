@@ -102,15 +102,11 @@ fn kept(own: &mut String, raw: &str, rules: &TextRules) -> Box<str> {
         own.clear();
     }
     if !raw.is_empty() {
-        let before = own.len();
-        if before > 0 {
+        // Where nothing of the foreign one is kept, this goes with the white space at the end.
+        if !own.is_empty() {
             own.push('\n');
         }
-        let parted = own.len();
         sanitize_onto(own, if raw.len() <= LOOK_BYTES { raw } else { whole_words(raw) }, rules);
-        if own.len() == parted {
-            own.truncate(before);
-        }
     }
     start(own, MAX_TEXT_CHARS).into()
 }
@@ -145,6 +141,13 @@ mod tests {
         drop((first, copy));
         assert_eq!(memory.of(Part::Text), 0);
         assert!(admit("not").is_some());
+    }
+
+    #[test]
+    fn an_authors_text_ends_as_it_did_where_nothing_is_kept_behind_it() {
+        let rules = TextRules::new(TextLevel::Frames, &[], &[]).unwrap();
+        let text = |raw| kept(&mut "ours".to_owned(), raw, &rules).into_string();
+        assert_eq!((text("no frame").as_str(), text("at /x.rs:1").as_str()), ("ours", "ours\n    at ***"));
     }
 
     #[test]

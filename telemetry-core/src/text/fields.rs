@@ -491,6 +491,10 @@ mod tests {
             "dapi0123456789abcdef0123456789abcdef",
             "card 4111 1111 11111111",
             "a\nb",
+            "xyzzy@frob",
+            "xyzzy\\frob",
+            "xyzzy~frob",
+            "xyzzy\u{e4}frob",
             &"x".repeat(129),
         ] {
             assert_eq!(error_name(text), None, "{text}");
