@@ -160,7 +160,7 @@ fn doubled(text: &str, quote: char) -> Option<(&str, &str)> {
     }
 }
 
-/// What stands behind a sign, where a text begins with it. `strip_prefix` writes the sign to memory, and waits
+/// What stands behind a sign, where a text begins with it. `strip_prefix` writes the sign to memory and waits
 /// for it there.
 fn behind_sign(text: &str, sign: char) -> Option<&str> {
     let mut characters = text.chars();
