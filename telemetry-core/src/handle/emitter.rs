@@ -191,7 +191,7 @@ impl Emitter {
     #[inline]
     pub fn error(&self, id: &str, details: impl FnOnce() -> ErrorDetails) {
         self.emit(id, |session, id| {
-            let error = Box::new(describe(session.client(), details)?);
+            let error = describe(session.client(), details)?;
             Some(EventKind::Happened { id, what: StatementEvent::Failed(error) })
         });
     }
@@ -209,7 +209,7 @@ impl Emitter {
         if let Some(session) = self.live()
             && let Some(id) = session.statement(id)
         {
-            let failure = describe(session.client(), details).map(Box::new);
+            let failure = describe(session.client(), details);
             let failed = failure.as_ref().map(|failure| failure.at);
             let kind = EventKind::Completed { id, latency: latency.into(), failure };
             session.record_at(|| failed.unwrap_or_else(|| session.now()), kind);

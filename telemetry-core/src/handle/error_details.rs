@@ -10,6 +10,7 @@ use crate::guard::panic::catch_panic;
 use crate::handle::session_scope::ago;
 use crate::ledger::Refusal;
 use crate::pipeline::failure::Failure;
+use crate::plugin::clock::Tick;
 use crate::record::ErrorInfo;
 use crate::record::trace_parent::TraceParent;
 use crate::text::error_text::{ErrorText, LOOK_BYTES};
@@ -41,9 +42,9 @@ use crate::text::template::{Fact, fill};
 /// ```
 #[derive(Clone)]
 pub struct ErrorDetails {
-    info: ErrorInfo,
+    /// What of it is known. It is in its box from the start, as its parts would be copied from hand to hand.
+    failure: Box<Failure>,
     ago: Duration,
-    trace_parent: Option<TraceParent>,
     own: String,
     foreign: Bounded,
     malformed: u64,
@@ -57,11 +58,10 @@ impl ErrorDetails {
     pub fn new(name: impl AsRef<str>) -> Self {
         let name = error_name(name.as_ref());
         let malformed = u64::from(name.is_none());
-        let info = ErrorInfo::new(name.unwrap_or_else(|| "unnamed".to_owned()), ErrorClass::Unknown);
+        let error = ErrorInfo::new(name.unwrap_or_else(|| "unnamed".to_owned()), ErrorClass::Unknown);
         ErrorDetails {
-            info,
+            failure: Box::new(Failure { at: Tick::ZERO, trace_parent: None, error }),
             ago: Duration::ZERO,
-            trace_parent: None,
             own: String::new(),
             foreign: Bounded::default(),
             malformed,
@@ -78,14 +78,14 @@ impl ErrorDetails {
     /// The same with its class: terminal errors are sent at once, all others with their statement.
     #[must_use]
     pub fn class(mut self, class: ErrorClass) -> Self {
-        self.info.class = class;
+        self.failure.error.class = class;
         self
     }
 
     /// The same with the chunk whose download failed, counted from 0.
     #[must_use]
     pub fn chunk(mut self, index: u32) -> Self {
-        self.info.chunk = Some(index);
+        self.failure.error.chunk = Some(index);
         self
     }
 
@@ -93,8 +93,8 @@ impl ErrorDetails {
     /// malformed name is.
     #[must_use]
     pub fn sqlstate(mut self, sqlstate: impl AsRef<str>) -> Self {
-        self.info.sqlstate = SqlState::new(sqlstate.as_ref());
-        self.malformed += u64::from(self.info.sqlstate.is_none());
+        self.failure.error.sqlstate = SqlState::new(sqlstate.as_ref());
+        self.malformed += u64::from(self.failure.error.sqlstate.is_none());
         self
     }
 
@@ -102,14 +102,14 @@ impl ErrorDetails {
     /// [`fault`](Self::fault) or [`class`](Self::class).
     #[must_use]
     pub fn http_status(mut self, status: u16) -> Self {
-        self.info.http_status = Some(status);
+        self.failure.error.http_status = Some(status);
         self
     }
 
     /// The same with the number that the database gives it, such as MySQL's `1064`.
     #[must_use]
     pub fn vendor_code(mut self, code: i64) -> Self {
-        self.info.vendor_code = Some(code);
+        self.failure.error.vendor_code = Some(code);
         self
     }
 
@@ -126,8 +126,8 @@ impl ErrorDetails {
     /// For an error that stands alone; that of a statement or call belongs where that does.
     #[must_use]
     pub fn trace_parent(mut self, parent: impl TryInto<TraceParent>) -> Self {
-        self.trace_parent = parent.try_into().ok();
-        self.malformed += u64::from(self.trace_parent.is_none());
+        self.failure.trace_parent = parent.try_into().ok().map(Box::new);
+        self.malformed += u64::from(self.failure.trace_parent.is_none());
         self
     }
 
@@ -162,11 +162,11 @@ impl ErrorDetails {
 impl fmt::Debug for ErrorDetails {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The foreign text isn't sanitized yet.
-        let ErrorDetails { info, ago, trace_parent, own, foreign: _, malformed: _ } = self;
+        let ErrorDetails { failure, ago, own, foreign: _, malformed: _ } = self;
         f.debug_struct("ErrorDetails")
-            .field("info", info)
+            .field("info", &failure.error)
             .field("ago", ago)
-            .field("trace_parent", trace_parent)
+            .field("trace_parent", &failure.trace_parent)
             .field("own", own)
             .finish_non_exhaustive()
     }
@@ -174,18 +174,20 @@ impl fmt::Debug for ErrorDetails {
 
 /// Asks the driver's closure for the details, and holds its text to the rules. `None` when it panics, which
 /// is counted.
-pub(crate) fn describe(client: &Client, details: impl FnOnce() -> ErrorDetails) -> Option<Failure> {
-    let Some(details) = catch_panic(details) else {
+pub(crate) fn describe(client: &Client, details: impl FnOnce() -> ErrorDetails) -> Option<Box<Failure>> {
+    let Some(mut details) = catch_panic(details) else {
         client.refuse(Refusal::Panicked, 1);
         log!(host = %client.host, "what describes an error panicked");
         return None;
     };
-    let ErrorDetails { mut info, ago: time, trace_parent, own, foreign, malformed } = details;
-    client.count_malformed(malformed);
-    if !own.is_empty() || !foreign.0.is_empty() {
-        info.text = ErrorText::admit(&client.memory, own, &foreign.0, &client.plugins.text);
+    client.count_malformed(details.malformed);
+    let (own, foreign) = (&mut details.own, &details.foreign.0);
+    if !own.is_empty() || !foreign.is_empty() {
+        let text = ErrorText::admit(&client.memory, own, foreign, &client.plugins.text);
+        details.failure.error.text = text;
     }
-    Some(Failure { at: ago(client, time), trace_parent: trace_parent.map(Box::new), error: info })
+    details.failure.at = ago(client, details.ago);
+    Some(details.failure)
 }
 
 /// A text that stops growing once it is longer than what will be looked at.

@@ -135,7 +135,7 @@ impl Drop for Opening {
         if let Some(open) = self.open.take() {
             fail(open, |client| {
                 let error = ErrorInfo::new("abandoned", ErrorClass::Unknown);
-                Some(Failure { at: client.plugins.clock.now(), trace_parent: None, error })
+                Some(Box::new(Failure { at: client.plugins.clock.now(), trace_parent: None, error }))
             });
         }
     }
@@ -147,7 +147,7 @@ impl fmt::Debug for Opening {
     }
 }
 
-fn fail(open: Open, failure: impl FnOnce(&Client) -> Option<Failure>) {
+fn fail(open: Open, failure: impl FnOnce(&Client) -> Option<Box<Failure>>) {
     let Open { hold, started, retries, trace_parent, info } = open;
     let client = &hold.client;
     if client.is_recording() {

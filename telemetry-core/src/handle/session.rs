@@ -109,7 +109,7 @@ impl Session {
         let Some(inner) = self.live() else { return };
         if let Some(failure) = describe(inner.client(), details) {
             let at = failure.at;
-            inner.record_at(|| at, EventKind::Failed(Box::new(failure)));
+            inner.record_at(|| at, EventKind::Failed(failure));
         }
     }
 

@@ -263,7 +263,7 @@ impl Statement {
     pub fn failed(mut self, details: impl FnOnce() -> ErrorDetails) {
         let Some(active) = self.0.take() else { return };
         let client = active.session.client();
-        let failure = if client.is_recording() { describe(client, details).map(Box::new) } else { None };
+        let failure = if client.is_recording() { describe(client, details) } else { None };
         active.finish(Latency::UntilNow, failure);
     }
 }
@@ -300,14 +300,14 @@ impl Active {
         }
     }
 
-    fn fail(&mut self, failure: Failure) {
+    fn fail(&mut self, failure: Box<Failure>) {
         let memory = &self.session.client().memory;
         let bytes = self.aggregate.growth_by(&failure);
         if !memory.take(Part::Handles, bytes) {
             return self.session.client().refuse(Refusal::MemoryFull, 1);
         }
         let before = self.aggregate.error_bytes();
-        self.apply(StatementEvent::Failed(Box::new(failure)));
+        self.apply(StatementEvent::Failed(failure));
         let kept = self.aggregate.error_bytes() - before;
         self.session.client().memory.give_back(Part::Handles, bytes - kept);
     }

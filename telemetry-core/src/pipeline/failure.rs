@@ -7,7 +7,7 @@ use crate::record::id::StatementId;
 use crate::record::trace_parent::TraceParent;
 
 /// An error as its driver told it, with what is its record's and not its own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failure {
     /// When it happened.
     pub(crate) at: Tick,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::config::TextLevel;
 use crate::guard::memory::{Memory, Part};
-use crate::text::fields::cut;
-use crate::text::message::sanitize;
+use crate::text::fields::start;
+use crate::text::message::sanitize_onto;
 use crate::text::rules::TextRules;
 
 /// The longest error text that is kept, in characters.
@@ -32,7 +32,7 @@ impl ErrorText {
 
     /// A text for a record that belongs to no client: sanitized and cut as any other.
     pub fn detached(raw: &str) -> Self {
-        ErrorText::nobodys(kept(String::new(), raw, &TextRules::default()).into_boxed_str())
+        ErrorText::nobodys(kept(&mut String::new(), raw, &TextRules::default()))
     }
 
     fn nobodys(text: Box<str>) -> Self {
@@ -47,14 +47,19 @@ impl ErrorText {
     }
 
     /// Keeps what the rules leave of the text, if it fits; an error whose text doesn't fit travels by name.
-    /// `own` is the author's, and is no foreign text.
-    pub(crate) fn admit(memory: &Arc<Memory>, own: String, raw: &str, rules: &TextRules) -> Option<Self> {
+    /// `own` is the author's, and is no foreign text; what is kept is written behind it.
+    pub(crate) fn admit(
+        memory: &Arc<Memory>,
+        own: &mut String,
+        raw: &str,
+        rules: &TextRules,
+    ) -> Option<Self> {
         // A text that may not fit isn't looked at, which would cost the driver's thread for nothing.
         let most = (own.len() + raw.len()).min(MAX_TEXT_CHARS) as u64;
         if !memory.has_room(Part::Text, most) {
             return None;
         }
-        let text = kept(own, raw, rules).into_boxed_str();
+        let text = kept(own, raw, rules);
         let fits = !text.is_empty() && memory.take(Part::Text, text.len() as u64);
         fits.then(|| ErrorText { text, memory: Arc::clone(memory) })
     }
@@ -90,21 +95,20 @@ impl fmt::Debug for ErrorText {
 }
 
 /// What is kept of an author's text and a foreign one: of the foreign one the first 16 KiB are held to the
-/// rules, without a last word that was torn, and both together are cut.
-fn kept(own: String, raw: &str, rules: &TextRules) -> String {
-    let mut text = if rules.level() == TextLevel::None { String::new() } else { own };
-    if !raw.is_empty() {
-        let looked_at = if raw.len() <= LOOK_BYTES { raw } else { whole_words(raw) };
-        let foreign = sanitize(looked_at, rules);
-        if text.is_empty() {
-            text = foreign;
-        } else if !foreign.is_empty() {
-            text.push('\n');
-            text.push_str(&foreign);
-        }
+/// rules, without a last word that was torn, and both together are cut. They are put together behind the
+/// author's, and what is kept is copied, as it takes no more than it needs then.
+fn kept(own: &mut String, raw: &str, rules: &TextRules) -> Box<str> {
+    if rules.level() == TextLevel::None {
+        own.clear();
     }
-    cut(&mut text, MAX_TEXT_CHARS);
-    text
+    if !raw.is_empty() {
+        // Where nothing of the foreign one is kept, this goes with the white space at the end.
+        if !own.is_empty() {
+            own.push('\n');
+        }
+        sanitize_onto(own, if raw.len() <= LOOK_BYTES { raw } else { whole_words(raw) }, rules);
+    }
+    start(own, MAX_TEXT_CHARS).into()
 }
 
 /// The start of a text, up to the end of a word.
@@ -124,7 +128,7 @@ mod tests {
     fn text_past_the_bound_is_left_out_and_counted_until_some_is_given_back() {
         let memory = Arc::new(Memory::new(20, Arc::new(MemoryPool::new(u64::MAX))));
         let rules = TextRules::default();
-        let admit = |text| ErrorText::admit(&memory, String::new(), text, &rules);
+        let admit = |text| ErrorText::admit(&memory, &mut String::new(), text, &rules);
         let first = admit("timeouts").unwrap();
         assert!(admit("not").is_none());
         assert_eq!((memory.of(Part::Text), memory.texts_left_out()), (8, 1));
@@ -140,16 +144,23 @@ mod tests {
     }
 
     #[test]
+    fn an_authors_text_ends_as_it_did_where_nothing_is_kept_behind_it() {
+        let rules = TextRules::new(TextLevel::Frames, &[], &[]).unwrap();
+        let text = |raw| kept(&mut "ours".to_owned(), raw, &rules).into_string();
+        assert_eq!((text("no frame").as_str(), text("at /x.rs:1").as_str()), ("ours", "ours\n    at ***"));
+    }
+
+    #[test]
     fn a_text_counts_as_it_is_kept_where_masking_makes_it_longer_too() {
         let (longer, rules) = ("$", TextRules::default());
         let memory = |text| Arc::new(Memory::new(2 * text, Arc::new(MemoryPool::new(u64::MAX))));
         let enough = memory(3);
-        let text = ErrorText::admit(&enough, String::new(), longer, &rules).unwrap();
+        let text = ErrorText::admit(&enough, &mut String::new(), longer, &rules).unwrap();
         assert_eq!((text.as_str(), enough.of(Part::Text)), ("***", 3));
         drop(text);
         assert_eq!(enough.of(Part::Text), 0);
         let little = memory(longer.len() as u64);
-        assert!(ErrorText::admit(&little, String::new(), longer, &rules).is_none());
+        assert!(ErrorText::admit(&little, &mut String::new(), longer, &rules).is_none());
         assert_eq!((little.of(Part::Text), little.texts_left_out()), (0, 1));
     }
 }

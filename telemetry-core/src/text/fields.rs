@@ -85,12 +85,12 @@ fn is_joined_by_spaces(line: &str) -> bool {
 }
 
 /// Cuts a text to this many characters, and the white space at its end.
-pub(super) fn cut(text: &mut String, characters: usize) {
+fn cut(text: &mut String, characters: usize) {
     text.truncate(start(text, characters).len());
 }
 
 /// A text up to this many characters, without the white space at its end.
-fn start(text: &str, characters: usize) -> &str {
+pub(super) fn start(text: &str, characters: usize) -> &str {
     past(text, characters).and_then(|end| text.get(..end)).unwrap_or(text).trim_end()
 }
 
@@ -276,6 +276,9 @@ pub(crate) fn bare_host<'a>(text: impl Into<Cow<'a, str>>) -> Option<String> {
 /// (`1064 (42000)`, `SQLSTATE[42S02]`, `HTTP 503`).
 pub(crate) fn error_name(text: &str) -> Option<String> {
     let name = text.trim();
+    let kinds = bytes::kinds(name.as_bytes());
+    // Of letters, digits and `_` alone, as most are.
+    let is_plain = kinds & !WORD == 0;
     let is_identifier = |text: &str| {
         text.bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'$' | b'-'))
@@ -297,8 +300,8 @@ pub(crate) fn error_name(text: &str) -> Option<String> {
     };
     let fits = !name.is_empty()
         && name.len() <= MAX_NAME_BYTES
-        && (is_identifier(name) || are_parts())
-        && !is_masked(name, bytes::kinds(name.as_bytes()));
+        && (is_plain || is_identifier(name) || are_parts())
+        && !is_masked(name, kinds);
     fits.then(|| name.to_owned())
 }
 
@@ -488,6 +491,10 @@ mod tests {
             "dapi0123456789abcdef0123456789abcdef",
             "card 4111 1111 11111111",
             "a\nb",
+            "xyzzy@frob",
+            "xyzzy\\frob",
+            "xyzzy~frob",
+            "xyzzy\u{e4}frob",
             &"x".repeat(129),
         ] {
             assert_eq!(error_name(text), None, "{text}");

@@ -20,6 +20,8 @@ const SOURCES: &[(&str, Language)] = &[
 ];
 
 const MASKED: &str = "    at ***";
+/// The same without the white space before it.
+const MASKED_LINE: &str = MASKED.trim_ascii_start();
 
 /// What is kept of a stack frame.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,7 +37,7 @@ pub(super) fn frame(whole: &str, behind: Option<&str>, rules: &TextRules) -> Opt
     let line = if is_trimmed { whole } else { whole.trim_start_matches(is_space) };
     let (line, _) = split_end(line, is_space);
     // One that was masked before.
-    if line == MASKED.trim_start() {
+    if line == MASKED_LINE {
         return Some(Frame { text: whole.to_owned(), takes_two: false });
     }
     if let Some(frame) = behind.and_then(|behind| go(line, behind, rules)) {

@@ -22,14 +22,21 @@ const NO_SENTENCE: usize = 10;
 
 /// What of a foreign text may leave, by these rules.
 pub(crate) fn sanitize(text: &str, rules: &TextRules) -> String {
+    let mut out = String::new();
+    sanitize_onto(&mut out, text, rules);
+    out
+}
+
+/// The same, behind what is there.
+pub(crate) fn sanitize_onto(out: &mut String, text: &str, rules: &TextRules) {
     match rules.level() {
-        TextLevel::None => String::new(),
-        TextLevel::Frames => frames(text, rules),
-        TextLevel::Message => message(text, rules),
+        TextLevel::None => {}
+        TextLevel::Frames => frames(out, text, rules),
+        TextLevel::Message => message(out, text, rules),
     }
 }
 
-fn frames(text: &str, rules: &TextRules) -> String {
+fn frames(out: &mut String, text: &str, rules: &TextRules) {
     let mut lines = text.lines().peekable();
     let mut kept = Vec::new();
     while let Some(line) = lines.next() {
@@ -40,11 +47,11 @@ fn frames(text: &str, rules: &TextRules) -> String {
             }
         }
     }
-    kept.join("\n")
+    out.push_str(&kept.join("\n"));
 }
 
-fn message(text: &str, rules: &TextRules) -> String {
-    let mut out = String::with_capacity(text.len().min(4096));
+fn message(out: &mut String, text: &str, rules: &TextRules) {
+    out.reserve(text.len().min(4096));
     let mut atoms = Atoms::with_capacity(text.len().min(4096) / 5);
     let mut across = Across::default();
     let mut in_echo = false;
@@ -83,18 +90,16 @@ fn message(text: &str, rules: &TextRules) -> String {
                     mask_what_is_no_sentence(&mut atoms.atoms);
                 }
                 mask_statements(&mut atoms.atoms);
-                let mut prose = Prose::new(line, across, &mut out);
-                prose.atoms(&atoms.atoms);
-                prose.render.space(atoms.space);
-                across = prose.across();
-                prose.render.end();
+                let mut render = Render::new(line, out);
+                across = Prose::new(across, &atoms.atoms, &mut render).render();
+                render.space(atoms.space);
+                render.end();
             }
         }
         if rest.is_some() {
             out.push('\n');
         }
     }
-    out
 }
 
 /// A text's first line, and what stands behind it, if it has another.
@@ -262,11 +267,11 @@ struct Across {
 }
 
 /// A line of prose, of which one atom after the other is kept or masked.
-struct Prose<'a, 'l, 'o> {
-    /// What stands before the atom that is looked at, and what behind.
-    prior: Option<&'l Atom<'a>>,
-    behind: &'l [Atom<'a>],
-    render: Render<'a, 'o>,
+struct Prose<'a, 'l, 'r, 'o> {
+    atoms: &'l [Atom<'a>],
+    /// Which of them is looked at.
+    at: usize,
+    render: &'r mut Render<'a, 'o>,
     in_sql: bool,
     goes: Goes,
     /// Whether what goes is still to come.
@@ -283,12 +288,12 @@ struct Prose<'a, 'l, 'o> {
     name_goes_on: bool,
 }
 
-impl<'a, 'l, 'o> Prose<'a, 'l, 'o> {
-    fn new(line: &'a str, Across { in_sql, goes }: Across, out: &'o mut String) -> Self {
+impl<'a, 'l, 'r, 'o> Prose<'a, 'l, 'r, 'o> {
+    fn new(Across { in_sql, goes }: Across, atoms: &'l [Atom<'a>], render: &'r mut Render<'a, 'o>) -> Self {
         Prose {
-            prior: None,
-            behind: &[],
-            render: Render::new(line, out),
+            atoms,
+            at: 0,
+            render,
             in_sql,
             goes,
             waits: goes != Goes::Nothing,
@@ -301,19 +306,24 @@ impl<'a, 'l, 'o> Prose<'a, 'l, 'o> {
         }
     }
 
-    fn across(&self) -> Across {
+    /// Writes what is left of the line; what that says of the next.
+    fn render(mut self) -> Across {
+        for (at, atom) in self.atoms.iter().enumerate() {
+            self.at = at;
+            self.atom(atom);
+        }
         let carries = self.waits && matches!(self.goes, Goes::Clause | Goes::Next | Goes::Said | Goes::Line);
         Across { in_sql: self.in_sql, goes: if carries { self.goes } else { Goes::Nothing } }
     }
 
-    fn atoms(&mut self, atoms: &'l [Atom<'a>]) {
-        let mut rest = atoms;
-        while let [atom, behind @ ..] = rest {
-            self.behind = behind;
-            self.atom(atom);
-            self.prior = Some(atom);
-            rest = behind;
-        }
+    /// What stands before the atom that is looked at.
+    fn prior(&self) -> Option<&'l Atom<'a>> {
+        self.atoms.get(self.at.checked_sub(1)?)
+    }
+
+    /// What stands behind it.
+    fn behind(&self) -> &'l [Atom<'a>] {
+        self.atoms.get(self.at + 1..).unwrap_or_default()
     }
 
     fn atom(&mut self, atom: &Atom<'a>) {
@@ -464,16 +474,19 @@ impl<'a, 'l, 'o> Prose<'a, 'l, 'o> {
         self.last = if of_rows { Class::ROWS } else { word.last };
         self.name_goes_on = !kept;
         self.waits &= kept || word.last.has(Class::SCHEME);
-        self.goes = match before {
-            Goes::Clause | Goes::Line => before,
-            _ if points => Goes::Said,
-            Goes::Next | Goes::Said if kept && !links => before,
-            Goes::Said | Goes::Rest if !kept => Goes::Rest,
-            _ if self.named != Key::Other && self.is_option(atom) => Goes::Next,
-            _ if single.has(Class::SCHEME) => Goes::Next,
-            _ => Goes::Nothing,
-        };
-        self.waits |= self.goes != before && matches!(self.goes, Goes::Next | Goes::Said);
+        let is_key = self.named != Key::Other || points || single.has(Class::SCHEME);
+        if is_key || before != Goes::Nothing {
+            self.goes = match before {
+                Goes::Clause | Goes::Line => before,
+                _ if points => Goes::Said,
+                Goes::Next | Goes::Said if kept && !links => before,
+                Goes::Said | Goes::Rest if !kept => Goes::Rest,
+                _ if self.named != Key::Other && self.is_option(atom) => Goes::Next,
+                _ if single.has(Class::SCHEME) => Goes::Next,
+                _ => Goes::Nothing,
+            };
+            self.waits |= self.goes != before && matches!(self.goes, Goes::Next | Goes::Said);
+        }
         self.in_sql |= kept && starts_sql(atom.text, single);
         self.code = match kept && word.last.has(Class::CODE) {
             true if atom.text.eq_ignore_ascii_case("sqlstate") => Code::State,
@@ -492,7 +505,7 @@ impl<'a, 'l, 'o> Prose<'a, 'l, 'o> {
         }
         // What follows is a user's name or a password.
         let names_user = self.is_option(atom) && matches!(text, "u" | "p" | "U" | "P");
-        let after = self.behind.iter().find(|atom| {
+        let after = self.behind().iter().find(|atom| {
             looked_at(1);
             // What stands behind an equals sign is a value.
             !atom.is_sign() || matches!(atom.text, "=" | "\u{ff1d}")
@@ -533,11 +546,11 @@ impl<'a, 'l, 'o> Prose<'a, 'l, 'o> {
 
     fn stands_between(&self, atom: &Atom<'a>, open: u8, close: u8) -> bool {
         let closes = |after: &Atom<'a>| after.adjoins() && after.is(close);
-        self.stands_behind(atom, open) && self.behind.first().is_some_and(closes)
+        self.stands_behind(atom, open) && self.behind().first().is_some_and(closes)
     }
 
     fn stands_behind(&self, atom: &Atom<'a>, sign: u8) -> bool {
-        atom.adjoins() && self.prior.is_some_and(|before| before.is(sign))
+        atom.adjoins() && self.prior().is_some_and(|before| before.is(sign))
     }
 
     fn is_bracketed(&self, atom: &Atom<'a>) -> bool {
@@ -547,24 +560,24 @@ impl<'a, 'l, 'o> Prose<'a, 'l, 'o> {
     /// Whether a sign stands between two values, without white space.
     fn stands_inside(&self, sign: &Atom<'a>) -> bool {
         sign.adjoins()
-            && self.prior.is_some_and(|before| !before.is_sign())
-            && self.behind.first().is_some_and(|after| after.adjoins() && !after.is_sign())
+            && self.prior().is_some_and(|before| !before.is_sign())
+            && self.behind().first().is_some_and(|after| after.adjoins() && !after.is_sign())
     }
 
     /// Whether a part of the sentence ends with a word: nothing, a sign or a quote follows.
     fn ends_part(&self) -> bool {
-        self.behind.first().is_none_or(|after| matches!(after.kind, Kind::Sign | Kind::Quoted(..)))
+        self.behind().first().is_none_or(|after| matches!(after.kind, Kind::Sign | Kind::Quoted(..)))
     }
 
     fn opens_behind(&self) -> bool {
-        self.behind.first().is_some_and(|after| matches!(after.text, "(" | "["))
+        self.behind().first().is_some_and(|after| matches!(after.text, "(" | "["))
     }
 
     /// Whether nothing follows, or another key and its value.
     fn ends_here_or_assigns(&self) -> bool {
         looked_at(5);
-        let sign = self.behind.iter().take(5).find(|atom| atom.is_sign());
-        self.behind.is_empty() || sign.is_some_and(|sign| matches!(sign.text, "=" | ":"))
+        let sign = self.behind().iter().take(5).find(|atom| atom.is_sign());
+        self.behind().is_empty() || sign.is_some_and(|sign| matches!(sign.text, "=" | ":"))
     }
 
     /// Whether a word is an option of a command line, whose value follows.

@@ -65,7 +65,7 @@ pub(super) fn cut<'a>(
         }
         let Some(first) = rest.chars().next() else { break };
         if is_space(first) {
-            (atoms.space, rest) = split_start(rest, is_space);
+            (atoms.space, rest) = split_space(rest);
             looked_at(atoms.space.len());
         } else if let Some(close) = closing(first) {
             let behind = rest.get(first.len_utf8()..).unwrap_or("");
@@ -93,6 +93,15 @@ pub(super) fn cut<'a>(
         }
     }
     None
+}
+
+/// The white space that a text begins with, nearly always one space; and what stands behind it.
+#[inline]
+fn split_space(text: &str) -> (&str, &str) {
+    match text.as_bytes() {
+        [b' ', next, ..] if next.is_ascii_graphic() => text.split_at(1),
+        _ => split_start(text, is_space),
+    }
 }
 
 /// Where a quote is closed for the last time in the rest of a line; what closes none there is remembered.
@@ -127,10 +136,10 @@ fn token<'a>(rest: &'a str, rules: &TextRules, atoms: &mut Atoms<'a>) -> &'a str
             if number > 0 {
                 atoms.push(MARK, Kind::Masked, Word::default());
             }
-            edged(piece, rules, atoms);
+            edged(piece, &Run::at_start(piece), rules, atoms);
         }
     } else {
-        edged(text, rules, atoms);
+        edged(text, &run, rules, atoms);
     }
     behind
 }
@@ -138,17 +147,24 @@ fn token<'a>(rest: &'a str, rules: &TextRules, atoms: &mut Atoms<'a>) -> &'a str
 /// What stands in doubled quotes, of which the first quote is behind: ``` ``x`` ```, `""x""`; and what stands
 /// behind them.
 fn doubled(text: &str, quote: char) -> Option<(&str, &str)> {
-    let inside = text.strip_prefix(quote).filter(|inside| !inside.starts_with(is_apart))?;
+    let inside = behind_sign(text, quote).filter(|inside| !inside.starts_with(is_apart))?;
     let mut from = 0;
     loop {
         let end = from + inside.get(from..)?.find(quote)?;
         looked_at(end - from);
         let behind = inside.get(end + quote.len_utf8()..)?;
-        if let Some(behind) = behind.strip_prefix(quote) {
+        if let Some(behind) = behind_sign(behind, quote) {
             return Some((inside.get(..end)?, behind));
         }
         from = end + quote.len_utf8();
     }
+}
+
+/// What stands behind a sign, where a text begins with it. `strip_prefix` writes the sign to memory and waits
+/// for it there.
+fn behind_sign(text: &str, sign: char) -> Option<&str> {
+    let mut characters = text.chars();
+    (characters.next()? == sign).then_some(characters.as_str())
 }
 
 /// Whether a character is no part of a value.
@@ -191,7 +207,7 @@ pub(super) fn close_of(text: &str, close: char, escapes: bool) -> Option<usize> 
         if text.as_bytes().get(at)? == &b'\\' && escapes {
             // What is escaped closes nothing, and escapes nothing.
             from += 1;
-        } else if let Some(behind) = text.get(at..).and_then(|text| text.strip_prefix(close)) {
+        } else if let Some(behind) = text.get(at..).and_then(|text| behind_sign(text, close)) {
             let mut behind = behind.chars();
             let next = behind.next();
             // Also the plural of what is quoted: `'x's`.
@@ -267,22 +283,27 @@ fn is_short_form(after: &str) -> bool {
         .any(|end| after.strip_prefix(end).is_some_and(|behind| !behind.starts_with(char::is_alphanumeric)))
 }
 
-/// A token with signs: those at its edges stay, its middle is a value, or words parted by signs.
-fn edged<'a>(text: &'a str, rules: &TextRules, atoms: &mut Atoms<'a>) {
+/// A token with signs, which begins with this run: those at its edges stay, its middle is a value, or words
+/// parted by signs.
+fn edged<'a>(text: &'a str, run: &Run, rules: &TextRules, atoms: &mut Atoms<'a>) {
     looked_at(text.len());
-    let (before, core) = split_start(text, may_edge);
-    let (middle, behind) = split_end(core, may_edge);
-    if !before.is_empty() {
+    let behind_signs;
+    let (core, run) = if run.len > 0 {
+        (text, run)
+    } else {
+        let (before, core) = split_start(text, may_edge);
         atoms.signs(before);
-    }
-    let run = Run::at_start(middle);
+        behind_signs = Run::at_start(core);
+        (core, &behind_signs)
+    };
+    let (middle, behind) = split_end(core, may_edge);
     let kinds = run.kinds() | bytes::kinds(middle.as_bytes().get(run.len..).unwrap_or_default());
     if kinds & ODD != 0 {
         atoms.push(middle, Kind::Masked, word(middle, rules));
     } else if kinds & PARTS != 0 {
         parts(middle, kinds, rules, atoms);
     } else if !middle.is_empty() {
-        classified(core, middle, &run, kinds, rules, atoms);
+        classified(core, middle, run, kinds, rules, atoms);
     }
     if !behind.is_empty() {
         atoms.signs(behind);

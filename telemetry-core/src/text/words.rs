@@ -80,11 +80,43 @@ pub(super) fn plain_word(rest: &str, text: &str, run: &Run, rules: &TextRules) -
     if run.may_have_humps() {
         return word(text, rules);
     }
-    let mut look = Look::new(text, rules);
     let class = class(rest.as_bytes(), run.len);
-    look.whole(text, run, class, false);
+    let known = class.has(Class::KNOWN) || rules.knows(text.as_bytes());
+    let last = if known { class } else { of_unknown(text.as_bytes(), class) };
     // None of those that are known as they are is one run.
-    Word { known: !look.unknown, single: true, ..look.word }
+    Word {
+        known,
+        key: key(Key::Other, Class::default(), last, run.len),
+        last,
+        single: true,
+        bare: is_bare(run, last),
+    }
+}
+
+/// What a piece names, as a key, behind others.
+#[inline]
+fn key(before: Key, last: Class, class: Class, len: usize) -> Key {
+    if class.has(Class::SECRET) || (class.has(Class::KEY) && last.has(Class::OF_KEY)) {
+        Key::Secret
+    } else if class.has(Class::PERSON) || (class.has(Class::NAMING) && last.has(Class::OF_NAME)) {
+        Key::Person
+    } else if before != Key::Other && len <= 4 {
+        // `password_hash`, `userId`.
+        before
+    } else {
+        Key::Other
+    }
+}
+
+/// What an unknown piece says, which may name a secret.
+fn of_unknown(piece: &[u8], class: Class) -> Class {
+    if SECRETS.iter().any(|end| ends_with(piece, end.as_bytes())) { Class::SECRET } else { class }
+}
+
+/// Whether a piece that is all of a word is of small letters alone, and doesn't join others.
+#[inline]
+fn is_bare(run: &Run, class: Class) -> bool {
+    run.kinds() == SMALL && !class.has(Class::ABOUT.or(Class::SAYS).or(Class::LINK))
 }
 
 /// Whether a word in a text names a secret or a person. What parts words is said; there are no quotes among
@@ -162,65 +194,46 @@ impl<'a> Look<'a> {
         self.after_number = false;
         let class = class(rest.as_bytes(), run.len);
         let Some((piece, behind)) = rest.split_at_checked(run.len) else { return };
-        let is_short = class.has(Class::SHORT) && behind == "'t"
-            || behind.is_empty() && is_contraction(piece, self.text);
-        if run.may_have_humps() {
-            self.humped(piece, run, class, is_short);
-        } else {
-            self.whole(piece, run, class, is_short);
+        let bytes = piece.as_bytes();
+        if run.may_have_humps() && self.humped(bytes, run, class) {
+            return;
         }
+        let is_short = || {
+            class.has(Class::SHORT) && behind == "'t" || behind.is_empty() && is_contraction(piece, self.text)
+        };
+        let known = class.has(Class::KNOWN) || is_short() || self.rules.knows(bytes);
+        self.unknown |= !known;
+        let class = if known { class } else { of_unknown(bytes, class) };
+        self.take(class, run.len);
+        self.word.bare = run.len == self.text.len() && is_bare(run, class);
     }
 
-    /// One that may have camel humps.
-    fn humped(&mut self, piece: &str, run: &Run, class: Class, is_short: bool) {
-        let bytes = piece.as_bytes();
-        let mut humps = humps(bytes);
+    /// One that may have camel humps; whether it has more than one, or is known as it is.
+    fn humped(&mut self, piece: &[u8], run: &Run, class: Class) -> bool {
+        let mut humps = humps(piece);
         let first = humps.next().unwrap_or_default();
-        if first.len() == bytes.len() {
-            return self.whole(piece, run, class, is_short);
+        if first.len() == piece.len() {
+            return false;
         }
         let is_upper = run.kinds() & SMALL == 0;
         if class.has(Class::ANY_CASE) || is_upper && class.has(Class::KNOWN) {
-            return self.take(class, bytes.len());
+            self.take(class, piece.len());
+            return true;
         }
-        self.unknown |= bytes.len() > 100;
+        self.unknown |= piece.len() > 100;
         for hump in std::iter::once(first).chain(humps) {
             let class = vocabulary::class(hump, hump.len());
             let long = hump.len() > 1 || matches!(hump, b"A" | b"a");
             self.unknown |= !(long && (class.has(Class::KNOWN) || self.rules.knows(hump)));
             self.take(class, hump.len());
         }
-    }
-
-    /// One that is a single hump; whether it is a part of a short form.
-    #[inline]
-    fn whole(&mut self, piece: &str, run: &Run, class: Class, is_short: bool) {
-        let bytes = piece.as_bytes();
-        let known = class.has(Class::KNOWN) || is_short || self.rules.knows(bytes);
-        self.unknown |= !known;
-        let names_secret = !known && SECRETS.iter().any(|end| ends_with(bytes, end.as_bytes()));
-        self.take(if names_secret { Class::SECRET } else { class }, bytes.len());
-        let joins = Class::ABOUT.or(Class::SAYS).or(Class::LINK);
-        self.word.bare = run.len == self.text.len() && run.kinds() == SMALL && !self.word.last.has(joins);
+        true
     }
 
     #[inline]
     fn take(&mut self, class: Class, len: usize) {
         self.pieces += 1;
-        let key = self.word.key;
-        self.word.key = if class.has(Class::SECRET)
-            || (class.has(Class::KEY) && self.word.last.has(Class::OF_KEY))
-        {
-            Key::Secret
-        } else if class.has(Class::PERSON) || (class.has(Class::NAMING) && self.word.last.has(Class::OF_NAME))
-        {
-            Key::Person
-        } else if key != Key::Other && len <= 4 {
-            // `password_hash`, `userId`.
-            key
-        } else {
-            Key::Other
-        };
+        self.word.key = key(self.word.key, self.word.last, class, len);
         self.word.last = class;
     }
 }
