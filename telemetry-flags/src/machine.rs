@@ -109,7 +109,10 @@ impl Machine {
         if asking < entry.answered {
             return None;
         }
-        entry.in_vain = 0;
+        // Who has no credentials yet never reached it.
+        if !matches!(&answer, Err(failure) if failure.fault == Fault::Authentication) {
+            entry.in_vain = 0;
+        }
         Some(match answer {
             Ok(flags) => {
                 entry.answered = asking;

@@ -153,6 +153,20 @@ fn a_host_that_is_asked_in_vain_thrice_is_left_alone_for_a_minute() {
 }
 
 #[test]
+fn who_asks_before_its_log_in_says_nothing_of_a_host_that_hangs() {
+    let mut machine = Machine::new(10, RETRY);
+    let key = key("a.com");
+    for second in [0, 2, 4] {
+        let number = asking(machine.look(&key, at(second)));
+        let none = Err(PluginError::new(Fault::Authentication));
+        assert!(machine.asked(&key, number, none, at(second)).unwrap().is_err());
+        let number = asking(machine.look(&key, at(second)));
+        machine.given_up(&key, number, at(second));
+    }
+    assert!(matches!(machine.look(&key, at(6)), Lookup::Answer(Err(_))));
+}
+
+#[test]
 fn a_lost_asking_is_answered_in_time_or_looks_again() {
     for is_late in [false, true] {
         let mut machine = Machine::new(10, RETRY);
