@@ -21,7 +21,7 @@ pub(crate) struct LeaseGuard {
     /// Whether anybody's credentials may come, as the client is this connection's alone.
     anybody: bool,
     /// How long the final flush may take when it is dropped.
-    close_timeout: Duration,
+    pub(crate) close_timeout: Duration,
     released: AtomicBool,
 }
 

@@ -67,7 +67,8 @@ impl ConnectionSettings {
         self
     }
 
-    /// As [`TelemetryConfig::close_timeout`]. A close that is waited for is told its time itself.
+    /// As [`TelemetryConfig::close_timeout`]. A close that is waited for is told its time itself:
+    /// [`Lease::close_timeout`](crate::Lease::close_timeout) is what was said here.
     pub fn close_timeout(mut self, close_timeout: Duration) -> Self {
         self.close_timeout = Some(close_timeout);
         self

@@ -73,6 +73,19 @@ impl Lease {
         }
     }
 
+    /// How long its close may take, as the user has it: what its connection's
+    /// [settings](crate::ConnectionSettings::close_timeout) say, or else the provider's. For a driver that
+    /// waits in its close, to be handed to it; zero where the lease is off, as there is nothing to wait for.
+    ///
+    /// ```
+    /// # let lease = telemetry_core::Lease::disabled();
+    /// let outcome = lease.close_blocking(lease.close_timeout());
+    /// # assert_eq!(outcome.undelivered(), 0);
+    /// ```
+    pub fn close_timeout(&self) -> Duration {
+        self.held().map_or(Duration::ZERO, |hold| hold.close_timeout)
+    }
+
     /// Gives the lease back. If it is its client's last, what is held is flushed, for `within` at the most,
     /// and the wait is for that; at the deadline a request in flight is aborted, and what is left is dropped
     /// and counted.

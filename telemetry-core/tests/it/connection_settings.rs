@@ -90,6 +90,16 @@ fn a_connection_has_its_own_close_time_whoever_shares_its_client() {
 }
 
 #[test]
+fn a_lease_knows_how_long_its_close_may_take() {
+    let bench = Bench::with(config().close_timeout(7 * SECOND), |builder| builder);
+    let timeout = |own| bench.lease_with(own).close_timeout();
+    assert_eq!(timeout(settings()), 7 * SECOND);
+    assert_eq!(timeout(settings().close_timeout(3 * SECOND)), 3 * SECOND);
+    assert_eq!(timeout(settings().close_timeout(Duration::MAX)), 60 * SECOND, "within its bounds");
+    assert_eq!(timeout(settings().close_timeout(3 * SECOND).mode(Mode::Off)), Duration::ZERO);
+}
+
+#[test]
 fn a_connection_that_is_not_authenticated_asks_for_the_flag_as_itself_and_reports_as_nobody() {
     let bench = Bench::new();
     let credentials = ScriptedCredentials::token("secret");
