@@ -57,7 +57,7 @@ reasons! {
         StartedTwice = "started twice",
         /// The statement holds as many errors as it may.
         TooManyErrors = "too many errors",
-        /// A chunk recorder outlived its statement.
+        /// A recorder was told of a chunk after its statement's end.
         Late = "statement finished before its recorder",
         /// The driver's closure that describes an error, or one of its formatters, panicked.
         Panicked = "details panicked",

@@ -211,7 +211,7 @@ impl Statement {
         }
     }
 
-    /// A recorder for a download on another thread. What it records is added when it is dropped.
+    /// A recorder for a download on another thread. What it records before the statement ends counts.
     pub fn chunk_recorder(&mut self) -> ChunkRecorder {
         match &mut self.0 {
             Some(active) => ChunkRecorder::new(Arc::clone(&active.session), active.aggregate.tally()),

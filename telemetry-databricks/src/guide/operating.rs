@@ -40,7 +40,7 @@
 //! | `unknown statement` | by id: never started, or finished | `started` first, nothing after `completed` |
 //! | `started twice` | by id: it is open already | call `started` once |
 //! | `too many errors` | one statement had more than `max_errors` | nothing: 50 are kept |
-//! | `statement finished before its recorder` | a chunk recorder was dropped too late | drop it before `complete` |
+//! | `statement finished before its recorder` | a chunk was told to a recorder after the statement's end | tell it before `complete`; nothing where the caller reads no further |
 //! | `details panicked` | the driver's closure for an error did | look at that closure and its `Display` |
 //! | `internal fault` | this library panicked, and the client ended | please report it |
 //!

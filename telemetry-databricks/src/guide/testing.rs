@@ -153,6 +153,12 @@
 //! }
 //! ```
 //!
+//! A provider that the driver keeps in a static is built by the driver, not by its test: there the policy is
+//! `if cfg!(test) { HostPolicy::AllowLoopback } else { HostPolicy::Public }`, the test stands in the driver's
+//! own crate, and asks the [`ProviderRegistry`](crate::ProviderRegistry) for the provider whose
+//! [status](ClientProvider::status) has the books. A certificate, which is in the key, gives each test a
+//! provider of its own.
+//!
 //! [`Behaviour`] lets it answer 503, hang, reset, redirect or send rubbish, on telemetry and on flags apart.
 //! [`FakeWorkspaceBuilder::route`] adds the driver's own paths. Workspaces of one host may have [flags of
 //! their own][own], and with [client credentials][oauth] it issues the tokens that it accepts, and lets them

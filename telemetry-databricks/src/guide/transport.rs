@@ -39,11 +39,18 @@
 //! is an address was checked when the [`Host`](crate::Host) was made. Through a proxy it is the proxy that
 //! looks the host's name up.
 //!
+//! Let one function configure both clients, all but the driver's user agent, so that what a user sets for the
+//! driver's holds for both. With native-tls a client reads the system's roots when it is made, which takes
+//! some tens of milliseconds of the first connection, and [`PerPolicy`] makes three. A driver that leaves
+//! [`host_policy`](crate::TelemetryConfig::host_policy) at `Public` makes that one alone, and answers
+//! [`Fault::RefusedHost`] for a host of another policy.
+//!
 //! # What an error means
 //!
 //! [`Fault::find`] looks behind an error for a [`PluginError`], as [`Resolver`] and `check_addresses` give
 //! it, and for an [`io::Error`](std::io::Error). What only the library's own types say, it is told by a
-//! closure.
+//! closure. A type that the driver has no name for, such as native-tls' error, is left to `is_connect`: a
+//! failed handshake counts as `Connect` then, which is tried again.
 //!
 //! | fault | what for |
 //! | --- | --- |

@@ -78,6 +78,46 @@
 //! named the principal, the credentials must be of that one, a token by [`StaticToken::of`]: others are
 //! ignored.
 //!
+//! Least is to do where telemetry gets the authorization that the driver's latest request had. It blocks
+//! nobody, begins no log-in, and is renewed as the driver renews it.
+//!
+//! ```
+//! use std::sync::{Arc, Mutex};
+//! use telemetry_databricks::plugin::{AuthHeaders, PluginError, ScopeId};
+//! use telemetry_databricks::{CredentialProvider, Fault, async_trait};
+//!
+//! /// The driver's HTTP client.
+//! struct Http {
+//!     last_authorization: Mutex<Option<String>>, // Whole, as `Bearer …`.
+//! }
+//!
+//! struct LoggedIn {
+//!     principal: ScopeId,
+//!     http: Arc<Http>,
+//! }
+//!
+//! #[async_trait]
+//! impl CredentialProvider for LoggedIn {
+//!     fn scope(&self) -> ScopeId {
+//!         self.principal
+//!     }
+//!
+//!     async fn headers(&self) -> Result<AuthHeaders, PluginError> {
+//!         let last = self.http.last_authorization.lock().unwrap().clone();
+//!         let last = last.ok_or(Fault::Authentication)?;
+//!         Ok(AuthHeaders::new().with("authorization", last))
+//!     }
+//!
+//!     fn may_block(&self) -> bool {
+//!         false
+//!     }
+//! }
+//! ```
+//!
+//! One that asks the driver's own log-in runs it in the context of the provider's runtime, not of the
+//! driver's: a request that is made there by the driver's HTTP client leaves a connection in that client's
+//! pool which ends with that runtime. Spawn it on a handle of the driver's, and await that.
+//!
 //! # 4. Opening: opened, or failed
 //!
 //! ```
@@ -114,8 +154,10 @@
 //!
 //! What ended a statement is said by `failed`, and is in the statement's own record; `error` is for what it
 //! survived, such as a retry. A handle is best: it gathers, and takes one place in the buffer, at its end.
-//! Dropped early, it is reported as it is. A driver that can't keep an object for each statement uses the
-//! [`Emitter`]; there each call takes a place.
+//! Dropped early, it is reported as it is. [`shared`](crate::Statement::shared), it is told things through
+//! `&self` and by several tasks, as a driver needs whose own traits give no more. Where the caller reads the
+//! rows, it goes with the reader: it is over when the last row was read, or in the reader's `Drop`. A driver
+//! that can't keep an object for each statement uses the [`Emitter`]; there each call takes a place.
 //!
 //! ```
 //! use std::time::Duration;
@@ -164,7 +206,9 @@
 //! # 6. Closing
 //!
 //! Close telemetry last, while the credentials still work. What an asynchronous driver awaits, a synchronous
-//! one calls; all else is the same for both. [`shutting_down`](super::shutting_down) has the rest.
+//! one calls; all else is the same for both. A driver whose users may set `close_timeout` hands on
+//! [`Lease::close_timeout`](crate::Lease::close_timeout). [`shutting_down`](super::shutting_down) has the
+//! rest.
 //!
 //! ```
 //! use std::time::Duration;
