@@ -173,7 +173,8 @@ impl Entry {
     /// Whether it may still be given out, or keeps others from asking.
     fn says_something(&self, now: Tick) -> bool {
         let known = self.known.as_ref().is_some_and(|(_, until)| now < *until + KEPT_STALE);
-        known || self.is_asked_for(now) || self.failed.is_some_and(|(_, until)| now < until)
+        let failed = self.failed.is_some_and(|(_, until)| now < until);
+        known || failed || self.is_asked_for(now) || self.in_vain > 0
     }
 
     fn is_asked_for(&self, now: Tick) -> bool {

@@ -167,6 +167,21 @@ fn who_asks_before_its_log_in_says_nothing_of_a_host_that_hangs() {
 }
 
 #[test]
+fn two_hosts_that_hang_are_each_left_alone_for_a_minute() {
+    let mut machine = Machine::new(10, RETRY);
+    let keys = [key("a.com"), key("b.com")];
+    for second in [0, 2, 4] {
+        for key in &keys {
+            let number = asking(machine.look(key, at(second)));
+            machine.given_up(key, number, at(second));
+        }
+    }
+    for key in &keys {
+        assert!(matches!(machine.look(key, at(6)), Lookup::Answer(Err(_))), "{key:?}");
+    }
+}
+
+#[test]
 fn a_lost_asking_is_answered_in_time_or_looks_again() {
     for is_late in [false, true] {
         let mut machine = Machine::new(10, RETRY);
