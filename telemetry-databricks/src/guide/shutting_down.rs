@@ -83,6 +83,9 @@
 //!   one deadline.
 //! - A signal that kills, or an abort, loses what is held. A shorter [`flush_interval`] makes that less.
 //! - A runtime of the driver's that was shut down doesn't matter: workers have a thread of their own.
+//! - A driver that is a shared library must stay loaded for as long as its provider has a thread, which is
+//!   for ever where a static keeps it. On Linux with glibc a `dlclose` leaves it mapped anyway; elsewhere
+//!   whoever loads it must not unload it.
 //!
 //! # Forks
 //!
