@@ -39,9 +39,10 @@
 //! is an address was checked when the [`Host`](crate::Host) was made. Through a proxy it is the proxy that
 //! looks the host's name up.
 //!
-//! Let one function configure both clients, all but the driver's user agent, so that what a user sets for the
-//! driver's holds for both. With native-tls a client reads the system's roots when it is made, which takes
-//! some tens of milliseconds of the first connection, and [`PerPolicy`] makes three. A driver that leaves
+//! Let one function configure both clients, so that what a user sets for the driver's holds for both: all but
+//! its user agent, and a verification of certificates that is switched off, which is switched on again. With
+//! native-tls a client reads the system's roots when it is made, which takes some tens of milliseconds of the
+//! first connection, and [`PerPolicy`] makes three. A driver that leaves
 //! [`host_policy`](crate::TelemetryConfig::host_policy) at `Public` makes that one alone, and answers
 //! [`Fault::RefusedHost`] for a host of another policy.
 //!
