@@ -129,7 +129,9 @@ pub use handle::statement::Statement;
 pub use handle::target::Target;
 pub use host::{Host, HostPolicy, InvalidHost};
 pub use plugin::sink::Sink;
-pub use plugin::{Breaker, Clock, CredentialProvider, Exporter, FeatureFlagSource, StaticToken};
+pub use plugin::{
+    Breaker, Clock, CredentialProvider, CurrentToken, Exporter, FeatureFlagSource, StaticToken,
+};
 pub use record::{
     Chunk, ConnectionParams, DriverIdentity, OperationType, ResultFormat, StatementType, SystemInfo,
 };

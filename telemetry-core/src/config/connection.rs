@@ -49,6 +49,12 @@ impl ConnectionSettings {
         self
     }
 
+    /// Whether they say that it isn't. A driver that has built no provider yet needs none for such a
+    /// connection.
+    pub fn is_off(&self) -> bool {
+        self.mode == Some(Mode::Off)
+    }
+
     /// As [`TelemetryConfig::batch_size`].
     pub fn batch_size(mut self, batch_size: usize) -> Self {
         self.batch_size = Some(batch_size);

@@ -26,7 +26,7 @@ use crate::record::chunk::Chunk;
 /// # downloads.map(|download| download.join().unwrap());
 /// statement.complete();
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct ChunkRecorder(Option<Recording>);
 
 #[derive(Clone)]
@@ -36,7 +36,7 @@ struct Recording {
 }
 
 impl ChunkRecorder {
-    /// A recorder that records nothing.
+    /// A recorder that records nothing; the default.
     pub fn disabled() -> Self {
         ChunkRecorder(None)
     }

@@ -35,7 +35,7 @@ use crate::record::{OperationType, ResultFormat, StatementType};
 /// emitter.chunk("01f0a1b2-0001", Chunk::new(0, Duration::from_millis(12)).bytes(65_536));
 /// emitter.completed("01f0a1b2-0001", Duration::from_millis(42));
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Emitter(Option<Arc<SessionScope>>);
 
 impl Emitter {
@@ -43,7 +43,7 @@ impl Emitter {
         Emitter(session)
     }
 
-    /// An emitter that records nothing.
+    /// An emitter that records nothing; the default.
     pub fn disabled() -> Self {
         Emitter(None)
     }

@@ -38,7 +38,7 @@ impl Lease {
         Lease { held: Err(reason) }
     }
 
-    /// A lease that is off, for drivers that have no provider.
+    /// A lease that is off, for drivers that have no provider; the default.
     pub fn disabled() -> Self {
         Lease::off(OffReason::Setting)
     }
@@ -196,6 +196,12 @@ impl Lease {
     pub(crate) fn held(&self) -> Result<&Arc<LeaseGuard>, OffReason> {
         let hold = self.held.as_ref().map_err(Clone::clone)?;
         if hold.client.plugins.in_parent_process() { Ok(hold) } else { Err(OffReason::ForkedChild) }
+    }
+}
+
+impl Default for Lease {
+    fn default() -> Self {
+        Lease::disabled()
     }
 }
 

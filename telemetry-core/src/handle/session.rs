@@ -30,11 +30,11 @@ use crate::record::enums::OperationType;
 /// session.operation(Operation::new(OperationType::ListTables, Duration::from_millis(31)));
 /// session.closed(Duration::from_millis(3));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Session(Option<Arc<SessionScope>>);
 
 impl Session {
-    /// A session that records nothing, for drivers that have no lease.
+    /// A session that records nothing, for drivers that have no lease; the default.
     pub fn disabled() -> Self {
         Session(None)
     }

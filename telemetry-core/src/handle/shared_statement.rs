@@ -55,7 +55,7 @@ impl Statement {
 }
 
 impl SharedStatement {
-    /// A statement that records nothing.
+    /// A statement that records nothing; the default.
     pub fn disabled() -> Self {
         Statement::disabled().shared()
     }
@@ -109,6 +109,12 @@ impl Speaking {
 impl Drop for Speaking {
     fn drop(&mut self) {
         let _ = SPEAKS.try_with(|speaks| speaks.set(self.within));
+    }
+}
+
+impl Default for SharedStatement {
+    fn default() -> Self {
+        SharedStatement::disabled()
     }
 }
 

@@ -46,7 +46,7 @@ struct Active {
 }
 
 impl Statement {
-    /// A statement that records nothing.
+    /// A statement that records nothing; the default.
     pub fn disabled() -> Self {
         Statement(None)
     }

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::fault::{Fault, PluginError};
+use crate::guard::fork::Process;
+use crate::guard::lock::lock_if;
+use crate::guard::sync::{Mutex, MutexGuard};
 use crate::plugin::headers::{AuthHeaders, Headers};
 use crate::record::id::ScopeId;
 
@@ -74,6 +77,16 @@ impl<T: CredentialProvider + ?Sized> CredentialProvider for Arc<T> {
     }
 }
 
+fn bearer(token: &str) -> Result<AuthHeaders, PluginError> {
+    if token.trim().is_empty() {
+        Err(Fault::Authentication.into())
+    } else if token.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        Err(Fault::Unsendable.into())
+    } else {
+        Ok(Headers::bearer(token))
+    }
+}
+
 /// A personal access token, or any other bearer token that doesn't change.
 #[derive(Clone)]
 pub struct StaticToken {
@@ -89,14 +102,7 @@ impl StaticToken {
     /// white space or a control character inside is no bearer token (RFC 6750), and fails with
     /// [`Fault::Unsendable`].
     pub fn new(token: &str) -> Self {
-        let headers = if token.trim().is_empty() {
-            Err(PluginError::new(Fault::Authentication))
-        } else if token.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            Err(PluginError::new(Fault::Unsendable))
-        } else {
-            Ok(Headers::bearer(token))
-        };
-        StaticToken { scope: ScopeId::derived_from(token), headers }
+        StaticToken { scope: ScopeId::derived_from(token), headers: bearer(token) }
     }
 
     /// The same as a principal that is known by more than its token, which may be another after the next
@@ -130,6 +136,75 @@ impl CredentialProvider for StaticToken {
     }
 }
 
+/// A bearer token that changes: the driver says what it is now, when it has logged in and whenever it has
+/// renewed it. Clones are the same token.
+///
+/// It asks nobody, begins no log-in, and is renewed as the driver renews its own. Until it is
+/// [set](CurrentToken::set) there is none, and what is recorded waits as for any log-in: telemetry looks for
+/// it again when the connection has opened.
+///
+/// ```
+/// use telemetry_core::plugin::ScopeId;
+/// use telemetry_core::{CurrentToken, Target};
+///
+/// let token = CurrentToken::of(ScopeId::derived_from("service-principal-7"));
+/// let target = Target::new("dbc-a1b2.cloud.databricks.com").credentials(token.clone());
+/// // Where the driver gets a new one:
+/// token.set("the token that is valid now");
+/// # drop(target);
+/// ```
+#[derive(Clone)]
+pub struct CurrentToken {
+    scope: ScopeId,
+    headers: Arc<Mutex<Result<AuthHeaders, PluginError>>>,
+    maker: Process,
+}
+
+impl CurrentToken {
+    /// No token yet, of a principal whose tokens they will be.
+    pub fn of(principal: ScopeId) -> Self {
+        let none = Err(Fault::Authentication.into());
+        CurrentToken { scope: principal, headers: Arc::new(Mutex::new(none)), maker: Process::this() }
+    }
+
+    /// From now on it is this one. What is no token is held against it as by [`StaticToken::new`]. One after
+    /// which a request was refused is tried when the pause after a refusal is over, or another connection of
+    /// the principal opens.
+    pub fn set(&self, token: &str) {
+        let headers = bearer(token);
+        if let Some(mut current) = self.current() {
+            *current = headers;
+        }
+    }
+
+    /// `None` in a forked child where somebody held it in the parent, who isn't there.
+    fn current(&self) -> Option<MutexGuard<'_, Result<AuthHeaders, PluginError>>> {
+        lock_if(&self.headers, || self.maker.is_this())
+    }
+}
+
+impl fmt::Debug for CurrentToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CurrentToken { scope, headers: _, maker: _ } = self;
+        f.debug_struct("CurrentToken").field("scope", scope).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl CredentialProvider for CurrentToken {
+    fn scope(&self) -> ScopeId {
+        self.scope
+    }
+
+    async fn headers(&self) -> Result<AuthHeaders, PluginError> {
+        self.current().map_or(Err(Fault::Authentication.into()), |headers| headers.clone())
+    }
+
+    fn may_block(&self) -> bool {
+        false
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::future::Future;
@@ -139,7 +214,10 @@ mod tests {
     use super::*;
 
     fn headers(token: &str) -> Result<AuthHeaders, PluginError> {
-        let provider = StaticToken::new(token);
+        now(&StaticToken::new(token))
+    }
+
+    fn now(provider: &impl CredentialProvider) -> Result<AuthHeaders, PluginError> {
         match pin!(provider.headers()).as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(headers) => headers,
             Poll::Pending => panic!("nothing to wait for"),
@@ -157,6 +235,35 @@ mod tests {
         assert_eq!(headers("t"), Ok(Headers::bearer("t")));
     }
 
+    fn current() -> CurrentToken {
+        CurrentToken::of(ScopeId::new(7))
+    }
+
+    #[test]
+    fn a_token_that_changes_is_what_was_said_last_and_none_before() {
+        let token = current();
+        let other = token.clone();
+        assert_eq!(now(&token), Err(PluginError::new(Fault::Authentication)));
+        for (said, expected) in [("a", Ok(Headers::bearer("a"))), ("b c", Err(Fault::Unsendable.into()))] {
+            token.set(said);
+            assert_eq!(now(&other), expected);
+        }
+        assert_eq!(other.scope(), ScopeId::new(7));
+        other.set("canary");
+        assert!(!format!("{token:?}").contains("canary"));
+    }
+
+    #[test]
+    fn in_a_forked_child_nobody_waits_for_a_token_that_its_parent_held() {
+        let token = CurrentToken { maker: Process::another(), ..current() };
+        let held = token.headers.lock();
+        token.set("t");
+        assert_eq!(now(&token), Err(PluginError::new(Fault::Authentication)));
+        drop(held);
+        token.set("t");
+        assert_eq!(now(&token), Ok(Headers::bearer("t")));
+    }
+
     #[test]
     fn a_token_at_hand_blocks_nobody_and_of_anything_else_nothing_is_promised() {
         struct Login;
@@ -170,8 +277,8 @@ mod tests {
                 Ok(Headers::bearer("t"))
             }
         }
-        let shared: [(Arc<dyn CredentialProvider>, bool); 2] =
-            [(Arc::new(StaticToken::new("t")), false), (Arc::new(Login), true)];
+        let shared: [(Arc<dyn CredentialProvider>, bool); 3] =
+            [(Arc::new(StaticToken::new("t")), false), (Arc::new(Login), true), (Arc::new(current()), false)];
         for (provider, may_block) in shared {
             assert_eq!(CredentialProvider::may_block(&provider), may_block);
         }

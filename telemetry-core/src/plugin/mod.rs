@@ -35,7 +35,7 @@ pub use breaker::{
     AlwaysClosed, Breaker, BreakerSource, BreakerState, Outcome, Permit, PermitIssuer, Rejected,
 };
 pub use clock::{BoxFuture, Clock, SystemClock, Tick};
-pub use credentials::{CredentialProvider, StaticToken};
+pub use credentials::{CredentialProvider, CurrentToken, StaticToken};
 pub use exporter::{Attempt, Exporter, Receipt, yield_now};
 pub use flags::{FeatureFlagSource, FlagOrigin, FlagQuery, FlagSet, FlagValue};
 pub use headers::{AuthHeaders, Headers};

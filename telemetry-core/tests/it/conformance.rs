@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use telemetry_breaker::{BreakerConfig, BreakerRegistry, CircuitBreaker, Policy};
-use telemetry_core::plugin::{AlwaysClosed, BreakerSource, SystemClock};
-use telemetry_core::{Breaker, Clock, Exporter, Host, HostPolicy, StaticToken};
+use telemetry_core::plugin::{AlwaysClosed, BreakerSource, ScopeId, SystemClock};
+use telemetry_core::{Breaker, Clock, CurrentToken, Exporter, Host, HostPolicy, StaticToken};
 use telemetry_testkit::{FakeClock, RecordingExporter, conformance, strategies};
 
 fn host(name: &str) -> Host {
@@ -31,6 +31,16 @@ async fn the_fake_clock_conforms() {
 async fn a_static_token_conforms() {
     conformance::credentials(StaticToken::new).await;
     conformance::credentials(|name| Arc::new(StaticToken::new(name))).await;
+}
+
+#[tokio::test]
+async fn a_token_that_changes_conforms() {
+    conformance::credentials(|name| {
+        let token = CurrentToken::of(ScopeId::derived_from(name));
+        token.set(name);
+        token
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -90,6 +90,14 @@ fn a_connection_has_its_own_close_time_whoever_shares_its_client() {
 }
 
 #[test]
+fn settings_are_off_where_they_say_so() {
+    assert!(settings().mode(Mode::Off).is_off());
+    for on in [settings(), settings().mode(Mode::On), settings().mode(Mode::Forced)] {
+        assert!(!on.is_off());
+    }
+}
+
+#[test]
 fn a_lease_knows_how_long_its_close_may_take() {
     let bench = Bench::with(config().close_timeout(7 * SECOND), |builder| builder);
     let timeout = |own| bench.lease_with(own).close_timeout();

@@ -136,5 +136,7 @@ fn outcomes_read_as_sentences() {
     open(&lease);
     let closed = bench.close(&lease, SECOND).0;
     assert_eq!(closed.to_string(), "delivered 2 records, lost 1: 1 refused for good");
-    assert_eq!(Lease::disabled().close_blocking(SECOND).to_string(), "was off: the setting");
+    for lease in [Lease::disabled(), Lease::default()] {
+        assert_eq!(lease.close_blocking(SECOND).to_string(), "was off: the setting");
+    }
 }

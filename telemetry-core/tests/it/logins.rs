@@ -64,6 +64,27 @@ fn a_provider_that_has_no_token_yet_costs_nothing_once_it_has_one() {
 }
 
 #[test]
+fn a_token_is_what_the_driver_said_last_also_when_it_comes_late_or_changes() {
+    let bench = Bench::with(config(), |builder| builder.flags(Guarded));
+    let token = CurrentToken::of(ScopeId::derived_from("principal"));
+    let lease = bench.lease_of(token.clone());
+    let opening = lease.opening(ConnectionInfo::new());
+    bench.pass(20 * SECOND);
+    token.set("first");
+    let session = opening.opened("01f0");
+    session.statement().complete();
+    bench.pass(6 * SECOND);
+    token.set("second");
+    session.statement().complete();
+    bench.pass(6 * SECOND);
+    assert_eq!(
+        (lease.status().records.accepted, tokens(&bench)),
+        (3, vec!["Bearer first".to_owned(), "Bearer second".to_owned()])
+    );
+    assert_balanced(&lease);
+}
+
+#[test]
 fn a_log_in_that_fails_is_closed_without_waiting() {
     let bench = Bench::with(config(), |builder| builder.flags(Guarded));
     let lease = bench.provider.acquire(Target::new(HOST).credentials_later(None));

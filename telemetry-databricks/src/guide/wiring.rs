@@ -30,9 +30,11 @@
 //! # assert!(driver.telemetry.is_some());
 //! ```
 //!
-//! It starts no thread yet, and reads the environment now. A driver that has no object that lives as long as
-//! the process, such as an ADBC driver whose database objects come and go, keeps its provider, or one for
-//! each proxy and certificate that they are opened with, in a [`ProviderRegistry`].
+//! It starts no thread yet, and reads the environment and the system's certificates now, which takes some
+//! milliseconds: a driver that builds it with its first connection spares those for one that is
+//! [off](ConnectionSettings::is_off). A driver that has no object that lives as long as the process, such as
+//! an ADBC driver whose database objects come and go, keeps its provider, or one for each proxy and
+//! certificate that they are opened with, in a [`ProviderRegistry`].
 //!
 //! # 2. What a user sets
 //!
@@ -71,52 +73,43 @@
 //! # drop(lease(None, "dbc-a1b2.cloud.databricks.com", "…", ConnectionSettings::default()));
 //! ```
 //!
-//! Connections to one host as one principal share a client. A token that is renewed comes from a
-//! [`CredentialProvider`] of the driver's own, in the place of [`StaticToken`]. A driver that acquires the
-//! lease before it has logged in says [`Target::credentials_later`], and
-//! [`Lease::credentials`](crate::Lease::credentials) when it has: what is recorded meanwhile waits. Where it
+//! Connections to one host as one principal share a client. A token that changes is a [`CurrentToken`]: where
+//! the driver logs in and where it renews, it says the new one. That asks nobody, and begins no log-in.
+//!
+//! ```
+//! use telemetry_databricks::plugin::ScopeId;
+//! use telemetry_databricks::{CurrentToken, Target};
+//!
+//! struct Login {
+//!     telemetry: CurrentToken,
+//! }
+//!
+//! impl Login {
+//!     fn new(application: &str) -> Login {
+//!         // What is the same for all connections of this principal, whatever its token.
+//!         Login { telemetry: CurrentToken::of(ScopeId::derived_from(application)) }
+//!     }
+//!
+//!     fn renewed(&self, token: &str) {
+//!         self.telemetry.set(token);
+//!     }
+//! }
+//!
+//! let login = Login::new("6e1b…");
+//! let target = Target::new("dbc-a1b2.cloud.databricks.com").credentials(login.telemetry.clone());
+//! login.renewed("…");
+//! # drop(target);
+//! ```
+//!
+//! What is none, such as headers that are signed for each request, comes from a [`CredentialProvider`] of the
+//! driver's own. It runs in the context of the provider's runtime, not of the driver's: a request that it
+//! makes there by the driver's HTTP client leaves a connection in that client's pool which ends with that
+//! runtime. Spawn it on a handle of the driver's, and await that.
+//!
+//! A driver that acquires the lease before it knows who logs in says [`Target::credentials_later`], and
+//! [`Lease::credentials`](crate::Lease::credentials) when it does: what is recorded meanwhile waits. Where it
 //! named the principal, the credentials must be of that one, a token by [`StaticToken::of`]: others are
 //! ignored.
-//!
-//! Least is to do where telemetry gets the authorization that the driver's latest request had. It blocks
-//! nobody, begins no log-in, and is renewed as the driver renews it.
-//!
-//! ```
-//! use std::sync::{Arc, Mutex};
-//! use telemetry_databricks::plugin::{AuthHeaders, PluginError, ScopeId};
-//! use telemetry_databricks::{CredentialProvider, Fault, async_trait};
-//!
-//! /// The driver's HTTP client.
-//! struct Http {
-//!     last_authorization: Mutex<Option<String>>, // Whole, as `Bearer …`.
-//! }
-//!
-//! struct LoggedIn {
-//!     principal: ScopeId,
-//!     http: Arc<Http>,
-//! }
-//!
-//! #[async_trait]
-//! impl CredentialProvider for LoggedIn {
-//!     fn scope(&self) -> ScopeId {
-//!         self.principal
-//!     }
-//!
-//!     async fn headers(&self) -> Result<AuthHeaders, PluginError> {
-//!         let last = self.http.last_authorization.lock().unwrap().clone();
-//!         let last = last.ok_or(Fault::Authentication)?;
-//!         Ok(AuthHeaders::new().with("authorization", last))
-//!     }
-//!
-//!     fn may_block(&self) -> bool {
-//!         false
-//!     }
-//! }
-//! ```
-//!
-//! One that asks the driver's own log-in runs it in the context of the provider's runtime, not of the
-//! driver's: a request that is made there by the driver's HTTP client leaves a connection in that client's
-//! pool which ends with that runtime. Spawn it on a handle of the driver's, and await that.
 //!
 //! # 4. Opening: opened, or failed
 //!
@@ -262,6 +255,6 @@
 
 #[cfg(doc)]
 use crate::{
-    ConnectionInfo, ConnectionSettings, CredentialProvider, Emitter, Mode, ProviderRegistry, StaticToken,
-    Target,
+    ConnectionInfo, ConnectionSettings, CredentialProvider, CurrentToken, Emitter, Mode, ProviderRegistry,
+    StaticToken, Target,
 };
