@@ -167,9 +167,9 @@ impl CurrentToken {
         CurrentToken { scope: principal, headers: Arc::new(Mutex::new(none)), maker: Process::this() }
     }
 
-    /// From now on it is this one. What is no token is held against it as by [`StaticToken::new`]. One after
-    /// which a request was refused is tried when the pause after a refusal is over, or another connection of
-    /// the principal opens.
+    /// From now on it is this one; what is no token fails as with [`StaticToken::new`]. After a refusal,
+    /// telemetry pauses for a minute or more: to have this one tried at once, hand it to
+    /// [`Lease::credentials`](crate::Lease::credentials) again.
     pub fn set(&self, token: &str) {
         let headers = bearer(token);
         if let Some(mut current) = self.current() {

@@ -199,6 +199,26 @@ fn a_new_log_in_ends_the_pause_after_a_refusal() {
 }
 
 #[test]
+fn a_token_that_changed_after_a_refusal_is_tried_at_once_where_it_is_handed_over_again() {
+    let bench = Bench::new();
+    let token = CurrentToken::of(ScopeId::derived_from("me"));
+    token.set("old");
+    let lease = bench.lease_of(token.clone());
+    let session = open(&lease);
+    bench.exporter.script().set(Do::Fail(PluginError::new(401)));
+    bench.pass(6 * SECOND);
+    bench.exporter.script().set(Do::Give(Accept::All));
+    token.set("new");
+    session.statement().complete();
+    bench.pass(20 * SECOND);
+    assert_eq!(tokens(&bench), ["Bearer old"], "it pauses for a minute");
+    lease.credentials(token);
+    bench.pass(6 * SECOND);
+    assert_eq!(tokens(&bench), ["Bearer old", "Bearer new"]);
+    assert_balanced(&lease);
+}
+
+#[test]
 fn credentials_of_another_principal_are_not_used() {
     let bench = Bench::new();
     let lease =
