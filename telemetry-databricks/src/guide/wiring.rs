@@ -101,8 +101,8 @@
 //! # drop(target);
 //! ```
 //!
-//! What is none, such as headers that are signed for each request, comes from a [`CredentialProvider`] of the
-//! driver's own. It runs in the context of the provider's runtime, not of the driver's: a request that it
+//! Any other proof, such as headers that are signed for each request, comes from a [`CredentialProvider`] of
+//! the driver's own. It runs in the context of the provider's runtime, not of the driver's: a request that it
 //! makes there by the driver's HTTP client leaves a connection in that client's pool which ends with that
 //! runtime. Spawn it on a handle of the driver's, and await that.
 //!
@@ -147,10 +147,10 @@
 //!
 //! What ended a statement is said by `failed`, and is in the statement's own record; `error` is for what it
 //! survived, such as a retry. A handle is best: it gathers, and takes one place in the buffer, at its end.
-//! Dropped early, it is reported as it is. [`shared`](crate::Statement::shared), it is told things through
-//! `&self` and by several tasks, as a driver needs whose own traits give no more. Where the caller reads the
-//! rows, it goes with the reader: it is over when the last row was read, or in the reader's `Drop`. A driver
-//! that can't keep an object for each statement uses the [`Emitter`]; there each call takes a place.
+//! Dropped early, it is reported as it is. A [shared](crate::Statement::shared) one is told things through
+//! `&self`, and by several tasks, for drivers whose own traits give no more. Where the caller reads the rows,
+//! let the reader have it: the statement is over when the last row was read, or in the reader's `Drop`. A
+//! driver that can't keep an object for each statement uses the [`Emitter`]; there each call takes a place.
 //!
 //! ```
 //! use std::time::Duration;
