@@ -203,7 +203,9 @@ fn is_token(word: &str, kinds: u8) -> bool {
     word.as_bytes().split(|byte| matches!(byte, b'/' | b'.' | b'?' | b'=')).any(|word| {
         let mixed = mixed && word.len() >= 16 && bytes::kinds(word) & WORD == WORD;
         let hexadecimal = || word.len() > 32 && word.iter().all(u8::is_ascii_hexdigit);
-        is_vendors_token(word)
+        // Also behind a sign that no token has: `name:dapi…`, `(dapi…)`.
+        let is_sign = |byte: &u8| !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        word.split(is_sign).any(is_vendors_token)
             || (kinds & ODD != 0 && word.windows(2).any(|pair| pair == b"Q~"))
             || (mixed && (word.len() >= 24 || !word.iter().any(|byte| matches!(byte, b'-' | b'_'))))
             || hexadecimal()
@@ -397,6 +399,10 @@ mod tests {
         for token in [
             "dapi01234567",
             "https://host/dapi01234567",
+            "app:dapi01234567",
+            "app$dapi01234567",
+            "(dapi01234567)",
+            "\u{e4}dapi01234567",
             "aaaaaaaaaaaaaA1a",
             "aaaaaaaaaaaaaaaaaaaaaA-1",
             "xQ~x",
@@ -489,6 +495,7 @@ mod tests {
             "/home/ann/x.py",
             "10.11.12.13",
             "dapi0123456789abcdef0123456789abcdef",
+            "auth_failed:dapi0123456789abcdef",
             "card 4111 1111 11111111",
             "a\nb",
             "xyzzy@frob",
