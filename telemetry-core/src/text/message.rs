@@ -449,7 +449,8 @@ impl<'a, 'l, 'r, 'o> Prose<'a, 'l, 'r, 'o> {
         let kept = match self.goes {
             Goes::Clause | Goes::Line => false,
             Goes::Rest => links,
-            Goes::Next | Goes::Said => about || links,
+            // A name goes on, as it does where what went before is masked already.
+            Goes::Next | Goes::Said => (about || links) && !(self.name_goes_on && is_title(atom.text)),
             Goes::Assigned | Goes::AssignedKnown | Goes::AssignedCode => {
                 let truth = ["true", "false"].iter().any(|truth| truth.eq_ignore_ascii_case(atom.text));
                 truth || single.has(Class::NOTHING) || (self.goes == Goes::AssignedCode && !self.in_sql)

@@ -23,7 +23,8 @@ pub use template::Fact;
 /// What of a foreign text may leave: words of the vocabulary, short numbers, and the frames of known
 /// packages. Everything else is `***`, neighbours in one.
 ///
-/// It never panics, takes time in proportion to the text, and what it gave is given back unchanged.
+/// It never panics, and takes time in proportion to the text. What it gave is given back unchanged, but for
+/// rare text of which what is left reads as something else.
 ///
 /// ```
 /// use telemetry_core::text::sanitize;

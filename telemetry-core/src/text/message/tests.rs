@@ -390,3 +390,13 @@ fn an_authors_own_words_and_packages_are_kept() {
     assert_eq!(sanitize(text, &rules(TextLevel::Frames)), frames);
     assert_eq!(sanitize(text, &rules(TextLevel::None)), "");
 }
+
+#[test]
+fn a_name_behind_what_went_goes_at_once_and_not_when_the_text_is_sanitized_again() {
+    for (text, kept) in
+        [("Bearer 30s Long frob shower", "Bearer *** shower"), ("timeout=bearer But so", "timeout=*** so")]
+    {
+        let once = sanitize(text, &TextRules::default());
+        assert_eq!((once.as_str(), sanitize(&once, &TextRules::default()).as_str()), (kept, kept));
+    }
+}
