@@ -50,7 +50,7 @@ impl ConnectionSettings {
     }
 
     /// Whether they say that it isn't. A driver that has built no provider yet needs none for such a
-    /// connection.
+    /// connection, unless the provider has [sinks](crate::Sink): those get records all the same.
     pub fn is_off(&self) -> bool {
         self.mode == Some(Mode::Off)
     }

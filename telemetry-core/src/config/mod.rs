@@ -17,7 +17,8 @@ use crate::host::HostPolicy;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Mode {
-    /// No. Nothing is recorded, nothing is asked, nothing is sent.
+    /// No. The service is asked nothing and sent nothing. Nothing is recorded either, unless the provider
+    /// has [sinks](crate::Sink): those get records all the same.
     Off,
     /// Yes, where the service's feature flag allows it.
     On,

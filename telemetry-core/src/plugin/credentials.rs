@@ -141,7 +141,8 @@ impl CredentialProvider for StaticToken {
 ///
 /// It asks nobody, begins no log-in, and is renewed as the driver renews its own. Until it is
 /// [set](CurrentToken::set) there is none, and what is recorded waits as for any log-in: telemetry looks for
-/// it again when the connection has opened.
+/// it again when the connection has opened. Set it before you say so: for a connection that has opened
+/// without one, telemetry is off until the flag is asked for again, a minute later by default.
 ///
 /// ```
 /// use telemetry_core::plugin::ScopeId;

@@ -31,9 +31,9 @@
 //! ```
 //!
 //! It starts no thread yet, and reads the environment and the system's certificates now, which takes some
-//! milliseconds: a driver that builds it with its first connection spares those for one that is
-//! [off](ConnectionSettings::is_off). A driver that has no object that lives as long as the process, such as
-//! an ADBC driver whose database objects come and go, keeps its provider, or one for each proxy and
+//! milliseconds: a driver without sinks that builds it with its first connection spares those for one that
+//! is [off](ConnectionSettings::is_off). A driver that has no object that lives as long as the process, such
+//! as an ADBC driver whose database objects come and go, keeps its provider, or one for each proxy and
 //! certificate that they are opened with, in a [`ProviderRegistry`].
 //!
 //! # 2. What a user sets
