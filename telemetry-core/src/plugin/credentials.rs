@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::fault::{Fault, PluginError};
-use crate::guard::fork::Process;
-use crate::guard::lock::lock_if;
+use crate::guard::fork::{InChild, Process};
+use crate::guard::lock::{lock, lock_if, try_lock};
 use crate::guard::sync::{Mutex, MutexGuard};
 use crate::plugin::headers::{AuthHeaders, Headers};
 use crate::record::id::ScopeId;
@@ -144,6 +144,9 @@ impl CredentialProvider for StaticToken {
 /// it again when the connection has opened. Set it before you say so: for a connection that has opened
 /// without one, telemetry is off until the flag is asked for again, a minute later by default.
 ///
+/// A forked child begins with what it was before the fork, or with none where a thread was just at it, and
+/// sets it for itself.
+///
 /// ```
 /// use telemetry_core::plugin::ScopeId;
 /// use telemetry_core::{CurrentToken, Target};
@@ -159,13 +162,26 @@ pub struct CurrentToken {
     scope: ScopeId,
     headers: Arc<Mutex<Result<AuthHeaders, PluginError>>>,
     maker: Process,
+    in_child: Arc<InChild<Childs>>,
+}
+
+/// What it is in a forked child: who held the parent's when it forked doesn't exist there, and nobody is to
+/// wait for them.
+struct Childs {
+    headers: Mutex<Result<AuthHeaders, PluginError>>,
+    maker: Process,
 }
 
 impl CurrentToken {
     /// No token yet, of a principal whose tokens they will be.
     pub fn of(principal: ScopeId) -> Self {
         let none = Err(Fault::Authentication.into());
-        CurrentToken { scope: principal, headers: Arc::new(Mutex::new(none)), maker: Process::this() }
+        CurrentToken {
+            scope: principal,
+            headers: Arc::new(Mutex::new(none)),
+            maker: Process::this(),
+            in_child: Arc::default(),
+        }
     }
 
     /// From now on it is this one; what is no token fails as with [`StaticToken::new`]. After a refusal,
@@ -178,15 +194,23 @@ impl CurrentToken {
         }
     }
 
-    /// `None` in a forked child where somebody held it in the parent, who isn't there.
+    /// `None` in a child of a child that was forked while somebody held it.
     fn current(&self) -> Option<MutexGuard<'_, Result<AuthHeaders, PluginError>>> {
-        lock_if(&self.headers, || self.maker.is_this())
+        if self.maker.is_this() {
+            return Some(lock(&self.headers));
+        }
+        let Childs { headers, maker } = self.in_child.get_or_make(|| {
+            let parents = try_lock(&self.headers);
+            let headers = parents.map_or(Err(Fault::Authentication.into()), |headers| headers.clone());
+            Some(Childs { headers: Mutex::new(headers), maker: Process::this() })
+        })?;
+        lock_if(headers, || maker.is_this())
     }
 }
 
 impl fmt::Debug for CurrentToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let CurrentToken { scope, headers: _, maker: _ } = self;
+        let CurrentToken { scope, headers: _, maker: _, in_child: _ } = self;
         f.debug_struct("CurrentToken").field("scope", scope).finish_non_exhaustive()
     }
 }
@@ -210,6 +234,7 @@ impl CredentialProvider for CurrentToken {
 mod tests {
     use std::future::Future;
     use std::pin::pin;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::task::{Context, Poll, Waker};
 
     use super::*;
@@ -255,14 +280,38 @@ mod tests {
     }
 
     #[test]
-    fn in_a_forked_child_nobody_waits_for_a_token_that_its_parent_held() {
+    fn in_a_forked_child_a_token_that_its_parent_held_is_none_until_it_is_set_there() {
         let token = CurrentToken { maker: Process::another(), ..current() };
         let held = token.headers.lock();
-        token.set("t");
         assert_eq!(now(&token), Err(PluginError::new(Fault::Authentication)));
-        drop(held);
         token.set("t");
         assert_eq!(now(&token), Ok(Headers::bearer("t")));
+        drop(held);
+        assert_eq!(now(&token), Ok(Headers::bearer("t")));
+    }
+
+    #[test]
+    fn in_a_forked_child_a_token_is_what_was_said_last_before_the_fork_or_there() {
+        let token = current();
+        token.set("parent");
+        let token = CurrentToken { maker: Process::another(), ..token };
+        assert_eq!(now(&token), Ok(Headers::bearer("parent")));
+        // Also while a thread of the child's asks for it.
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    _ = now(&token);
+                }
+            });
+            let lost = (0..10_000).map(|number| number.to_string()).filter(|said| {
+                token.set(said);
+                now(&token) != Ok(Headers::bearer(said))
+            });
+            let lost = lost.count();
+            done.store(true, Ordering::Relaxed);
+            assert_eq!(lost, 0);
+        });
     }
 
     #[test]
