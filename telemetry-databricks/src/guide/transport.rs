@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Two stand in `examples/tests/transports`, to copy from: `reqwest_0_12.rs`, which never holds up its
-//! thread, and `ureq_3.rs`, which blocks. Each is some 40 lines of code.
+//! thread, and `ureq_3.rs`, which blocks. Each is some 50 lines of code.
 //!
 //! # What stands ready
 //!
