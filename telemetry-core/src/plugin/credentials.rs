@@ -160,28 +160,28 @@ impl CredentialProvider for StaticToken {
 #[derive(Clone)]
 pub struct CurrentToken {
     scope: ScopeId,
-    headers: Arc<Mutex<Result<AuthHeaders, PluginError>>>,
-    maker: Process,
-    in_child: Arc<InChild<Childs>>,
+    place: Arc<Place>,
+    in_child: Arc<InChild<Place>>,
 }
 
-/// What it is in a forked child: who held the parent's when it forked doesn't exist there, and nobody is to
-/// wait for them.
-struct Childs {
+/// Where a process has the token. A forked child has a place of its own: who held its parent's when it forked
+/// doesn't exist there, and nobody is to wait for them.
+struct Place {
     headers: Mutex<Result<AuthHeaders, PluginError>>,
-    maker: Process,
+    process: Process,
+}
+
+impl Place {
+    fn new(headers: Result<AuthHeaders, PluginError>) -> Self {
+        Place { headers: Mutex::new(headers), process: Process::this() }
+    }
 }
 
 impl CurrentToken {
     /// No token yet, of a principal whose tokens they will be.
     pub fn of(principal: ScopeId) -> Self {
-        let none = Err(Fault::Authentication.into());
-        CurrentToken {
-            scope: principal,
-            headers: Arc::new(Mutex::new(none)),
-            maker: Process::this(),
-            in_child: Arc::default(),
-        }
+        let place = Arc::new(Place::new(Err(Fault::Authentication.into())));
+        CurrentToken { scope: principal, place, in_child: Arc::default() }
     }
 
     /// From now on it is this one; what is no token fails as with [`StaticToken::new`]. After a refusal,
@@ -196,21 +196,20 @@ impl CurrentToken {
 
     /// `None` in a child of a child that was forked while somebody held it.
     fn current(&self) -> Option<MutexGuard<'_, Result<AuthHeaders, PluginError>>> {
-        if self.maker.is_this() {
-            return Some(lock(&self.headers));
+        if self.place.process.is_this() {
+            return Some(lock(&self.place.headers));
         }
-        let Childs { headers, maker } = self.in_child.get_or_make(|| {
-            let parents = try_lock(&self.headers);
-            let headers = parents.map_or(Err(Fault::Authentication.into()), |headers| headers.clone());
-            Some(Childs { headers: Mutex::new(headers), maker: Process::this() })
+        let place = self.in_child.get_or_make(|| {
+            let before = try_lock(&self.place.headers).map(|headers| headers.clone());
+            Some(Place::new(before.unwrap_or(Err(Fault::Authentication.into()))))
         })?;
-        lock_if(headers, || maker.is_this())
+        lock_if(&place.headers, || place.process.is_this())
     }
 }
 
 impl fmt::Debug for CurrentToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let CurrentToken { scope, headers: _, maker: _, in_child: _ } = self;
+        let CurrentToken { scope, place: _, in_child: _ } = self;
         f.debug_struct("CurrentToken").field("scope", scope).finish_non_exhaustive()
     }
 }
@@ -261,6 +260,12 @@ mod tests {
         assert_eq!(headers("t"), Ok(Headers::bearer("t")));
     }
 
+    /// A token as a forked child has it.
+    fn in_child(of: &CurrentToken) -> CurrentToken {
+        let place = Place { process: Process::another(), ..Place::new(now(of)) };
+        CurrentToken { scope: of.scope, place: Arc::new(place), in_child: Arc::default() }
+    }
+
     fn current() -> CurrentToken {
         CurrentToken::of(ScopeId::new(7))
     }
@@ -281,8 +286,8 @@ mod tests {
 
     #[test]
     fn in_a_forked_child_a_token_that_its_parent_held_is_none_until_it_is_set_there() {
-        let token = CurrentToken { maker: Process::another(), ..current() };
-        let held = token.headers.lock();
+        let token = in_child(&current());
+        let held = token.place.headers.lock();
         assert_eq!(now(&token), Err(PluginError::new(Fault::Authentication)));
         token.set("t");
         assert_eq!(now(&token), Ok(Headers::bearer("t")));
@@ -294,7 +299,7 @@ mod tests {
     fn in_a_forked_child_a_token_is_what_was_said_last_before_the_fork_or_there() {
         let token = current();
         token.set("parent");
-        let token = CurrentToken { maker: Process::another(), ..token };
+        let token = in_child(&token);
         assert_eq!(now(&token), Ok(Headers::bearer("parent")));
         // Also while a thread of the child's asks for it.
         let done = AtomicBool::new(false);
