@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fmt::Display;
-use std::fs::OpenOptions;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,6 +14,7 @@ use crate::arrival::Line;
 use crate::follow::Follower;
 use crate::intake::{Item, Queue, Shared};
 use crate::keep::export::{self, Format};
+use crate::keep::file::create_new;
 use crate::keep::query::{self, Form};
 use crate::keep::{Keeper, NotKept, Retention};
 use crate::listen::{Listener, Settings};
@@ -146,11 +146,7 @@ fn ask(question: &Question) -> Result<(), Failed> {
             query::run(keep, sql, seconds(*timeout), *form, &mut out).and_then(|()| Ok(out.flush()?))
         }
         Question::Export { keep, format, timeout, out: Some(path) } => {
-            let mut options = OpenOptions::new();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let file = options.open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            let file = create_new(path).map_err(|error| format!("{}: {error}", path.display()))?;
             let mut out = BufWriter::new(file);
             export::run(keep, seconds(*timeout), *format, &mut out).and_then(|()| Ok(out.flush()?))
         }

@@ -33,20 +33,14 @@ impl Client {
             })
         });
         match finished {
-            None => self.fail(),
+            None => return self.fail(),
             // Many take their time also to drop.
             Some(refused) if refused.iter().any(|events| !events.is_empty()) => {
                 drop(thread::spawn("telemetry-drop", move || drop(refused)));
             }
             Some(_) => {}
         }
-        self.outlets.iter().for_each(|outlet| outlet.finish(reason));
-        self.sessions.forget_gone();
-        self.finished.send_replace(true);
-        if reason != DropReason::Closed {
-            self.plugins.ended_early.fetch_add(1, Ordering::Release);
-        }
-        self.wake_up();
+        self.end_rest(reason);
     }
 
     /// Refuses and counts what comes from now on, whether or not it still records.
@@ -66,10 +60,17 @@ impl Client {
         drop(pipeline);
         self.recording.store(false, Ordering::Release);
         self.left.send_replace(u64::MAX);
-        self.outlets.iter().for_each(|outlet| outlet.finish(DropReason::InternalFault));
+        self.end_rest(DropReason::InternalFault);
+    }
+
+    /// Ends what is its own beside the pipeline, and tells who waits for the end.
+    fn end_rest(&self, reason: DropReason) {
+        self.outlets.iter().for_each(|outlet| outlet.finish(reason));
         self.sessions.forget_gone();
         self.finished.send_replace(true);
-        self.plugins.ended_early.fetch_add(1, Ordering::Release);
+        if reason != DropReason::Closed {
+            self.plugins.ended_early.fetch_add(1, Ordering::Release);
+        }
         self.wake_up();
     }
 

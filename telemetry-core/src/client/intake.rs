@@ -97,7 +97,7 @@ impl Client {
         let now = self.plugins.clock.now();
         let mut pipeline = lock(&self.pipeline);
         let changed = change(&mut pipeline, now);
-        // Drivers' threads read both at all times, so they are written only where they change.
+        // Drivers' threads read both, so they are written only where they change.
         if self.recording.load(Ordering::Relaxed) != pipeline.is_recording() {
             self.recording.store(pipeline.is_recording(), Ordering::Release);
         }

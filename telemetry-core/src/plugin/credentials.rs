@@ -309,11 +309,11 @@ mod tests {
                     _ = now(&token);
                 }
             });
-            let lost = (0..10_000).map(|number| number.to_string()).filter(|said| {
+            let is_lost = |said: &String| {
                 token.set(said);
                 now(&token) != Ok(Headers::bearer(said))
-            });
-            let lost = lost.count();
+            };
+            let lost = (0..10_000).map(|number| number.to_string()).filter(is_lost).count();
             done.store(true, Ordering::Relaxed);
             assert_eq!(lost, 0);
         });

@@ -1,6 +1,6 @@
-//! The files of the copy: for their owner alone.
+//! Files of the copy, and of what is made of it: for their owner alone.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
@@ -8,13 +8,18 @@ use std::path::Path;
 #[cfg(unix)]
 const ENDS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
-/// Makes the file, for its owner alone, where there is none.
-pub(super) fn create(path: &Path) -> io::Result<()> {
+/// Makes a file that isn't there yet, for its owner alone.
+pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    options.open(path)
+}
+
+/// Makes the copy's file where there is none.
+pub(super) fn create(path: &Path) -> io::Result<()> {
+    match create_new(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }

@@ -1,7 +1,7 @@
 //! A copy of what came, in SQLite: one's own, within an age and a size.
 
 pub(crate) mod export;
-mod file;
+pub(crate) mod file;
 #[cfg(feature = "parquet")]
 mod parquet;
 pub(crate) mod query;
